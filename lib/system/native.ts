@@ -1,0 +1,107 @@
+/**
+ * Loads the addon and states its interface. Nothing else imports it but `system/`.
+ *
+ * Every function of {@link NativeSys} is one syscall: it returns the call's value, or `-errno`. It runs in the
+ * calling thread. Paths and strings are bytes without their NUL; `null` stands for NULL.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+export type Bytes = Uint8Array;
+
+/** What statx(2) says of one file: mode and attributes as bits, ids as BigInt where they need 64 bits. */
+export interface NativeStat {
+  readonly mode: number;
+  readonly device: bigint; // as st_dev
+  readonly inode: bigint;
+  readonly mountId: bigint; // stx_mnt_id: the reused id that mountinfo shows
+  readonly mountRoot: boolean; // STATX_ATTR_MOUNT_ROOT
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface NativeSys {
+  mount(source: Bytes | null, target: Bytes, type: Bytes | null, flags: bigint, options: Bytes | null): number;
+  umount2(target: Bytes, flags: number): number;
+  openTree(dirfd: number, path: Bytes, flags: number): number;
+  openTreeAttr(dirfd: number, path: Bytes, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): number;
+  moveMount(from: number, fromPath: Bytes, to: number, toPath: Bytes, flags: number): number;
+  mountSetattr(dirfd: number, path: Bytes, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): number;
+  fsopen(type: Bytes, flags: number): number;
+  fsconfig(fs: number, command: number, key: Bytes | null, value: Bytes | null, aux: number): number;
+  fsmount(fs: number, flags: number, attributes: number): number;
+  fspick(dirfd: number, path: Bytes, flags: number): number;
+  openat2(dirfd: number, path: Bytes, flags: bigint, mode: bigint, resolve: bigint): number;
+  mkdirat(dirfd: number, path: Bytes, mode: number): number;
+  mknodat(dirfd: number, path: Bytes, mode: number, device: bigint): number;
+  symlinkat(target: Bytes, dirfd: number, path: Bytes): number;
+  unlinkat(dirfd: number, path: Bytes, flags: number): number;
+  pivotRoot(newRoot: Bytes, oldRoot: Bytes): number;
+  setns(fd: number, type: number): number;
+  unshare(flags: number): number;
+  fchdir(fd: number): number;
+  chroot(path: Bytes): number;
+  close(fd: number): number;
+  /** statx(2) with STATX_BASIC_STATS | STATX_MNT_ID. */
+  statx(dirfd: number, path: Bytes, flags: number): NativeStat | number;
+  /** `f_type` of fstatfs(2). */
+  fstatfsType(fd: number): bigint | number;
+  /** The raw answer of statmount(2), or -errno. `namespace` 0n is the caller's. */
+  statmount(mountId: bigint, namespace: bigint, mask: bigint): Bytes | number;
+  /** The ids that listmount(2) gives, or -errno. `mountId` -1n (LSMT_ROOT) is the whole namespace. */
+  listmount(mountId: bigint, namespace: bigint, flags: number): BigUint64Array | number;
+  /** An ioctl that takes no argument or a zero: nsfs NS_GET_USERNS and the like return an fd. */
+  ioctl(fd: number, request: number): number;
+  pidfdOpen(pid: number, flags: number): number;
+}
+
+/** Where a program runs: a fresh thread of this process, or a forked child in a new user namespace. */
+export type RunPlace =
+  | { readonly kind: 'thread' }
+  | {
+      readonly kind: 'fork';
+      /** Flags of the child's first unshare(2): CLONE_NEWUSER and what else it should have of its own. */
+      readonly unshare: number;
+      /** The bytes to write to uid_map, setgroups and gid_map of the child; empty: not written. */
+      readonly uidMap: Bytes;
+      readonly setgroups: Bytes;
+      readonly gidMap: Bytes;
+    };
+
+export interface RunRequest {
+  readonly program: Bytes;
+  readonly imports: Int32Array; // fds, in slot order
+  readonly place: RunPlace;
+  /** Two shared words: [0] set to 1 cancels between ops; [1] counts the ops done. */
+  readonly control?: Int32Array;
+}
+
+export interface RunResult {
+  readonly status: 'done' | 'failed' | 'cancelled' | 'refused';
+  /** Index of the op that failed, or before which it was cancelled. -1: the place could not be set up. */
+  readonly op: number;
+  readonly errno: number;
+  /** When `op` is -1: what could not be had ('thread', 'fork', 'unshare', 'uid_map', 'setgroups', 'gid_map', 'socketpair', …). */
+  readonly stage: string;
+  /** 'refused': what the byte checker found, and at which op. */
+  readonly defect: string;
+  /** Messages of the filesystem context, when fsopen, fsconfig or fsmount failed. */
+  readonly log: readonly string[];
+  /** Undo ops that failed, with their errno. At most 16 are kept; `undoFailures` counts all. */
+  readonly undo: readonly { readonly op: number; readonly errno: number }[];
+  readonly undoFailures: number;
+  /** Fds of the export slots, -1 for a slot left empty. Empty unless 'done'. The caller owns them. */
+  readonly exports: readonly number[];
+}
+
+export interface Native {
+  readonly sys: NativeSys;
+  /** Checks the program, runs it, joins. Throws only when an argument has the wrong type. */
+  runSync(request: RunRequest): RunResult;
+  /** The same without blocking the event loop; never rejects but for argument types. */
+  run(request: RunRequest): Promise<RunResult>;
+  /** A user namespace with these maps, held by the fd returned, or { stage, errno }. */
+  userNamespace(uidMap: Bytes, gidMap: Bytes): number | { readonly stage: string; readonly errno: number };
+  /** The op codes and sizes compiled into the addon, for the test that compares them with `program/format`. */
+  readonly format: { readonly [name: string]: number };
+}
