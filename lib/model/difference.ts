@@ -1,0 +1,27 @@
+import type { Mount } from './mount.ts';
+
+/** What two trees can differ in, by DESIGN's definition of "the same tree". */
+export type DifferenceKind =
+  | 'missing' // expected, not there
+  | 'extra' // there, not expected
+  | 'root' // another directory or file of the filesystem
+  | 'deleted' // whether the root is deleted
+  | 'kind' // a directory here, a file there
+  | 'type'
+  | 'subtype'
+  | 'source'
+  | 'attributes' // ro, nosuid, nodev, noexec, nosymfollow, the atime family, idmapped
+  | 'idmap'
+  | 'superblock-options'
+  | 'superblock' // which mounts share one
+  | 'peer-group' // which mounts share one, or whether there is one
+  | 'master' // whose slave, or whether it is one
+  | 'unbindable';
+
+/** One difference. `mount` is the expected mount (for `extra`, the actual one); the two values are texts. */
+export interface Difference {
+  readonly kind: DifferenceKind;
+  readonly mount: Mount;
+  readonly expected: string;
+  readonly actual: string;
+}

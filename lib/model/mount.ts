@@ -1,0 +1,62 @@
+/** A path or name as Linux has it: bytes, decoded by `model/bytes` so that no byte is lost. */
+export type PathString = string;
+
+/** What a mount's root is. A mountinfo text does not say which: the kind is then unknown, and never differs. */
+export type Kind = 'directory' | 'file' | 'unknown';
+
+/** How mount and unmount events travel; see mount_namespaces(7). */
+export interface Propagation {
+  /** The peer group that the mount is a member of. */
+  readonly shared?: number;
+  /** The peer group that the mount is a slave of. */
+  readonly master?: number;
+  /** The nearest dominant peer group under the reader's root; shown only beside `master`. */
+  readonly propagateFrom?: number;
+  readonly unbindable: boolean;
+}
+
+/** One line of a user namespace's map: `inside outside length`. */
+export interface IdRange {
+  readonly inside: number;
+  readonly outside: number;
+  readonly length: number;
+}
+
+export interface IdMap {
+  readonly uid: readonly IdRange[];
+  readonly gid: readonly IdRange[];
+}
+
+/**
+ * One mount, as proc(5) describes a line of mountinfo, plus what only other readings know (`kind`, `uniqueId`,
+ * `idmap`). Escapes are decoded, except in `superOptions`, whose inner syntax belongs to the filesystem.
+ */
+export interface Mount {
+  readonly id: number;
+  readonly parentId: number;
+  /** `major:minor` of the superblock. */
+  readonly device: string;
+  /** The directory or file of the filesystem that the mount shows, without the kernel's `//deleted`. */
+  readonly root: PathString;
+  /** The root was removed after it was mounted. */
+  readonly deleted: boolean;
+  readonly mountPoint: PathString;
+  /** The words of the per-mount options, in the kernel's order: `rw`, `nosuid`, … */
+  readonly options: readonly string[];
+  readonly propagation: Propagation;
+  /** Optional fields that no kernel known here prints. */
+  readonly unknownTags: readonly string[];
+  readonly type: string;
+  readonly subtype?: string;
+  /** What the mount call was given as its source; `none` for NULL, possibly empty. */
+  readonly source: string;
+  /** The superblock's options as printed, undecoded: see `superOptionWords`. */
+  readonly superOptions: string;
+  readonly kind: Kind;
+  /** The id that is never reused (decimal), where the kernel told it. */
+  readonly uniqueId?: string;
+  /** The map of an idmapped mount. */
+  readonly idmap?: IdMap;
+  /** The line as it was read, where the kernel of today would print it differently. */
+  readonly verbatim?: string;
+}
