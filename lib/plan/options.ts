@@ -1,0 +1,40 @@
+import type { IdMap, PathString } from '../model/mount.ts';
+
+/** A mount of the tree: its mount point (the topmost there), or `#ID`. */
+export type TargetName = string;
+
+/** Where a restored tree goes. `namespace: 'new'` is the default. */
+export type Into = { readonly namespace: 'new' } | { readonly at: PathString };
+
+/** What the caller grants, supplies and asks for; see "What the host must give" in docs/architecture.md. */
+export interface RestoreOptions {
+  /** A directory of this host that supplies the root mount. */
+  readonly root?: PathString;
+  /** Mounts that the host supplies: each is a bind of the path given. */
+  readonly external?: { readonly [target: TargetName]: PathString };
+  /** Slaves of host mounts: the path whose mount's peer group is followed, or `true`: the mount that supplies it. */
+  readonly slaves?: { readonly [target: TargetName]: PathString | true };
+  /** Lets a private host mount named in `slaves` be made MS_SHARED, which stays. */
+  readonly shareSources?: boolean;
+  /** Drops masters that lie outside the tree. */
+  readonly ignoreHostPropagation?: boolean;
+  /** Instance types made anew and empty where the tree shows no `/` root of them. */
+  readonly fresh?: readonly TargetName[] | 'all';
+  /** An empty tmpfs in place of these superblocks, or of all that cannot be made here for real. */
+  readonly standIn?: readonly TargetName[] | 'all';
+  /** Mounts left out, with all that is mounted below them. */
+  readonly skip?: readonly TargetName[];
+  /** Creates missing mount points in host filesystems too. */
+  readonly makeMountPoints?: boolean;
+  /** The fresh tmpfs that gets the default device nodes and links of the OCI runtime specification. */
+  readonly dev?: TargetName;
+  /** The maps of idmapped mounts. */
+  readonly idmap?: { readonly [target: TargetName]: IdMap };
+  readonly into?: Into;
+  /** With `into.at` below a shared mount: binds the destination on itself and makes it private first. */
+  readonly makeDestinationPrivate?: boolean;
+  /** Forces one engine. */
+  readonly engine?: 'detached' | 'yard' | 'classic';
+  /** Builds in a new user namespace: the caller mapped to 0, or these maps. */
+  readonly userNamespace?: 'self' | { readonly uidMap: readonly string[]; readonly gidMap: readonly string[] };
+}

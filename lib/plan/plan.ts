@@ -1,0 +1,39 @@
+import type { Mount, PathString } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { HostEffect, Origin, Step } from './steps.ts';
+
+/** What will be built, and what verification compares with. */
+export interface Target {
+  readonly tree: MountTree;
+  /** Mounts on a stand-in: their type, source and options are not compared. */
+  readonly standIns: ReadonlySet<number>;
+  /** Mounts of windows: their superblock options are reported, not compared. */
+  readonly looseSuperOptions: ReadonlySet<number>;
+  /** The host path whose mount's peer group each master outside the tree stands for. */
+  readonly hostMasters: ReadonlyMap<number, PathString>;
+}
+
+/** What a plan did differently from the tree as captured, each with the mount and the cause. */
+export interface PlanNotes {
+  readonly standIns: readonly { readonly mount: Mount; readonly because: string }[];
+  readonly skipped: readonly Mount[];
+  /** Instances made anew and empty where the tree showed no `/` root. */
+  readonly leftEmpty: readonly Mount[];
+  readonly ignoredMasters: readonly { readonly mount: Mount; readonly master: number }[];
+  /** Options that the kernel prints but does not accept. */
+  readonly droppedOptions: readonly { readonly mount: Mount; readonly options: readonly string[] }[];
+  /** Windows whose options on this host are others than those captured. */
+  readonly windowOptions: readonly { readonly mount: Mount; readonly captured: string; readonly inForce: string }[];
+  /** Facts that were not known and are taken to be as the tree needs them. */
+  readonly assumed: readonly string[];
+}
+
+export interface RestorePlan {
+  readonly target: Target;
+  readonly origins: readonly Origin[];
+  readonly steps: readonly Step[];
+  readonly hostEffects: readonly HostEffect[];
+  readonly notes: PlanNotes;
+  /** Host paths to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
+  readonly imports: readonly { readonly path: PathString; readonly of: 'path' | 'mount' }[];
+}

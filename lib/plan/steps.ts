@@ -1,0 +1,119 @@
+import type { IdMap, PathString } from '../model/mount.ts';
+import type { Parameter } from './questions.ts';
+
+/** Index into `RestorePlan.origins`. */
+export type OriginId = number;
+
+/** Where mounts are cloned from: a filesystem made here, or a path of the host. */
+export type Origin =
+  | {
+      readonly kind: 'filesystem';
+      readonly type: string;
+      readonly source: string;
+      readonly parameters: readonly Parameter[];
+      /** Why it stands in for another filesystem; absent when it is the real one. */
+      readonly standInFor?: string;
+    }
+  | { readonly kind: 'host'; readonly source: PathString };
+
+/** A sharing group that is being built: the peers of one group, or the slaves-only of one master. */
+export type GroupKey = `peers:${number}` | `slaves:${number}`;
+
+/** What a node in a filesystem made here is. */
+export type NodeKind = 'directory' | 'file';
+
+/** One thing to do. Each has a reason for people; `mount` is the id of the mount that it serves. */
+export type Step = { readonly reason: string; readonly mount?: number } & (
+  | { readonly kind: 'make-filesystem'; readonly origin: OriginId }
+  | { readonly kind: 'clone-source'; readonly origin: OriginId; readonly source: PathString }
+  | { readonly kind: 'make-node'; readonly origin: OriginId; readonly path: PathString; readonly node: NodeKind }
+  | {
+      readonly kind: 'make-device';
+      readonly origin: OriginId;
+      readonly path: PathString;
+      readonly major: number;
+      readonly minor: number;
+      readonly permissions: number;
+    }
+  | {
+      readonly kind: 'make-link';
+      readonly origin: OriginId;
+      readonly path: PathString;
+      readonly target: PathString;
+    }
+  | {
+      /** Gets the mount out of its origin (a clone of `path` in it; `take`: the origin itself) with its attributes. */
+      readonly kind: 'clone';
+      readonly mount: number;
+      readonly origin: OriginId;
+      readonly path: PathString;
+      readonly take: boolean;
+      /** MOUNT_ATTR bits. */
+      readonly attributes: number;
+      readonly unbindable: boolean;
+      readonly idmap?: IdMap;
+    }
+  | {
+      /** Makes a missing mount point in a host filesystem. */
+      readonly kind: 'make-mount-point';
+      readonly mount: number;
+      readonly parent: number;
+      readonly path: PathString;
+      readonly node: NodeKind;
+    }
+  | {
+      /** Places the mount at a path of its parent, '' being the parent's own root. */
+      readonly kind: 'place';
+      readonly mount: number;
+      readonly parent: number;
+      readonly path: PathString;
+      /** The parent's filesystem was made here, so that no symlink can be in the way. */
+      readonly ownFilesystem: boolean;
+    }
+  | {
+      /** Lets a private host mount start a peer group. */
+      readonly kind: 'share-source';
+      readonly source: PathString;
+    }
+  | {
+      /** A detached mount that holds the group while its members are given it. */
+      readonly kind: 'make-group';
+      readonly group: GroupKey;
+      /** What it is a clone of: an origin's root, or the mount that a host path lies on. */
+      readonly from: { readonly origin: OriginId } | { readonly mountOf: PathString };
+      /** Takes its master from this group's holder. */
+      readonly master?: GroupKey;
+      /** Becomes a slave of the host mount that it was cloned from. */
+      readonly followsHost: boolean;
+      readonly shared: boolean;
+    }
+  | { readonly kind: 'set-group'; readonly mount: number; readonly group: GroupKey }
+  | {
+      readonly kind: 'rename';
+      readonly origin: OriginId;
+      readonly from: PathString;
+      readonly to: PathString;
+    }
+  | { readonly kind: 'delete'; readonly origin: OriginId; readonly path: PathString; readonly node: NodeKind }
+  | { readonly kind: 'superblock-read-only'; readonly origin: OriginId }
+  | {
+      /** A fresh mount namespace, everything in it private, whose root the tree becomes. */
+      readonly kind: 'become-root';
+      readonly mount: number;
+    }
+  | { readonly kind: 'make-destination-private'; readonly at: PathString }
+  | { readonly kind: 'attach'; readonly mount: number; readonly at: PathString }
+);
+
+export type StepKind = Step['kind'];
+export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
+
+/** What a restore changes outside the tree, known before anything runs. */
+export interface HostEffect {
+  readonly kind: 'share-source' | 'make-mount-point' | 'make-destination-private' | 'attach';
+  readonly path: PathString;
+  /** What changes, and whether it stays. */
+  readonly description: string;
+  /** Taken back when the restore fails. */
+  readonly undone: boolean;
+}
