@@ -1,0 +1,24 @@
+/** What the compiler makes of a plan, and what `system/execute` needs to run it and to word its errors. */
+export interface CompiledProgram {
+  readonly bytes: Uint8Array;
+  /** What each import slot holds, in slot order. */
+  readonly imports: readonly Import[];
+  /** What each export slot is handed back as, in slot order. */
+  readonly exports: readonly ExportName[];
+  /** For each op, main and then undo, the index of the step it belongs to; -1 for what belongs to none. */
+  readonly stepOfOp: Int32Array;
+  /** For each slot, what it stands for in listings and errors: `/dev/pts`, `tmpfs of /run`, `host:/srv/disk`. */
+  readonly slotNames: readonly string[];
+}
+
+/** A fd that the caller opens and owns. */
+export type Import =
+  | { readonly kind: 'source'; readonly path: string; readonly of: 'path' | 'mount' }
+  | { readonly kind: 'destination'; readonly path: string }
+  /** A procfs of the caller's own, checked by magic. */
+  | { readonly kind: 'proc' }
+  /** A user namespace whose maps an idmapped mount takes. */
+  | { readonly kind: 'idmap'; readonly mount: number };
+
+/** The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH). */
+export type ExportName = 'namespace' | 'mountinfo' | 'root';
