@@ -1,0 +1,175 @@
+import type { Mount } from './mount.ts';
+import { hasOddComponent, isCleanAbsolute, isInside } from './paths.ts';
+import type { Problem, ProblemCode } from './problems.ts';
+import type { MountTree } from './tree.ts';
+
+/** What the kernel prints as the root of a namespace file: `net:[4026531833]` (of nsfs, and of proc before 3.19). */
+const NAMED_INODE = /^[a-z_]+:\[\d+\]$/;
+/** A cgroup above or beside the reader's cgroup namespace: `/..`, `/../../other`. */
+const LEADING_DOTS = /^(?:\/\.\.)+(?=\/|$)/;
+
+/** `mount 44 at /proc`, as all sentences name a mount. */
+export function nameOf(mount: Mount): string {
+  return `mount ${mount.id} at ${mount.mountPoint}`;
+}
+
+/** Every problem of a tree, in the order of `ProblemCode`. Linear in the number of mounts. */
+export function findProblems(tree: MountTree): Problem[] {
+  if (tree.size === 0) return [problem('empty', [], 'the table has no mount')];
+  return [
+    ...duplicateIds(tree),
+    ...cycles(tree),
+    ...severalTops(tree),
+    ...samePlaces(tree),
+    ...tree.mounts.flatMap((mount) => pathProblems(tree, mount)),
+    ...groupProblems(tree),
+    ...masterCycles(tree),
+  ];
+}
+
+function problem(code: ProblemCode, mounts: readonly Mount[], reason: string): Problem {
+  return { code, mounts, reason };
+}
+
+function listed(mounts: readonly Mount[]): string {
+  const names = mounts.slice(0, 4).map(nameOf);
+  if (mounts.length > names.length) names.push(`${mounts.length - names.length} more`);
+  const last = names.pop() ?? '';
+  return names.length === 0 ? last : `${names.join(', ')} and ${last}`;
+}
+
+function duplicateIds(tree: MountTree): Problem[] {
+  const extra = tree.mounts.filter((mount) => tree.get(mount.id) !== mount);
+  return extra.map((mount) => {
+    const both = [tree.get(mount.id) as Mount, mount];
+    return problem('duplicate-id', both, `${listed(both)} have the same id`);
+  });
+}
+
+function cycles(tree: MountTree): Problem[] {
+  const found: Problem[] = [];
+  const done = new Set<Mount>();
+  for (const start of tree.mounts) {
+    const path = new Set<Mount>();
+    let mount: Mount | undefined = start;
+    while (mount && !done.has(mount) && !path.has(mount)) {
+      path.add(mount);
+      mount = tree.parentOf(mount);
+    }
+    if (mount && path.has(mount)) {
+      const members = [...path];
+      const cycle = members.slice(members.indexOf(mount));
+      found.push(problem('cycle', cycle, `${listed(cycle)} are each other's parents, so none can be reached`));
+    }
+    for (const seen of path) done.add(seen);
+  }
+  return found;
+}
+
+function severalTops(tree: MountTree): Problem[] {
+  const tops = tree.roots;
+  if (tops.length < 2 || tree.isForest) return [];
+  const own = tops.filter((mount) => mount.id === mount.parentId);
+  if (own.length > 1) return [problem('two-roots', own, `${listed(own)} are each their own root`)];
+  if (new Set(tops.map((mount) => mount.parentId)).size > 1) {
+    const differing = [...new Map(tops.map((mount) => [mount.parentId, mount])).values()];
+    const reason = `${listed(differing)} have no parent in the table, and not the same one (${differing
+      .slice(0, 4)
+      .map((mount) => mount.parentId)
+      .join(', ')})`;
+    return [problem('absent-parents', differing, reason)];
+  }
+  return [problem('two-roots', tops, `${listed(tops)} are all at the top, though one of them is at /`)];
+}
+
+function samePlaces(tree: MountTree): Problem[] {
+  const found: Problem[] = [];
+  const look = (siblings: readonly Mount[], where: string) => {
+    if (siblings.length < 2) return;
+    const first = new Map<string, Mount>();
+    for (const mount of siblings) {
+      const other = first.get(mount.mountPoint);
+      if (!other) first.set(mount.mountPoint, mount);
+      else if (other.id !== mount.id) {
+        found.push(problem('same-place', [other, mount], `${listed([other, mount])} have one place ${where}`));
+      }
+    }
+  };
+  look(tree.roots, 'at the top');
+  for (const parent of tree.mounts) look(tree.childrenOf(parent), `on ${nameOf(parent)}`);
+  return found;
+}
+
+function pathProblems(tree: MountTree, mount: Mount): Problem[] {
+  const found: Problem[] = [];
+  const { root, mountPoint } = mount;
+  if (!mountPoint.startsWith('/')) {
+    found.push(problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`));
+  } else if (!isCleanAbsolute(mountPoint)) {
+    found.push(problem('dot-dot', [mount], `the mount point of ${nameOf(mount)} has a component that is no name`));
+  } else {
+    const parent = tree.parentOf(mount);
+    if (parent && isCleanAbsolute(parent.mountPoint) && !isInside(parent.mountPoint, mountPoint)) {
+      found.push(problem('outside-parent', [mount, parent], `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`));
+    }
+  }
+  if (!root.startsWith('/')) {
+    if (!NAMED_INODE.test(root)) {
+      found.push(problem('relative-path', [mount], `the root ${root} of ${nameOf(mount)} does not start with /`));
+    }
+  } else {
+    const shown = mount.type.startsWith('cgroup') ? root.replace(LEADING_DOTS, '') : root;
+    if (hasOddComponent(shown) || (shown.endsWith('/') && root !== '/')) {
+      found.push(problem('dot-dot', [mount], `the root ${root} of ${nameOf(mount)} has a component that is no name`));
+    }
+  }
+  return found;
+}
+
+function groupProblems(tree: MountTree): Problem[] {
+  const found: Problem[] = [];
+  for (const [group, members] of tree.groups) {
+    const first = members[0] as Mount;
+    const elsewhere = members.find((mount) => mount.device !== first.device);
+    if (elsewhere) {
+      const both = [first, elsewhere];
+      const reason = `${listed(both)} are in peer group ${group} but on two filesystems, ${first.device} and ${elsewhere.device}`;
+      found.push(problem('group-superblocks', both, reason));
+    }
+    const other = members.find((mount) => mount.propagation.master !== first.propagation.master);
+    if (other) {
+      const reason = `${listed([first, other])} are in peer group ${group} but follow different masters`;
+      found.push(problem('group-masters', [first, other], reason));
+    }
+  }
+  return found;
+}
+
+function masterCycles(tree: MountTree): Problem[] {
+  const masterOf = new Map<number, number>();
+  for (const [group, members] of tree.groups) {
+    const master = members.find((mount) => mount.propagation.master !== undefined)?.propagation.master;
+    if (master !== undefined) masterOf.set(group, master);
+  }
+  const found: Problem[] = [];
+  const done = new Set<number>();
+  for (const start of masterOf.keys()) {
+    const path = new Set<number>();
+    let group: number | undefined = start;
+    while (group !== undefined && !done.has(group) && !path.has(group)) {
+      path.add(group);
+      group = masterOf.get(group);
+    }
+    if (group !== undefined && path.has(group)) {
+      const ring = [...path].slice([...path].indexOf(group));
+      const mounts = ring.map((id) => tree.groups.get(id)?.[0] as Mount);
+      const reason =
+        ring.length === 1
+          ? `${nameOf(mounts[0] as Mount)} is a slave of its own peer group ${group}`
+          : `the peer groups ${ring.join(', ')} of ${listed(mounts)} are slaves of each other`;
+      found.push(problem('master-cycle', mounts, reason));
+    }
+    for (const seen of path) done.add(seen);
+  }
+  return found;
+}

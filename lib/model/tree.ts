@@ -1,0 +1,214 @@
+import type { Mount, PathString } from './mount.ts';
+import { joinPath, relativePath } from './paths.ts';
+import type { Problem } from './problems.ts';
+import { findProblems } from './tree-problems.ts';
+
+/** Up to so many siblings are looked through one by one. */
+const FEW = 8;
+const NO_MOUNTS: readonly Mount[] = [];
+
+/**
+ * The mounts of one mount namespace, or what a table shows of them. Immutable. Any list of mounts makes a tree, so
+ * that fragments and malformed tables can be looked at; `problems` says what keeps it from being a real one.
+ *
+ * Parents are found by id. Where an id occurs twice, the first mount with it is the parent of whatever names it.
+ */
+export class MountTree {
+  /** In the order given. */
+  readonly mounts: readonly Mount[];
+
+  #byId: Map<number, Mount> | undefined;
+  #children: Map<Mount, Mount[]> | undefined;
+  #roots: readonly Mount[] | undefined;
+  #places = new Map<Mount | undefined, Map<PathString, Mount>>();
+  #groups: Map<number, Mount[]> | undefined;
+  #slaves: Map<number, Mount[]> | undefined;
+  #superblocks: Map<string, Mount[]> | undefined;
+  #problems: readonly Problem[] | undefined;
+
+  constructor(mounts: Iterable<Mount>) {
+    this.mounts = Object.freeze([...mounts]);
+  }
+
+  get size(): number {
+    return this.mounts.length;
+  }
+
+  get(id: number): Mount | undefined {
+    this.#byId ??= indexById(this.mounts);
+    return this.#byId.get(id);
+  }
+
+  /** `undefined` for the top: a mount whose parent is not in the tree, or is itself. */
+  parentOf(mount: Mount): Mount | undefined {
+    return mount.parentId === mount.id ? undefined : this.get(mount.parentId);
+  }
+
+  /** In the order given; `placingOrder` gives the order to mount them in. */
+  childrenOf(mount: Mount): readonly Mount[] {
+    return this.#childIndex().get(mount) ?? NO_MOUNTS;
+  }
+
+  /** Mounts without a parent in the tree, or that are their own parent. */
+  get roots(): readonly Mount[] {
+    this.#roots ??= this.mounts.filter((mount) => this.parentOf(mount) === undefined);
+    return this.#roots;
+  }
+
+  /** The one root; `undefined` for a forest, for an empty tree, and where there are several. */
+  get root(): Mount | undefined {
+    return this.roots.length === 1 && !this.isForest ? this.roots[0] : undefined;
+  }
+
+  /**
+   * The view of a task chrooted into a plain directory: its root is no mount's root, so that the top mounts share
+   * one absent parent and none is at `/`. One such mount is a forest too.
+   */
+  get isForest(): boolean {
+    const parent = this.roots[0]?.parentId;
+    return (
+      parent !== undefined &&
+      this.roots.every((top) => top.parentId === parent && top.id !== parent && top.mountPoint !== '/')
+    );
+  }
+
+  /**
+   * The mount that a path lookup ends on, when its mount point is exactly `path`: the topmost of a stack. A mount
+   * that is hidden under another is not found.
+   */
+  at(path: PathString): Mount | undefined {
+    let current: Mount | undefined;
+    for (let end = 1; end <= path.length; end = nextEnd(path, end)) {
+      const prefix = path.slice(0, end);
+      for (let child = this.#childAt(current, prefix); child; child = this.#childAt(current, prefix)) current = child;
+    }
+    return current?.mountPoint === path ? current : undefined;
+  }
+
+  /** Members by peer group id. */
+  get groups(): ReadonlyMap<number, readonly Mount[]> {
+    this.#groups ??= groupBy(this.mounts, (mount) => mount.propagation.shared);
+    return this.#groups;
+  }
+
+  /** Slaves by the id of the peer group that they follow. */
+  get slaves(): ReadonlyMap<number, readonly Mount[]> {
+    this.#slaves ??= groupBy(this.mounts, (mount) => mount.propagation.master);
+    return this.#slaves;
+  }
+
+  /** Mounts by device number. */
+  get superblocks(): ReadonlyMap<string, readonly Mount[]> {
+    this.#superblocks ??= groupBy(this.mounts, (mount) => mount.device);
+    return this.#superblocks;
+  }
+
+  /** Depth first, parents before children, siblings in placing order. Members of a cycle are never reached. */
+  *walk(): Generator<Mount> {
+    const waiting = placingOrder(this.roots).reverse();
+    for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
+      yield mount;
+      const children = placingOrder(this.childrenOf(mount));
+      for (let i = children.length - 1; i >= 0; i -= 1) waiting.push(children[i] as Mount);
+    }
+  }
+
+  /** Everything that keeps this from being a tree that a mount namespace can hold; none for a legal tree. */
+  get problems(): readonly Problem[] {
+    this.#problems ??= findProblems(this);
+    return this.#problems;
+  }
+
+  /** The tree without these mounts. Their children stay, so name those too. */
+  without(ids: ReadonlySet<number>): MountTree {
+    return new MountTree(this.mounts.filter((mount) => !ids.has(mount.id)));
+  }
+
+  /** The mount and all below it, as a tree of its own: the mount is at `/` in it. */
+  subtree(top: Mount): MountTree {
+    const inside = new Set<Mount>([top]);
+    for (const mount of inside) for (const child of this.childrenOf(mount)) inside.add(child);
+    return new MountTree(
+      this.mounts
+        .filter((mount) => inside.has(mount))
+        .map((mount) => {
+          const relative = relativePath(top.mountPoint, mount.mountPoint);
+          return relative === undefined ? mount : { ...mount, mountPoint: joinPath('/', relative) };
+        }),
+    );
+  }
+
+  map(f: (mount: Mount) => Mount): MountTree {
+    return new MountTree(this.mounts.map((mount) => f(mount)));
+  }
+
+  #childIndex(): Map<Mount, Mount[]> {
+    if (!this.#children) {
+      this.#children = new Map();
+      for (const mount of this.mounts) {
+        const parent = this.parentOf(mount);
+        if (parent) append(this.#children, parent, mount);
+      }
+    }
+    return this.#children;
+  }
+
+  /** The child at exactly that mount point; of the tops, when no parent is given. */
+  #childAt(parent: Mount | undefined, mountPoint: PathString): Mount | undefined {
+    const children = parent ? this.childrenOf(parent) : this.roots;
+    if (children.length <= FEW) return children.findLast((child) => child.mountPoint === mountPoint);
+    let places = this.#places.get(parent);
+    if (!places) {
+      places = new Map(children.map((child) => [child.mountPoint, child]));
+      this.#places.set(parent, places);
+    }
+    return places.get(mountPoint);
+  }
+}
+
+/**
+ * Siblings in the order in which they can be mounted: deeper mount points first, so that a mount comes before the
+ * sibling that hides it. Otherwise the order given is kept.
+ */
+export function placingOrder(children: readonly Mount[]): Mount[] {
+  if (children.length < 2) return [...children];
+  return children
+    .map((mount) => ({ mount, depth: depthOf(mount.mountPoint) }))
+    .sort((a, b) => b.depth - a.depth)
+    .map(({ mount }) => mount);
+}
+
+function depthOf(path: PathString): number {
+  if (path === '/') return 0;
+  let depth = 0;
+  for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) depth += 1;
+  return depth;
+}
+
+/** The end of the next longer prefix of whole components: 1 is `/`. */
+function nextEnd(path: PathString, end: number): number {
+  if (end === path.length) return end + 1;
+  const slash = path.indexOf('/', end + 1);
+  return slash < 0 ? path.length : slash;
+}
+
+function indexById(mounts: readonly Mount[]): Map<number, Mount> {
+  const index = new Map<number, Mount>();
+  for (const mount of mounts) if (!index.has(mount.id)) index.set(mount.id, mount);
+  return index;
+}
+
+function groupBy<K>(mounts: readonly Mount[], keyOf: (mount: Mount) => K | undefined): Map<K, Mount[]> {
+  const index = new Map<K, Mount[]>();
+  for (const mount of mounts) {
+    const key = keyOf(mount);
+    if (key !== undefined) append(index, key, mount);
+  }
+  return index;
+}
+
+function append<K>(index: Map<K, Mount[]>, key: K, mount: Mount): void {
+  const list = index.get(key);
+  if (list) list.push(mount);
+  else index.set(key, [mount]);
+}
