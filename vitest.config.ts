@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { defineConfig } from 'vitest/config';
+
+// Every test file is a process of its own, and the preload gives it a private mount namespace before Node starts a
+// thread: no test can touch the machine's mounts. `threads` would move one thread only.
+const shared = { pool: 'forks', isolate: true, testTimeout: 20_000, hookTimeout: 60_000 } as const;
+const preload = existsSync('test/preload.cjs') ? ['--require', './test/preload.cjs'] : []; // until it is there
+const ci = process.env.CI === 'true';
+
+export default defineConfig({
+  test: {
+    ...shared,
+    reporters: ci ? ['default', 'json'] : ['default'],
+    outputFile: { json: process.env.VITEST_JSON ?? '.ci/out/vitest.json' },
+    globalSetup: ['test/machine-mounts.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'library',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cli/**', 'test/machine.test.ts'],
+          execArgv: preload,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'command',
+          include: ['test/cli/**/*.test.ts'],
+          globalSetup: ['test/cli/fresh-build.ts'],
+          execArgv: preload,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Last, and without the preload: it looks at the machine's own table.
+        extends: true,
+        test: { name: 'machine', include: ['test/machine.test.ts'], sequence: { groupOrder: 2 } },
+      },
+    ],
+  },
+});
