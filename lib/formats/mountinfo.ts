@@ -1,0 +1,73 @@
+import { ParseError } from '../errors.ts';
+import { encodeBytes } from '../model/bytes.ts';
+import type { Mount } from '../model/mount.ts';
+import { MountTree } from '../model/tree.ts';
+import { formatFields, LineReader } from './mountinfo-line.ts';
+
+/**
+ * The tree of a /proc/PID/mountinfo text. A text given as a string is encoded by `encodeBytes` first. The last line
+ * may lack its line feed; an empty input is an empty tree. Whether the mounts make a tree is not asked here: see
+ * `MountTree.problems`.
+ * @throws {ParseError} with line, byte column and reason, for a line that breaks the format.
+ */
+export function parseMountinfo(input: Uint8Array | string): MountTree {
+  const bytes = typeof input === 'string' ? encodeBytes(input) : input;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  refuseForeign(text);
+  const reader = new LineReader();
+  const mounts: Mount[] = [];
+  for (let start = 0; start < text.length; ) {
+    const feed = text.indexOf('\n', start);
+    const end = feed < 0 ? text.length : feed;
+    mounts.push(reader.read(text, start, end, mounts.length + 1));
+    start = end + 1;
+  }
+  return new MountTree(mounts);
+}
+
+/**
+ * The text that the kernel would print for the tree, each line ended by a line feed. A line that was read in another
+ * form (`Mount.verbatim`) is given back as it was, unless a field was changed since.
+ */
+export function formatMountinfo(tree: MountTree): Buffer {
+  return encodeBytes(tree.mounts.map((mount) => `${formatMount(mount)}\n`).join(''));
+}
+
+function formatMount(mount: Mount): string {
+  const line = formatFields(mount);
+  return mount.verbatim !== undefined && readsAs(mount.verbatim, line) ? mount.verbatim : line;
+}
+
+/** Whether the line says what the canonical line says. */
+function readsAs(verbatim: string, canonical: string): boolean {
+  try {
+    const text = encodeBytes(verbatim).toString('latin1');
+    return !text.includes('\n') && formatFields(new LineReader().read(text, 0, text.length, 1)) === canonical;
+  } catch {
+    return false;
+  }
+}
+
+/** What no kernel prints, and would otherwise be refused for a less plain reason, or not at all. */
+function refuseForeign(text: string): void {
+  if (text.startsWith('\xef\xbb\xbf')) {
+    throw new ParseError('the text starts with a byte order mark, which no kernel prints', 1, 1);
+  }
+  const nul = text.indexOf('\0');
+  if (nul >= 0) {
+    const line = text.slice(0, nul).split('\n').length;
+    throw new ParseError('there is a NUL byte', line, nul - text.lastIndexOf('\n', nul));
+  }
+  // A CR is a byte like others, so one line may end in it (an overlay's `workdir=/a\r`); but not every line.
+  const feed = text.indexOf('\n');
+  if (feed >= 0 && feed + 1 < text.length && everyLineEndsInCr(text)) {
+    throw new ParseError('every line ends in CR LF: the kernel ends lines in LF alone', 1, feed);
+  }
+}
+
+function everyLineEndsInCr(text: string): boolean {
+  for (let feed = text.indexOf('\n'); feed >= 0; feed = text.indexOf('\n', feed + 1)) {
+    if (text[feed - 1] !== '\r') return false;
+  }
+  return true;
+}
