@@ -1,0 +1,90 @@
+import { readlinkSync } from 'node:fs';
+import { decodeBytes } from '../model/bytes.ts';
+import { native } from './native.ts';
+
+interface Held {
+  readonly fd: number;
+  readonly name: string;
+}
+
+let warned = false;
+
+const forgotten = new FinalizationRegistry<Held>(({ fd, name }) => {
+  native.sys.close(fd);
+  if (warned) return;
+  warned = true;
+  process.emitWarning(`the fd of ${name} was closed by garbage collection; call close() or use \`using\``, {
+    type: 'MountyardWarning',
+    code: 'MOUNTYARD_FD_FORGOTTEN',
+  });
+});
+
+/**
+ * Holds one file descriptor and closes it: by {@link close}, at the end of a `using` block, or, with a warning,
+ * when it is forgotten.
+ */
+export class OwnedFd implements Disposable {
+  #fd: number;
+
+  /** Takes over `fd`; `name` is the path or file that it stands for in messages. */
+  constructor(
+    fd: number,
+    readonly name: string,
+  ) {
+    this.#fd = fd;
+    forgotten.register(this, { fd, name }, this);
+  }
+
+  /** The number, for a call that borrows it; throws once it is closed or released. */
+  get number(): number {
+    if (this.#fd < 0) throw new TypeError(`the fd of ${this.name} is closed`);
+    return this.#fd;
+  }
+
+  get closed(): boolean {
+    return this.#fd < 0;
+  }
+
+  /** Hands the number over to the caller, who closes it. */
+  release(): number {
+    const fd = this.number;
+    this.#fd = -1;
+    forgotten.unregister(this);
+    return fd;
+  }
+
+  /** Closes it; a second time does nothing. */
+  close(): void {
+    if (this.#fd >= 0) native.sys.close(this.release());
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** As strace shows it: `5</proc>`. */
+  toString(): string {
+    return this.closed ? `closed<${this.name}>` : `${this.#fd}<${this.name}>`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `OwnedFd ${this.toString()}`;
+  }
+}
+
+/** A file descriptor that is borrowed for one call. */
+export type Fd = OwnedFd | number;
+
+export function fdNumber(fd: Fd): number {
+  return typeof fd === 'number' ? fd : fd.number;
+}
+
+/** `5</mnt>`: the number and what it stands for, as far as /proc tells. */
+export function fdText(fd: Fd): string {
+  if (typeof fd !== 'number') return fd.toString();
+  try {
+    return `${fd}<${decodeBytes(readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' }))}>`;
+  } catch {
+    return String(fd);
+  }
+}
