@@ -105,3 +105,25 @@ export interface Native {
   /** The op codes and sizes compiled into the addon, for the test that compares them with `program/format`. */
   readonly format: { readonly [name: string]: number };
 }
+
+/** Where the addon was built or shipped: the package's root is two levels up, from lib/ as from dist/. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function load(): Native {
+  const require = createRequire(import.meta.url);
+  // A sanitizer or coverage build under test.
+  const override = process.env.MOUNTYARD_ADDON;
+  if (override !== undefined && override !== '') return require(override) as Native;
+  const find = require('node-gyp-build') as (root: string) => Native;
+  try {
+    return find(root);
+  } catch (cause) {
+    throw new Error(
+      `no mountyard binary for ${process.platform} ${process.arch} in ${root}: run "npm rebuild mountyard" ` +
+        `(needs a C++20 compiler), or in a checkout "npm run build:native"`,
+      { cause },
+    );
+  }
+}
+
+export const native: Native = load();

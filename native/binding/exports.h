@@ -1,0 +1,12 @@
+#pragma once
+
+#include <napi.h>
+
+namespace mountyard::binding {
+
+// The parts of `Native` in lib/system/native.ts.
+Napi::Object make_sys(Napi::Env env);
+Napi::Object make_format(Napi::Env env);
+void add_run(Napi::Env env, Napi::Object exports);
+
+}  // namespace mountyard::binding

@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "../host/run.h"
+#include "../host/thread.h"
+#include "../host/userns.h"
+#include "arguments.h"
+#include "exports.h"
+
+namespace mountyard::binding {
+
+namespace {
+
+// A RunRequest, with a hold on the control words for as long as a thread may touch them.
+struct Request {
+  std::unique_ptr<host::Run> run;
+  Napi::Reference<Napi::Int32Array> control;
+};
+
+std::optional<host::ForkPlace> to_place(const Napi::Value& value) {
+  const Napi::Object place = to_object(value, "place");
+  const Napi::Value kind_value = place.Get("kind");
+  const std::string kind = kind_value.IsString() ? kind_value.As<Napi::String>().Utf8Value() : "";
+  if (kind == "thread") return std::nullopt;
+  if (kind != "fork") throw Napi::TypeError::New(value.Env(), "place.kind: expects 'thread' or 'fork'");
+  return host::ForkPlace{.unshare = to_flags(place.Get("unshare"), "place.unshare"),
+                         .maps = {.uid_map = to_string_bytes(place.Get("uidMap"), "place.uidMap"),
+                                  .setgroups = to_string_bytes(place.Get("setgroups"), "place.setgroups"),
+                                  .gid_map = to_string_bytes(place.Get("gidMap"), "place.gidMap")}};
+}
+
+Request to_request(const Napi::CallbackInfo& info) {
+  const Napi::Object object = to_object(info[0], "request");
+  const Napi::Int32Array imports = to_int32_array(object.Get("imports"), "imports");
+  Request request;
+  program::Control control;
+  if (const Napi::Value value = object.Get("control"); !value.IsUndefined()) {
+    Napi::Int32Array words = to_int32_array(value, "control");
+    if (words.ElementLength() < 2) throw Napi::TypeError::New(info.Env(), "control: expects two words");
+    control = {.cancel = words.Data(), .progress = words.Data() + 1};
+    request.control = Napi::Persistent(words);
+  }
+  request.run = std::make_unique<host::Run>(
+      to_bytes(object.Get("program"), "program"),
+      std::vector<int32_t>(imports.Data(), imports.Data() + imports.ElementLength()),
+      to_place(object.Get("place")), control);
+  return request;
+}
+
+const char* name_of(program::Status status) noexcept {
+  switch (status) {
+    case program::Status::done:
+      return "done";
+    case program::Status::failed:
+      return "failed";
+    case program::Status::cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+Napi::Array to_log(Napi::Env env, const program::Result& result) {
+  Napi::Array log = Napi::Array::New(env);
+  const char* const end = result.log + result.log_bytes;
+  for (const char* message = result.log; message < end; message += std::char_traits<char>::length(message) + 1) {
+    log[log.Length()] = Napi::String::New(env, message);
+  }
+  return log;
+}
+
+Napi::Array to_undo(Napi::Env env, const program::Result& result) {
+  Napi::Array undo = Napi::Array::New(env);
+  for (uint32_t index = 0; index < std::min(result.undo_failures, program::kMaxUndoFailures); ++index) {
+    Napi::Object failure = Napi::Object::New(env);
+    failure["op"] = Napi::Number::New(env, result.undo[index].op);
+    failure["errno"] = Napi::Number::New(env, result.undo[index].error);
+    undo[index] = failure;
+  }
+  return undo;
+}
+
+// The fds pass to JavaScript only once everything that can throw is made.
+Napi::Object to_result(Napi::Env env, host::Run& run) {
+  const program::Defect& defect = run.defect();
+  const bool refused = defect.name != nullptr;
+  const program::Result& result = run.result();
+  Napi::Object object = Napi::Object::New(env);
+  object["status"] = Napi::String::New(env, refused ? "refused" : name_of(result.status));
+  object["op"] = Napi::Number::New(env, refused ? defect.op : result.op);
+  object["errno"] = Napi::Number::New(env, result.error);
+  object["stage"] = Napi::String::New(env, host::name_of(run.stage()));
+  object["defect"] = Napi::String::New(env, refused ? defect.name : "");
+  object["log"] = to_log(env, result);
+  object["undo"] = to_undo(env, result);
+  object["undoFailures"] = Napi::Number::New(env, result.undo_failures);
+  Napi::Array exports = Napi::Array::New(env, run.exports().size());
+  object["exports"] = exports;
+  for (uint32_t index = 0; index < run.exports().size(); ++index) {
+    exports[index] = Napi::Number::New(env, run.exports()[index].get());
+  }
+  for (sys::Fd& fd : run.exports()) static_cast<void>(fd.release());
+  return object;
+}
+
+Napi::Value run_sync(const Napi::CallbackInfo& info) {
+  const Request request = to_request(info);
+  host::Run& run = *request.run;
+  if (run.defect().name == nullptr) {
+    const host::Failure failure = host::run_in_thread([&run] { run.execute(); });
+    if (failure.stage != host::Stage::none) run.fail(failure);
+  }
+  return to_result(info.Env(), run);
+}
+
+// A run whose thread settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
+// thread has let go of the function or when the environment (a worker, the process) ends, joins the thread and
+// only then deletes what the thread uses. A worker that is terminated thus waits for its program's end.
+class AsyncRun {
+ public:
+  static Napi::Promise start(Napi::Env env, Request request) {
+    std::unique_ptr<AsyncRun> owner(new AsyncRun(env, std::move(request)));
+    const Napi::Promise promise = owner->deferred_.Promise();
+    owner->settle_ = Settle::New(env, "mountyard", 0, 1, owner.get(), &AsyncRun::finalize);
+    AsyncRun* const self = owner.release();
+    const host::Failure failure = host::start_thread(self->thread_, [self] {
+      self->request_.run->execute();
+      self->hand_over();
+    });
+    if (failure.stage != host::Stage::none) {
+      self->request_.run->fail(failure);
+      self->hand_over();
+    }
+    return promise;
+  }
+
+ private:
+  AsyncRun(Napi::Env env, Request request)
+      : deferred_(Napi::Promise::Deferred::New(env)), request_(std::move(request)) {}
+
+  static void settle(Napi::Env env, Napi::Function /*none*/, AsyncRun* self, void* /*none*/) {
+    // No environment: it ends, and nobody waits for the result.
+    if (env == nullptr) return;
+    self->deferred_.Resolve(to_result(env, *self->request_.run));
+  }
+
+  static void finalize(Napi::Env /*env*/, void* /*none*/, AsyncRun* self) {
+    if (self->thread_.joinable()) self->thread_.join();
+    delete self;
+  }
+
+  // The last that the thread does. A call that is answered with napi_closing has released the function.
+  void hand_over() noexcept {
+    if (settle_.NonBlockingCall() == napi_ok) settle_.Release();
+  }
+
+  using Settle = Napi::TypedThreadSafeFunction<AsyncRun, void, &AsyncRun::settle>;
+
+  Napi::Promise::Deferred deferred_;
+  Request request_;
+  Settle settle_;
+  std::thread thread_;
+};
+
+Napi::Value run(const Napi::CallbackInfo& info) {
+  Request request = to_request(info);
+  if (request.run->defect().name != nullptr) {
+    const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(info.Env());
+    deferred.Resolve(to_result(info.Env(), *request.run));
+    return deferred.Promise();
+  }
+  return AsyncRun::start(info.Env(), std::move(request));
+}
+
+Napi::Value user_namespace(const Napi::CallbackInfo& info) {
+  const Arguments in(info);
+  // Nobody lives there, so nobody loses by "deny", and an unprivileged gid_map asks for it.
+  const host::IdMaps maps{.uid_map = in.bytes(0), .setgroups = "deny", .gid_map = in.bytes(1)};
+  sys::Fd fd;
+  host::Failure failure;
+  const host::Failure started =
+      host::run_in_thread([&] { failure = host::make_user_namespace(maps, fd); });
+  if (started.stage != host::Stage::none) failure = started;
+  if (failure.stage == host::Stage::none) return in.number(fd.release());
+  Napi::Object object = Napi::Object::New(info.Env());
+  object["stage"] = Napi::String::New(info.Env(), host::name_of(failure.stage));
+  object["errno"] = Napi::Number::New(info.Env(), failure.error);
+  return object;
+}
+
+}  // namespace
+
+void add_run(Napi::Env env, Napi::Object exports) {
+  exports["runSync"] = Napi::Function::New(env, run_sync, "runSync");
+  exports["run"] = Napi::Function::New(env, run, "run");
+  exports["userNamespace"] = Napi::Function::New(env, user_namespace, "userNamespace");
+}
+
+}  // namespace mountyard::binding

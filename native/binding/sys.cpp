@@ -1,0 +1,265 @@
+// NativeSys of lib/system/native.ts: one function a syscall, in the calling thread.
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "../sys/file_calls.h"
+#include "../sys/mount_calls.h"
+#include "../sys/process_calls.h"
+#include "arguments.h"
+#include "exports.h"
+
+namespace mountyard::binding {
+
+namespace {
+
+using Napi::CallbackInfo;
+using Napi::Value;
+
+Value mount(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::mount(in.nullable(0).c_str(), in.bytes(1).c_str(), in.nullable(2).c_str(), in.bits(3),
+                              in.nullable(4).c_str()));
+}
+
+Value umount2(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::umount2(in.bytes(0).c_str(), in.flags(1)));
+}
+
+Value open_tree(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::open_tree(in.fd(0), in.bytes(1).c_str(), in.flags(2)));
+}
+
+// set, clear, propagation and user namespace, as openTreeAttr and mountSetattr both take them from 3 on.
+mount_attr attributes(const Arguments& in) {
+  mount_attr attributes{};
+  attributes.attr_set = in.bits(3);
+  attributes.attr_clr = in.bits(4);
+  attributes.propagation = in.bits(5);
+  // -1 is no fd; the kernel looks at it only for MOUNT_ATTR_IDMAP and refuses it then.
+  attributes.userns_fd = static_cast<uint64_t>(in.fd(6));
+  return attributes;
+}
+
+Value open_tree_attr(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::open_tree_attr(in.fd(0), in.bytes(1).c_str(), in.flags(2), attributes(in)));
+}
+
+Value move_mount(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(
+      sys::move_mount(in.fd(0), in.bytes(1).c_str(), in.fd(2), in.bytes(3).c_str(), in.flags(4)));
+}
+
+Value mount_setattr(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::mount_setattr(in.fd(0), in.bytes(1).c_str(), in.flags(2), attributes(in)));
+}
+
+Value fsopen(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::fsopen(in.bytes(0).c_str(), in.flags(1)));
+}
+
+Value fsconfig(const CallbackInfo& info) {
+  const Arguments in(info);
+  const uint32_t command = in.flags(1);
+  const NullableString value = in.nullable(3);
+  const int aux = in.fd(4);
+  // This one command reads `aux` bytes of the value.
+  if (command == FSCONFIG_SET_BINARY && (aux < 0 || static_cast<size_t>(aux) > value.size())) {
+    return in.number(-EINVAL);
+  }
+  return in.number(sys::fsconfig(in.fd(0), command, in.nullable(2).c_str(), value.c_str(), aux));
+}
+
+Value fsmount(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::fsmount(in.fd(0), in.flags(1), in.flags(2)));
+}
+
+Value fspick(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::fspick(in.fd(0), in.bytes(1).c_str(), in.flags(2)));
+}
+
+Value openat2(const CallbackInfo& info) {
+  const Arguments in(info);
+  open_how how{};
+  how.flags = in.bits(2);
+  how.mode = in.bits(3);
+  how.resolve = in.bits(4);
+  return in.number(sys::openat2(in.fd(0), in.bytes(1).c_str(), how));
+}
+
+Value mkdirat(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::mkdirat(in.fd(0), in.bytes(1).c_str(), in.flags(2)));
+}
+
+Value mknodat(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::mknodat(in.fd(0), in.bytes(1).c_str(), in.flags(2), in.bits(3)));
+}
+
+Value symlinkat(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::symlinkat(in.bytes(0).c_str(), in.fd(1), in.bytes(2).c_str()));
+}
+
+Value unlinkat(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::unlinkat(in.fd(0), in.bytes(1).c_str(), in.flags(2)));
+}
+
+Value pivot_root(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::pivot_root(in.bytes(0).c_str(), in.bytes(1).c_str()));
+}
+
+Value setns(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::setns(in.fd(0), in.flags(1)));
+}
+
+Value unshare(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::unshare(in.flags(0)));
+}
+
+Value fchdir(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::fchdir(in.fd(0)));
+}
+
+Value chroot(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::chroot(in.bytes(0).c_str()));
+}
+
+Value close(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::close(in.fd(0)));
+}
+
+Value statx(const CallbackInfo& info) {
+  const Arguments in(info);
+  struct statx seen;
+  const int error =
+      sys::statx(in.fd(0), in.bytes(1).c_str(), in.flags(2), STATX_BASIC_STATS | STATX_MNT_ID, seen);
+  if (error < 0) return in.number(error);
+  const Napi::Env env = in.env();
+  Napi::Object stat = Napi::Object::New(env);
+  stat["mode"] = Napi::Number::New(env, seen.stx_mode);
+  stat["device"] = Napi::BigInt::New(env, sys::encode_device(seen.stx_dev_major, seen.stx_dev_minor));
+  stat["inode"] = Napi::BigInt::New(env, uint64_t{seen.stx_ino});
+  stat["mountId"] = Napi::BigInt::New(env, uint64_t{seen.stx_mnt_id});
+  stat["mountRoot"] = Napi::Boolean::New(env, (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
+  stat["uid"] = Napi::Number::New(env, seen.stx_uid);
+  stat["gid"] = Napi::Number::New(env, seen.stx_gid);
+  return stat;
+}
+
+Value fstatfs_type(const CallbackInfo& info) {
+  const Arguments in(info);
+  struct statfs filesystem;
+  const int error = sys::fstatfs(in.fd(0), filesystem);
+  if (error < 0) return in.number(error);
+  return Napi::BigInt::New(in.env(), static_cast<int64_t>(filesystem.f_type));
+}
+
+Value statmount(const CallbackInfo& info) {
+  const Arguments in(info);
+  sys::MountIdRequest request;
+  request.mount_id = in.bits(0);
+  request.namespace_id = in.bits(1);
+  request.param = in.bits(2);
+  // Most answers fit at once; options and idmaps may be as long as their owner made them.
+  constexpr size_t kMost = size_t{16} << 20;
+  std::vector<unsigned char> answer(4096);
+  for (;;) {
+    const int error = sys::statmount(request, answer.data(), answer.size());
+    if (error == 0) break;
+    if (error != -EOVERFLOW || answer.size() >= kMost) return in.number(error);
+    answer.resize(answer.size() * 4);
+  }
+  sys::StatmountPrefix prefix;
+  std::memcpy(&prefix, answer.data(), sizeof prefix);
+  return Napi::Buffer<unsigned char>::Copy(in.env(), answer.data(), prefix.size);
+}
+
+Value listmount(const CallbackInfo& info) {
+  const Arguments in(info);
+  sys::MountIdRequest request;
+  request.mount_id = in.bits(0);
+  request.namespace_id = in.bits(1);
+  const uint32_t flags = in.flags(2);
+  // Goes on after the last id it gave, in `param`, until a call gives less than it could.
+  constexpr size_t kBatch = 4096;
+  std::vector<uint64_t> ids;
+  for (;;) {
+    const size_t known = ids.size();
+    ids.resize(known + kBatch);
+    const long count = sys::listmount(request, ids.data() + known, kBatch, flags);
+    if (count < 0) return in.number(static_cast<int>(count));
+    ids.resize(known + static_cast<size_t>(count));
+    if (static_cast<size_t>(count) < kBatch) break;
+    request.param = ids.back();
+  }
+  Napi::BigUint64Array list = Napi::BigUint64Array::New(in.env(), ids.size());
+  std::copy(ids.begin(), ids.end(), list.Data());
+  return list;
+}
+
+Value ioctl(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::ioctl(in.fd(0), in.flags(1)));
+}
+
+Value pidfd_open(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::pidfd_open(in.fd(0), in.flags(1)));
+}
+
+}  // namespace
+
+Napi::Object make_sys(Napi::Env env) {
+  Napi::Object sys = Napi::Object::New(env);
+  const auto add = [&](const char* name, Value (*function)(const CallbackInfo&)) {
+    sys[name] = Napi::Function::New(env, function, name);
+  };
+  add("mount", mount);
+  add("umount2", umount2);
+  add("openTree", open_tree);
+  add("openTreeAttr", open_tree_attr);
+  add("moveMount", move_mount);
+  add("mountSetattr", mount_setattr);
+  add("fsopen", fsopen);
+  add("fsconfig", fsconfig);
+  add("fsmount", fsmount);
+  add("fspick", fspick);
+  add("openat2", openat2);
+  add("mkdirat", mkdirat);
+  add("mknodat", mknodat);
+  add("symlinkat", symlinkat);
+  add("unlinkat", unlinkat);
+  add("pivotRoot", pivot_root);
+  add("setns", setns);
+  add("unshare", unshare);
+  add("fchdir", fchdir);
+  add("chroot", chroot);
+  add("close", close);
+  add("statx", statx);
+  add("fstatfsType", fstatfs_type);
+  add("statmount", statmount);
+  add("listmount", listmount);
+  add("ioctl", ioctl);
+  add("pidfdOpen", pidfd_open);
+  return sys;
+}
+
+}  // namespace mountyard::binding

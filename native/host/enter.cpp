@@ -1,0 +1,132 @@
+// mountyard-enter: runs a command in the namespaces that inherited fds name. Node starts it as any child, so
+// that no thread of Node's changes its namespace.
+//
+//   mountyard-enter [--user FD] [--mount FD] [--root FD] [--cwd PATH] [--uid N] [--gid N] -- COMMAND [ARG...]
+//
+// Its exit status is the command's, or as with chroot(1): 125 it failed itself, 126 COMMAND cannot be run, 127
+// COMMAND was not found.
+
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include "../sys/file_calls.h"
+#include "../sys/process_calls.h"
+
+namespace {
+
+namespace sys = mountyard::sys;
+
+constexpr int kOwnFailure = 125;
+constexpr int kCannotRun = 126;
+constexpr int kNotFound = 127;
+
+struct Options {
+  std::optional<int> user;
+  std::optional<int> mount;
+  std::optional<int> root;
+  const char* cwd = "/";
+  std::optional<int> uid;
+  std::optional<int> gid;
+  char** command = nullptr;
+};
+
+[[noreturn]] void die(int status, const char* what, int error) {
+  std::fprintf(stderr, "mountyard-enter: %s: %s\n", what, std::strerror(error));
+  std::exit(status);
+}
+
+void must(int value, const char* what) {
+  if (value < 0) die(kOwnFailure, what, -value);
+}
+
+[[noreturn]] void die_of_usage(const char* problem, const char* word) {
+  std::fprintf(stderr, "mountyard-enter: %s: %s\n", problem, word);
+  std::exit(kOwnFailure);
+}
+
+int number(const char* option, const char* word) {
+  char* end = nullptr;
+  errno = 0;
+  const long value = std::strtol(word, &end, 10);
+  if (end == word || *end != '\0' || errno != 0 || value < 0 || value > INT_MAX) {
+    die_of_usage(option, "expects a number");
+  }
+  return static_cast<int>(value);
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  int at = 1;
+  for (; at < argc && std::string_view(argv[at]) != "--"; at += 2) {
+    const std::string_view option = argv[at];
+    if (at + 1 == argc) die_of_usage("no value for", argv[at]);
+    const char* value = argv[at + 1];
+    if (option == "--user") {
+      options.user = number(argv[at], value);
+    } else if (option == "--mount") {
+      options.mount = number(argv[at], value);
+    } else if (option == "--root") {
+      options.root = number(argv[at], value);
+    } else if (option == "--cwd") {
+      options.cwd = value;
+    } else if (option == "--uid") {
+      options.uid = number(argv[at], value);
+    } else if (option == "--gid") {
+      options.gid = number(argv[at], value);
+    } else {
+      die_of_usage("unknown option", argv[at]);
+    }
+  }
+  if (at + 1 >= argc) die_of_usage("expects", "-- COMMAND");
+  options.command = argv + at + 1;
+  return options;
+}
+
+// The user namespace comes first: it gives the capabilities that entering the others asks for.
+void enter_namespaces(const Options& options) {
+  if (options.user) must(sys::setns(*options.user, CLONE_NEWUSER), "setns(CLONE_NEWUSER)");
+  if (options.mount) must(sys::setns(*options.mount, CLONE_NEWNS), "setns(CLONE_NEWNS)");
+  if (options.root) {
+    must(sys::fchdir(*options.root), "fchdir to the root");
+    must(sys::chroot("."), "chroot to the root");
+  }
+  must(::chdir(options.cwd) == 0 ? 0 : -errno, options.cwd);
+}
+
+// The command gets no fd but its standard ones. Before Linux 5.11 each is marked by itself.
+void close_on_exec() {
+  if (sys::close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0) return;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  for (int fd = STDERR_FILENO + 1; static_cast<rlim_t>(fd) < limit.rlim_cur; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void take_ids(const Options& options) {
+  if (options.gid) {
+    // A user namespace whose setgroups is "deny" answers EPERM: there the groups cannot be changed at all.
+    const int error = sys::setgroups_none();
+    if (error != -EPERM || !options.user) must(error, "setgroups");
+    must(sys::setresgid(static_cast<gid_t>(*options.gid)), "setresgid");
+  }
+  if (options.uid) must(sys::setresuid(static_cast<uid_t>(*options.uid)), "setresuid");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  enter_namespaces(options);
+  close_on_exec();
+  take_ids(options);
+  ::execvp(options.command[0], options.command);
+  die(errno == ENOENT ? kNotFound : kCannotRun, options.command[0], errno);
+}

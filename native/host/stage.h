@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+
+namespace mountyard::host {
+
+// What could not be had when a place for a program was set up. A forked child sends it as a number.
+enum class Stage : int32_t {
+  none,
+  thread,
+  unshare,
+  socketpair,
+  control,  // the page shared with a forked child
+  fork,
+  procfs,
+  uid_map,
+  setgroups,
+  gid_map,
+  namespace_fd,
+  child,    // it ended without a word: killed, or out of memory
+  receive,  // of the exported fds
+};
+
+// Zero error: nothing failed.
+struct Failure {
+  Stage stage = Stage::none;
+  int32_t error = 0;
+};
+
+constexpr const char* name_of(Stage stage) noexcept {
+  switch (stage) {
+    case Stage::none:
+      return "";
+    case Stage::thread:
+      return "thread";
+    case Stage::unshare:
+      return "unshare";
+    case Stage::socketpair:
+      return "socketpair";
+    case Stage::control:
+      return "control";
+    case Stage::fork:
+      return "fork";
+    case Stage::procfs:
+      return "procfs";
+    case Stage::uid_map:
+      return "uid_map";
+    case Stage::setgroups:
+      return "setgroups";
+    case Stage::gid_map:
+      return "gid_map";
+    case Stage::namespace_fd:
+      return "namespace";
+    case Stage::child:
+      return "child";
+    case Stage::receive:
+      return "receive";
+  }
+  return "";
+}
+
+}  // namespace mountyard::host
