@@ -34,7 +34,11 @@ export interface Capabilities {
     readonly userNamespace: true | string;
   };
   /** `true`, or why the engine cannot run here. */
-  readonly engines: { readonly detached: true | string; readonly yard: true | string; readonly classic: true | string };
+  readonly engines: {
+    readonly detached: true | string;
+    readonly yard: true | string;
+    readonly classic: true | string;
+  };
 }
 
 /** What is at a path: nothing, a directory, or anything else; `unknown` where it could not be looked at. */
@@ -91,4 +95,9 @@ export interface HostFacts {
   readonly destination?: DestinationFact;
   /** The caller's own mount table, which `--auto` proposes from. */
   readonly hostMounts?: readonly Mount[];
+}
+
+/** The value under a key of a plain record, never one of its prototype: the keys come from outside. */
+export function own<T>(record: { readonly [key: string]: T }, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
 }

@@ -1,5 +1,6 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { Requirement } from './requirements.ts';
 import type { HostEffect, Origin, Step } from './steps.ts';
 
 /** What will be built, and what verification compares with. */
@@ -34,6 +35,8 @@ export interface RestorePlan {
   readonly steps: readonly Step[];
   readonly hostEffects: readonly HostEffect[];
   readonly notes: PlanNotes;
+  /** What is missing to run the plan, though not to make it: privilege. */
+  readonly unmetToRun: readonly Requirement[];
   /** Host paths to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
   readonly imports: readonly { readonly path: PathString; readonly of: 'path' | 'mount' }[];
 }

@@ -57,7 +57,7 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       /** Makes a missing mount point in a host filesystem. */
       readonly kind: 'make-mount-point';
       readonly mount: number;
-      readonly parent: number;
+      readonly origin: OriginId;
       readonly path: PathString;
       readonly node: NodeKind;
     }

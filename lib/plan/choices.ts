@@ -1,0 +1,137 @@
+import { UsageError } from '../errors.ts';
+import type { IdMap, Mount, PathString } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { RestoreOptions, TargetName } from './options.ts';
+
+/** Options with their targets found in the tree: by mount id. */
+export interface Choices {
+  readonly root: PathString | undefined;
+  readonly external: ReadonlyMap<number, PathString>;
+  readonly slaves: ReadonlyMap<number, PathString | true>;
+  readonly shareSources: boolean;
+  readonly ignoreHostPropagation: boolean;
+  readonly fresh: ReadonlySet<number>;
+  readonly freshAll: boolean;
+  readonly standIn: ReadonlySet<number>;
+  readonly standInAll: boolean;
+  readonly skip: ReadonlySet<number>;
+  readonly makeMountPoints: boolean;
+  readonly dev: number | undefined;
+  readonly idmap: ReadonlyMap<number, IdMap>;
+  readonly at: PathString | undefined;
+  readonly makeDestinationPrivate: boolean;
+  readonly userNamespace: boolean;
+  readonly engine: RestoreOptions['engine'];
+}
+
+/**
+ * Finds the mounts that the options name.
+ *
+ * @throws UsageError when an option names a mount that is not there, when two of external, fresh, standIn and skip
+ * (or root) name the same one, or when a host path is not absolute.
+ */
+export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
+  const root = options.root;
+  const external = targetMap(tree, 'external', options.external);
+  const slaves = targetMap(tree, 'slaves', options.slaves);
+  const fresh = targetSet(tree, 'fresh', options.fresh);
+  const standIn = targetSet(tree, 'standIn', options.standIn);
+  const skip = targetSet(tree, 'skip', options.skip);
+  const at = options.into && 'at' in options.into ? options.into.at : undefined;
+
+  refuseTwice(tree, { external: new Set(external.keys()), fresh, standIn, skip });
+  const top = tree.root;
+  if (root !== undefined && top && (external.has(top.id) || standIn.has(top.id) || skip.has(top.id))) {
+    throw new UsageError(`root supplies ${name(top)}, which another option names too: give one of them`);
+  }
+  if (top && skip.has(top.id)) throw new UsageError('skip names the root mount: nothing would be left to restore');
+  for (const [option, path] of hostPaths(root, external, slaves, at)) {
+    if (!path.startsWith('/')) throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
+  }
+
+  return {
+    root,
+    external,
+    slaves,
+    shareSources: options.shareSources ?? false,
+    ignoreHostPropagation: options.ignoreHostPropagation ?? false,
+    fresh,
+    freshAll: options.fresh === 'all',
+    standIn,
+    standInAll: options.standIn === 'all',
+    skip,
+    makeMountPoints: options.makeMountPoints ?? false,
+    dev: options.dev === undefined ? undefined : findTarget(tree, 'dev', options.dev).id,
+    idmap: targetMap(tree, 'idmap', options.idmap),
+    at,
+    makeDestinationPrivate: options.makeDestinationPrivate ?? false,
+    userNamespace: options.userNamespace !== undefined,
+    engine: options.engine,
+  };
+}
+
+/** The mount that a target names: `#ID`, or the topmost mount at a mount point. */
+function findTarget(tree: MountTree, option: string, target: TargetName): Mount {
+  const byId = /^#(\d+)$/.exec(target)?.[1];
+  const found = byId === undefined ? tree.at(target) : tree.get(Number(byId));
+  if (found) return found;
+  const hidden = tree.mounts.find((mount) => mount.mountPoint === target);
+  if (hidden) {
+    throw new UsageError(`${option}: the mount at ${target} is hidden under another: name it as #${hidden.id}`);
+  }
+  throw new UsageError(`${option}: the tree has no mount ${byId === undefined ? 'at ' : ''}${target}`);
+}
+
+function targetSet(
+  tree: MountTree,
+  option: string,
+  targets: readonly TargetName[] | 'all' | undefined,
+): Set<number> {
+  if (targets === undefined || targets === 'all') return new Set();
+  return new Set(targets.map((target) => findTarget(tree, option, target).id));
+}
+
+function targetMap<T>(
+  tree: MountTree,
+  option: string,
+  targets: { readonly [target: TargetName]: T } | undefined,
+): Map<number, T> {
+  const map = new Map<number, T>();
+  for (const [target, value] of Object.entries(targets ?? {})) {
+    const { id } = findTarget(tree, option, target);
+    if (map.has(id)) throw new UsageError(`${option}: ${target} names a mount that another key names too`);
+    map.set(id, value);
+  }
+  return map;
+}
+
+function refuseTwice(tree: MountTree, sets: { readonly [option: string]: ReadonlySet<number> }): void {
+  const owner = new Map<number, string>();
+  for (const [option, ids] of Object.entries(sets)) {
+    for (const id of ids) {
+      const other = owner.get(id);
+      const mount = tree.get(id);
+      if (other !== undefined && mount) {
+        throw new UsageError(`both ${other} and ${option} name ${name(mount)}: give one of them`);
+      }
+      owner.set(id, option);
+    }
+  }
+}
+
+function* hostPaths(
+  root: PathString | undefined,
+  external: ReadonlyMap<number, PathString>,
+  slaves: ReadonlyMap<number, PathString | true>,
+  at: PathString | undefined,
+): Generator<[string, PathString]> {
+  if (root !== undefined) yield ['root', root];
+  if (at !== undefined) yield ['into.at', at];
+  for (const path of external.values()) yield ['external', path];
+  for (const path of slaves.values()) if (path !== true) yield ['slaves', path];
+}
+
+/** `mount 44 at /proc`: how sentences name a mount. */
+export function name(mount: Mount): string {
+  return `mount ${mount.id} at ${mount.mountPoint}`;
+}

@@ -1,0 +1,86 @@
+/** The options that meet a requirement, as a person would type them. */
+import type { Mount } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { TargetName } from './options.ts';
+import type { Cure } from './requirements.ts';
+
+/** How an option names a mount: its mount point where that finds it and reads well, else `#ID`. */
+export function targetName(tree: MountTree, mount: Mount): TargetName {
+  const plain = /^[\w/.@:+-]+$/.test(mount.mountPoint);
+  return plain && tree.at(mount.mountPoint) === mount ? mount.mountPoint : `#${mount.id}`;
+}
+
+/** As typed in a shell, where `#` would begin a comment. */
+function typed(tree: MountTree, mount: Mount, suffix = ''): string {
+  const word = targetName(tree, mount) + suffix;
+  return word.startsWith('#') ? `'${word}'` : word;
+}
+
+export function rootCure(): Cure {
+  return { option: 'root', cli: '--root DIR', effect: 'a directory of this host supplies it' };
+}
+
+export function externalCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'external',
+    cli: `--external ${typed(tree, mount, '=SOURCE')}`,
+    effect: 'a bind of SOURCE supplies it',
+  };
+}
+
+/** Another source for a mount that the caller already supplies. */
+export function supplyCure(tree: MountTree, mount: Mount): Cure {
+  return mount === tree.root ? rootCure() : externalCure(tree, mount);
+}
+
+export function standInCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'standIn',
+    cli: `--stand-in ${typed(tree, mount)}`,
+    effect: 'an empty tmpfs takes the place of its filesystem',
+  };
+}
+
+export function freshCure(tree: MountTree, mount: Mount): Cure {
+  return { option: 'fresh', cli: `--fresh ${typed(tree, mount)}`, effect: 'made anew and empty' };
+}
+
+export function skipCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'skip',
+    cli: `--skip ${typed(tree, mount)}`,
+    effect: 'left out with all that is mounted below it',
+  };
+}
+
+export function slaveCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'slaves',
+    cli: `--slave ${typed(tree, mount, '=SOURCE')}`,
+    effect: 'it follows the peer group of the mount that SOURCE is on',
+  };
+}
+
+export function ignoreCure(): Cure {
+  return {
+    option: 'ignoreHostPropagation',
+    cli: '--ignore-host-propagation',
+    effect: 'masters outside the tree are dropped',
+  };
+}
+
+export function shareCure(): Cure {
+  return {
+    option: 'shareSources',
+    cli: '--share-sources',
+    effect: 'the host mount is made MS_SHARED, and stays so',
+  };
+}
+
+export function makeMountPointsCure(): Cure {
+  return {
+    option: 'makeMountPoints',
+    cli: '--make-mount-points',
+    effect: 'it is created in the host filesystem, below the mount only',
+  };
+}

@@ -1,0 +1,30 @@
+import type { Mount } from '../model/mount.ts';
+import { asideName, waitingName } from './deleted-roots.ts';
+import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
+import type { Resolution } from './resolve.ts';
+import type { Step } from './steps.ts';
+
+/** Removes the roots that were deleted when the tree was captured: after all is placed, before it is attached. */
+export function deletionSteps(resolution: Resolution, origins: OriginSteps): Step[] {
+  const { deletedRoots, kinds, layout } = resolution;
+  const steps: Step[] = [];
+  for (const key of deletedRoots.origins) {
+    const origin = origins.id(key, layout.members.get(key)?.[0] as Mount);
+    for (const path of deletedRoots.in(key)) {
+      const node = kinds.kindAt({ origin: key, path });
+      const remove: Step = { kind: 'delete', origin, path, node, reason: 'it was deleted after it was mounted' };
+      if (!deletedRoots.isDoubled(key, path)) {
+        steps.push(remove);
+        continue;
+      }
+      const aside = asideName(path);
+      const reason = 'the deleted one goes under the name that the live one has';
+      steps.push({ kind: 'rename', origin, from: path, to: aside, reason });
+      steps.push({ kind: 'rename', origin, from: waitingName(path), to: path, reason });
+      steps.push(remove);
+      steps.push({ kind: 'rename', origin, from: aside, to: path, reason: 'the live one has its name again' });
+    }
+    if (origins.isReadOnly(key)) steps.push(readOnlyStep(origin));
+  }
+  return steps;
+}

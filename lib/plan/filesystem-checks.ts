@@ -1,0 +1,179 @@
+/** Which superblocks can be made here for real, and what keeps the others from it. */
+import { own } from '../model/facts.ts';
+import type { FilesystemFact, HostFacts } from '../model/facts.ts';
+import type { Mount } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import { name } from './choices.ts';
+import { externalCure, skipCure, standInCure } from './cures.ts';
+import {
+  filesystemKey,
+  filesystemRole,
+  mountableInUserNamespace,
+  splitOptions,
+  takesNodes,
+} from './filesystems.ts';
+import type { Layout, Spot } from './layout.ts';
+import type { Requirement } from './requirements.ts';
+import type { Supplies } from './supply.ts';
+
+/** What keeps each superblock that should be made here from being made, by device; none for those that can be. */
+export type Defects = ReadonlyMap<string, readonly Requirement[]>;
+
+export interface FilesystemChecks {
+  readonly defects: Defects;
+  readonly assumed: readonly string[];
+}
+
+export function checkFilesystems(
+  tree: MountTree,
+  supplies: Supplies,
+  layout: Layout,
+  facts: HostFacts,
+  newUserNamespace: boolean,
+): FilesystemChecks {
+  const defects = new Map<string, Requirement[]>();
+  const assumed: string[] = [];
+  const claimed = new Map<string, Mount>();
+  const wanted = wantedPaths(tree, layout);
+
+  for (const [device, mounts] of tree.superblocks) {
+    const members = mounts.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
+    const first = members[0];
+    if (!first) continue;
+    const { parameters, refused } = splitOptions(first);
+    const key = filesystemKey(first.type, parameters);
+    const fact = own(facts.filesystems, key);
+    const found = [
+      ...optionDefects(tree, first, refused),
+      ...makingDefects(tree, members, key, fact, newUserNamespace),
+      ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, assumed)),
+    ];
+    if (fact?.creatable === undefined || fact.creatable === 'unknown') {
+      assumed.push(`${key} can be mounted here`);
+    }
+    if (filesystemRole(first.type) === 'window' && found.length === 0) {
+      const other = claimed.get(key);
+      if (other) found.push(secondWindow(tree, members, key, other));
+      else claimed.set(key, first);
+    }
+    if (found.length > 0) defects.set(device, found);
+  }
+  return { defects, assumed };
+}
+
+/** Who wants a path of an origin: as the root of a mount, or as its mount point. */
+interface Want {
+  readonly mount: Mount;
+  readonly spot: Spot;
+  readonly as: 'root' | 'mount point';
+}
+
+function wantedPaths(tree: MountTree, layout: Layout): Map<string, Want[]> {
+  const wanted = new Map<string, Want[]>();
+  const add = (spot: Spot | undefined, mount: Mount, as: Want['as']) => {
+    if (!spot || spot.path === '/') return;
+    const list = wanted.get(spot.origin);
+    if (list) list.push({ mount, spot, as });
+    else wanted.set(spot.origin, [{ mount, spot, as }]);
+  };
+  for (const mount of tree.walk()) {
+    add(layout.roots.get(mount.id), mount, 'root');
+    add(layout.places.get(mount.id), mount, 'mount point');
+  }
+  return wanted;
+}
+
+function optionDefects(tree: MountTree, mount: Mount, refused: readonly string[]): Requirement[] {
+  if (refused.length === 0) return [];
+  const options = refused.length === 1 ? `the option ${refused[0]}` : `the options ${refused.join(', ')}`;
+  return [
+    {
+      kind: 'option',
+      mounts: [mount],
+      reason: `${name(mount)} is a ${mount.type} with ${options}, which a snapshot may not set`,
+      cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+    },
+  ];
+}
+
+function makingDefects(
+  tree: MountTree,
+  members: readonly Mount[],
+  key: string,
+  fact: FilesystemFact | undefined,
+  newUserNamespace: boolean,
+): Requirement[] {
+  const mount = members[0] as Mount;
+  const why = newUserNamespace ? userNamespaceObstacle(mount.type) : kernelObstacle(fact);
+  if (why === undefined) return [];
+  return [
+    {
+      kind: 'filesystem',
+      mounts: members,
+      reason: `${name(mount)} is a ${key}, which cannot be mounted here: ${why}`,
+      cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+    },
+  ];
+}
+
+function kernelObstacle(fact: FilesystemFact | undefined): string | undefined {
+  if (!fact || fact.creatable === true || fact.creatable === 'unknown') return undefined;
+  return [fact.creatable, ...(fact.log ?? [])].join('; ');
+}
+
+function userNamespaceObstacle(type: string): string | undefined {
+  const mountable = mountableInUserNamespace(type);
+  if (mountable === true) return undefined;
+  return mountable === false
+    ? 'no user namespace but the initial one may mount it'
+    : `a new user namespace may mount it only with a new ${mountable} namespace`;
+}
+
+/** Paths that a filesystem must have of itself, because nothing can be created in it. */
+function pathDefects(
+  tree: MountTree,
+  members: readonly Mount[],
+  wanted: ReadonlyMap<string, readonly Want[]>,
+  layout: Layout,
+  fact: FilesystemFact | undefined,
+  assumed: string[],
+): Requirement[] {
+  const defects: Requirement[] = [];
+  const origins = new Set(members.map((mount) => layout.roots.get(mount.id)?.origin ?? ''));
+  const shown = members[0] as Mount;
+  for (const origin of origins) {
+    for (const { mount, spot, as } of wanted.get(origin) ?? []) {
+      const found = fact ? (own(fact.paths, spot.path) ?? 'unknown') : 'unknown';
+      if (found === 'directory' || found === 'file') continue;
+      const what = `${shown.type} here`;
+      if (found === 'unknown') {
+        assumed.push(`the ${what} has ${spot.path}`);
+        continue;
+      }
+      const lack = found === 'absent' ? 'does not exist in the' : 'is a symlink in the';
+      defects.push({
+        kind: 'path',
+        mounts: [mount],
+        reason: `${name(mount)} needs ${spot.path} as its ${as}, which ${lack} ${what}`,
+        cures: [
+          skipCure(tree, mount),
+          ...(as === 'root' ? [externalCure(tree, mount)] : []),
+          standInCure(tree, shown),
+        ],
+      });
+    }
+  }
+  return defects;
+}
+
+function secondWindow(tree: MountTree, members: readonly Mount[], key: string, other: Mount): Requirement {
+  const mount = members[0] as Mount;
+  return {
+    kind: 'window',
+    mounts: members,
+    reason:
+      `${name(mount)} is a second ${key} beside that of ${name(other)}: ` +
+      'a machine, or a namespace of it, has only one',
+    cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+  };
+}

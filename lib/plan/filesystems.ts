@@ -1,0 +1,152 @@
+/**
+ * One row a filesystem type: whether mountyard makes it here, what a snapshot may set on it, and what is special.
+ *
+ * A snapshot is untrusted: an option passes only when its row names it, because some options read, run or change
+ * something of the host (`lowerdir=`, `release_agent=`, `nsdelegate`). Windows get no option from a snapshot.
+ */
+import type { Mount } from '../model/mount.ts';
+import { type SuperOption, superOptionWords } from '../model/super-options.ts';
+import type { Parameter } from './questions.ts';
+
+/**
+ * `instance`: each mount call makes a new, empty one. `window`: there is one for the machine or for a namespace of
+ * it, and mounting it only shows it. `external`: its content is the host's to give.
+ */
+export type FilesystemRole = 'instance' | 'window' | 'external';
+
+interface Row {
+  readonly role: FilesystemRole;
+  /** Directories and files may be created in it. */
+  readonly nodes?: true;
+  /** Option keys that a snapshot may set. */
+  readonly pass?: readonly string[];
+  /** Printed by kernels, not accepted by them, and without meaning for what is restored. */
+  readonly drop?: readonly string[];
+  /** Can be made in a new user namespace, or what else must be new for that. */
+  readonly userNamespace?: true | 'pid' | 'net' | 'ipc' | 'cgroup';
+}
+
+const OWNER = ['mode', 'uid', 'gid'];
+
+const ROWS: { readonly [type: string]: Row } = {
+  tmpfs: {
+    role: 'instance',
+    nodes: true,
+    pass: [...OWNER, 'size', 'nr_blocks', 'nr_inodes', 'huge', 'mpol', 'noswap', 'inode32'],
+    drop: ['inode64'],
+    userNamespace: true,
+  },
+  ramfs: { role: 'instance', nodes: true, pass: ['mode'], userNamespace: true },
+  devpts: {
+    role: 'instance',
+    pass: [...OWNER, 'ptmxmode', 'max'],
+    drop: ['newinstance'],
+    userNamespace: true,
+  },
+  proc: { role: 'instance', pass: ['hidepid', 'gid', 'subset'], userNamespace: 'pid' },
+  bpf: { role: 'instance', pass: OWNER },
+  hugetlbfs: { role: 'instance', pass: [...OWNER, 'pagesize', 'size', 'min_size', 'nr_inodes'] },
+  sysfs: { role: 'window', userNamespace: 'net' },
+  mqueue: { role: 'window', userNamespace: 'ipc' },
+  cgroup: { role: 'window' },
+  cgroup2: { role: 'window', userNamespace: 'cgroup' },
+  debugfs: { role: 'window' },
+  tracefs: { role: 'window' },
+  securityfs: { role: 'window' },
+  selinuxfs: { role: 'window' },
+  fusectl: { role: 'window' },
+  pstore: { role: 'window' },
+  configfs: { role: 'window' },
+  efivarfs: { role: 'window' },
+  binfmt_misc: { role: 'window', userNamespace: true },
+  devtmpfs: { role: 'window' },
+};
+
+const EXTERNAL: Row = { role: 'external' };
+
+/** Superblock flags that every type takes; `rw` is the default, `mand` means nothing since Linux 5.15. */
+const SUPERBLOCK_FLAGS = new Set(['sync', 'dirsync', 'lazytime']);
+const MEANINGLESS = new Set(['rw', 'ro', 'mand', 'seclabel']);
+
+function rowOf(type: string): Row {
+  return Object.hasOwn(ROWS, type) ? (ROWS[type] ?? EXTERNAL) : EXTERNAL;
+}
+
+export function filesystemRole(type: string): FilesystemRole {
+  return rowOf(type).role;
+}
+
+/** Whether mount points and roots can be created in a filesystem of this type that is made here. */
+export function takesNodes(type: string): boolean {
+  return rowOf(type).nodes === true;
+}
+
+/** `true`, the kind of namespace that must be new too, or `false`: whether a new user namespace can mount it. */
+export function mountableInUserNamespace(type: string): true | string | false {
+  return rowOf(type).userNamespace ?? false;
+}
+
+/** What becomes of a superblock's options when it is made afresh. */
+export interface OptionSplit {
+  readonly parameters: readonly Parameter[];
+  /** Printed but not accepted: dropped, and reported. */
+  readonly dropped: readonly string[];
+  /** Not on the type's allow-list. */
+  readonly refused: readonly string[];
+  readonly readOnly: boolean;
+}
+
+/** Sorts a mount's superblock options by what may be done with them. */
+export function splitOptions(mount: Mount): OptionSplit {
+  const row = rowOf(mount.type);
+  const words = superOptionWords(mount.superOptions);
+  const readOnly = words.some((word) => word.key === 'ro' && word.value === undefined);
+  if (mount.type === 'cgroup') return { parameters: hierarchyOf(words), dropped: [], refused: [], readOnly };
+  if (row.role !== 'instance') return { parameters: [], dropped: [], refused: [], readOnly };
+
+  const parameters: Parameter[] = [];
+  const dropped: string[] = [];
+  const refused: string[] = [];
+  for (const word of words) {
+    if (word.value === undefined && SUPERBLOCK_FLAGS.has(word.key)) parameters.push(word);
+    else if (row.pass?.includes(word.key)) parameters.push(word);
+    else if (row.drop?.includes(word.key) || word.key === 'seclabel') dropped.push(wordText(word));
+    else if (!MEANINGLESS.has(word.key)) refused.push(wordText(word));
+  }
+  return { parameters, dropped, refused, readOnly };
+}
+
+const V1_FLAGS = new Set([
+  'all',
+  'none',
+  'xattr',
+  'noprefix',
+  'clone_children',
+  'cpuset_v2_mode',
+  'release_agent',
+  'favordynmods',
+]);
+
+/** The controllers and the name that say which cgroup v1 hierarchy it is. */
+function hierarchyOf(words: readonly SuperOption[]): Parameter[] {
+  return words
+    .filter((word) => !MEANINGLESS.has(word.key) && !V1_FLAGS.has(word.key) && !SUPERBLOCK_FLAGS.has(word.key))
+    .filter((word) => word.value === undefined || word.key === 'name')
+    .sort((left, right) => (left.key < right.key ? -1 : 1));
+}
+
+/**
+ * The parameters with which a window is mounted so that nothing changes: those in force, as the kernel prints them.
+ */
+export function parametersInForce(superOptions: string): Parameter[] {
+  return superOptionWords(superOptions).filter((word) => !MEANINGLESS.has(word.key));
+}
+
+/** What tells a filesystem that is made here from another: `tmpfs`, `tmpfs mode=755,size=4k`, `cgroup memory`. */
+export function filesystemKey(type: string, parameters: readonly Parameter[]): string {
+  return parameters.length === 0 ? type : `${type} ${parameters.map(wordText).join(',')}`;
+}
+
+function wordText(word: Parameter): string {
+  return word.value === undefined ? word.key : `${word.key}=${word.value}`;
+}

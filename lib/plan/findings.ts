@@ -1,0 +1,35 @@
+/** What the stages of resolving find and hand on: requirements, assumptions and notes. */
+import { own } from '../model/facts.ts';
+import type { HostFacts, PathFact } from '../model/facts.ts';
+import type { Spot } from './layout.ts';
+import type { Requirement } from './requirements.ts';
+
+export class Findings {
+  readonly requirements: Requirement[] = [];
+  readonly #assumed = new Set<string>();
+
+  require(requirement: Requirement): void {
+    this.requirements.push(requirement);
+  }
+
+  /** Says, once, what is taken for granted because no fact tells. */
+  assume(what: string): void {
+    this.#assumed.add(what);
+  }
+
+  get assumed(): readonly string[] {
+    return [...this.#assumed];
+  }
+}
+
+/** What the facts say of a path of a host source. */
+export function hostPathFact(facts: HostFacts, source: string, path: string): PathFact {
+  const fact = own(facts.sources, source);
+  if (!fact) return 'unknown';
+  return path === '/' ? fact.kind : (own(fact.paths, path.slice(1)) ?? 'unknown');
+}
+
+/** The host path of a spot in a host origin. */
+export function hostSource(spot: Spot): string | undefined {
+  return spot.origin.startsWith('host:') ? spot.origin.slice('host:'.length) : undefined;
+}

@@ -1,0 +1,129 @@
+/** What each peer group is started from: something as wide as all its members, its slaves and theirs. */
+import { own } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { Mount, PathString } from '../model/mount.ts';
+import { isInside, joinPath } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import { name } from './choices.ts';
+import { externalCure, skipCure } from './cures.ts';
+import { type Findings, hostSource } from './findings.ts';
+import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { Supplies } from './supply.ts';
+
+/** An origin's root, or the root of the mount that a host path lies on. */
+export type HolderSource = { readonly origin: OriginKey } | { readonly mountOf: PathString };
+
+/** By peer group id, for each group with members in the tree. */
+export type GroupOrigins = ReadonlyMap<number, HolderSource>;
+
+export function chooseGroupOrigins(
+  tree: MountTree,
+  layout: Layout,
+  supplies: Supplies,
+  facts: HostFacts,
+  findings: Findings,
+): GroupOrigins {
+  const families = groupFamilies(tree);
+  const members = new Map<number, Mount[]>();
+  for (const mount of tree.walk()) {
+    const group = mount.propagation.shared ?? mount.propagation.master;
+    const family = group === undefined ? undefined : families.get(group);
+    if (family === undefined) continue;
+    const known = members.get(family);
+    if (known) known.push(mount);
+    else members.set(family, [mount]);
+  }
+
+  const sources = new Map<number, HolderSource>();
+  for (const [group, family] of families) {
+    const known = sources.get(family);
+    const source = known ?? widest(tree, members.get(family) ?? [], layout, supplies, facts, findings);
+    sources.set(family, source);
+    sources.set(group, source);
+  }
+  return sources;
+}
+
+/** The topmost master, inside the tree, of each group: it and all that follow it are of one superblock. */
+function groupFamilies(tree: MountTree): Map<number, number> {
+  const families = new Map<number, number>();
+  for (const start of tree.groups.keys()) {
+    const path: number[] = [];
+    let top = start;
+    for (;;) {
+      const known = families.get(top);
+      if (known !== undefined) {
+        top = known;
+        break;
+      }
+      path.push(top);
+      const master = tree.groups.get(top)?.[0]?.propagation.master;
+      if (master === undefined || !tree.groups.has(master)) break;
+      top = master;
+    }
+    for (const group of path) families.set(group, top);
+  }
+  return families;
+}
+
+function widest(
+  tree: MountTree,
+  members: readonly Mount[],
+  layout: Layout,
+  supplies: Supplies,
+  facts: HostFacts,
+  findings: Findings,
+): HolderSource {
+  const spots = members.flatMap((mount) => layout.roots.get(mount.id) ?? []);
+  const keys = [...new Set(spots.map((spot) => spot.origin))];
+  const first = keys[0] ?? '';
+  if (keys.length <= 1) return { origin: first };
+
+  const sources = keys.map((key) => hostSource({ origin: key, path: '/' }));
+  if (sources.every((source) => source === undefined)) {
+    // Made here under several source names, a window is one superblock; anything else is not.
+    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return { origin: first };
+  } else {
+    const shown = spots.map((spot) => onHost(spot, facts));
+    for (const key of keys) {
+      const root = onHost({ origin: key, path: '/' }, facts);
+      if (root && shown.every((other) => covers(root, other))) return { origin: key };
+    }
+    for (const source of sources) {
+      const fact = source === undefined ? undefined : own(facts.sources, source);
+      if (source === undefined || !fact?.mount || fact.mountRootReachable === false) continue;
+      const root = { device: fact.mount.device, root: fact.mount.root };
+      if (shown.every((other) => covers(root, other))) return { mountOf: source };
+    }
+  }
+  const odd = members.find((mount) => layout.roots.get(mount.id)?.origin !== first) as Mount;
+  findings.require({
+    kind: 'group-root',
+    mounts: [odd, members[0] as Mount],
+    reason:
+      `${name(odd)} and ${name(members[0] as Mount)} share a peer group or follow one another, ` +
+      'but what supplies them is not parts of one filesystem that a host mount shows whole',
+    cures: [externalCure(tree, odd), externalCure(tree, members[0] as Mount), skipCure(tree, odd)],
+  });
+  return { origin: first };
+}
+
+interface HostRoot {
+  readonly device: string;
+  readonly root: PathString;
+}
+
+function onHost(spot: Spot, facts: HostFacts): HostRoot | undefined {
+  const source = hostSource(spot);
+  const fact = source === undefined ? undefined : own(facts.sources, source);
+  if (!fact?.mount) return undefined;
+  return { device: fact.mount.device, root: joinPath(fact.root ?? fact.mount.root, spot.path) };
+}
+
+function covers(wide: HostRoot, narrow: HostRoot | undefined): boolean {
+  return narrow !== undefined && wide.device === narrow.device && isInside(wide.root, narrow.root);
+}
+
+function oneKind(members: readonly Mount[], supplies: Supplies): boolean {
+  return new Set(members.map((mount) => supplies.get(mount.id)?.kind)).size === 1;
+}

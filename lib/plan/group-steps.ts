@@ -1,0 +1,108 @@
+import type { Mount, PathString } from '../model/mount.ts';
+import { name } from './choices.ts';
+import type { OriginSteps } from './origin-steps.ts';
+import type { Resolution } from './resolve.ts';
+import type { GroupKey, Step, StepOf } from './steps.ts';
+
+/**
+ * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
+ *
+ * A group starts with a holder: a detached clone of the origin's root, as wide as any member can be, made when the
+ * first member needs it, masters first. Members need no order and no common root among themselves.
+ */
+export class GroupSteps {
+  readonly #resolution: Resolution;
+  readonly #origins: OriginSteps;
+  readonly #steps: Step[];
+  readonly #made = new Set<GroupKey>();
+  readonly #shared = new Set<PathString>();
+
+  constructor(resolution: Resolution, origins: OriginSteps, steps: Step[]) {
+    this.#resolution = resolution;
+    this.#origins = origins;
+    this.#steps = steps;
+  }
+
+  /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
+  join(mount: Mount): void {
+    const group = this.#groupOf(mount);
+    if (group === undefined) return;
+    this.#make(group, mount);
+    this.#steps.push({ kind: 'set-group', mount: mount.id, group, reason: joinReason(mount, group) });
+  }
+
+  #groupOf(mount: Mount): GroupKey | undefined {
+    const { shared, master } = mount.propagation;
+    if (shared !== undefined) return `peers:${shared}`;
+    if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;
+    return `slaves:${master}`;
+  }
+
+  /** Makes the holder of a group after that of its master. A chain of masters may be long: no recursion. */
+  #make(wanted: GroupKey, mount: Mount): void {
+    const chain: GroupKey[] = [];
+    for (let key: GroupKey | undefined = wanted; key !== undefined && !this.#made.has(key); key = this.#masterOf(key)) {
+      chain.push(key);
+      this.#made.add(key);
+    }
+    for (const key of chain.reverse()) this.#makeHolder(key, mount);
+  }
+
+  /** The group that a group's holder takes its master from. */
+  #masterOf(key: GroupKey): GroupKey | undefined {
+    const { tree, masters } = this.#resolution;
+    const [role, id] = split(key);
+    if (role === 'slaves') return tree.groups.has(id) ? `peers:${id}` : undefined;
+    const master = tree.groups.get(id)?.[0]?.propagation.master;
+    if (master === undefined || masters.ignored.has(master)) return undefined;
+    return tree.groups.has(master) ? `peers:${master}` : `slaves:${master}`;
+  }
+
+  #makeHolder(key: GroupKey, mount: Mount): void {
+    const { tree, masters } = this.#resolution;
+    const [role, id] = split(key);
+    const source = role === 'slaves' && !tree.groups.has(id) ? masters.followed.get(id) : undefined;
+    if (source !== undefined) {
+      if (masters.toShare.has(source) && !this.#shared.has(source)) {
+        this.#shared.add(source);
+        const reason = `${name(mount)} is to follow it, and a private mount passes nothing on`;
+        this.#steps.push({ kind: 'share-source', source, mount: mount.id, reason });
+      }
+      this.#push({ kind: 'make-group', group: key, from: { mountOf: source }, followsHost: true, shared: false }, mount);
+      return;
+    }
+    const master = this.#masterOf(key);
+    const from = this.#holderSource(id, mount);
+    const shared = role === 'peers';
+    this.#push(
+      { kind: 'make-group', group: key, from, followsHost: false, shared, ...(master ? { master } : {}) },
+      mount,
+    );
+  }
+
+  #push(step: Omit<StepOf<'make-group'>, 'reason'>, mount: Mount): void {
+    const [role, id] = split(step.group);
+    const what = role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`;
+    this.#steps.push({ ...step, mount: mount.id, reason: `a detached holder that ${what}` });
+  }
+
+  /** What the holders of a group and of those who follow it are cloned from. */
+  #holderSource(group: number, mount: Mount): StepOf<'make-group'>['from'] {
+    const source = this.#resolution.groupOrigins.get(group);
+    if (source === undefined) throw new Error(`peer group ${group} has no member in the tree`);
+    return 'origin' in source ? { origin: this.#origins.id(source.origin, mount) } : source;
+  }
+}
+
+function split(key: GroupKey): [role: 'peers' | 'slaves', id: number] {
+  const [role, id] = key.split(':');
+  return [role as 'peers' | 'slaves', Number(id)];
+}
+
+function joinReason(mount: Mount, group: GroupKey): string {
+  const { shared, master } = mount.propagation;
+  const of = master === undefined ? '' : ` and a slave of ${master}`;
+  return shared === undefined
+    ? `all that is mounted on it is in place: it becomes a slave of peer group ${split(group)[1]}`
+    : `all that is mounted on it is in place: it joins peer group ${shared}${of}`;
+}

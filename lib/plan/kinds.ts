@@ -1,0 +1,152 @@
+/**
+ * Whether each path that the tree needs is a directory or a file.
+ *
+ * A mount covers a directory with a directory and a file with a file, so a mount's root and its mount point are of
+ * one kind: all spots linked that way form a class, and what is known of one holds for all of it.
+ */
+import type { Kind, Mount, PathString } from '../model/mount.ts';
+import { parentPath } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { Layout, OriginKey, Spot } from './layout.ts';
+
+/** A spot known to be a directory and, through mounts, the same as one known to be a file. */
+export interface KindConflict {
+  readonly mount: Mount;
+  readonly place: Spot;
+}
+
+export interface Kinds {
+  /** `directory` where nothing is known. */
+  kindAt(spot: Spot): Exclude<Kind, 'unknown'>;
+  /** Whether anything is known of the spot. */
+  known(spot: Spot): boolean;
+  readonly conflicts: readonly KindConflict[];
+  /** The paths needed in an origin, parents before what is in them. */
+  paths(origin: OriginKey): readonly PathString[];
+}
+
+/** What is known of a spot from outside the tree: the host, or a trial of a filesystem. */
+export type KnownKind = (spot: Spot) => Kind;
+
+export function solveKinds(tree: MountTree, layout: Layout, knownKind: KnownKind): Kinds {
+  const spots = new SpotClasses();
+  for (const mount of tree.walk()) {
+    const root = layout.roots.get(mount.id);
+    const place = layout.places.get(mount.id);
+    const rootClass = root && spots.of(root);
+    const placeClass = place && spots.of(place);
+    if (rootClass !== undefined && placeClass !== undefined) spots.link(rootClass, placeClass);
+    const known = mount.type === 'nsfs' ? 'file' : mount.kind;
+    const own = rootClass ?? placeClass;
+    if (own !== undefined) spots.learn(own, known);
+  }
+  for (const [origin, paths] of spots.byOrigin) {
+    for (const [path, node] of [...paths]) {
+      spots.learn(node, path === '/' && !origin.startsWith('host:') ? 'directory' : knownKind({ origin, path }));
+      learnAncestors(spots, origin, path);
+    }
+  }
+  return {
+    kindAt: (spot) => (spots.kind(spot) === 'file' ? 'file' : 'directory'),
+    known: (spot) => spots.kind(spot) !== 'unknown',
+    conflicts: findConflicts(tree, layout, spots),
+    paths: (origin) => parentsFirst(spots.byOrigin.get(origin)),
+  };
+}
+
+/** What holds a needed path is a directory; climbing stops where an earlier path has already been. */
+function learnAncestors(spots: SpotClasses, origin: OriginKey, path: PathString): void {
+  for (let above = path; above !== '/'; ) {
+    above = parentPath(above);
+    if (!spots.learnDirectoryOnce({ origin, path: above })) return;
+  }
+}
+
+function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): KindConflict[] {
+  const conflicts: KindConflict[] = [];
+  const seen = new Set<number>();
+  for (const mount of tree.walk()) {
+    const place = layout.places.get(mount.id) ?? layout.roots.get(mount.id);
+    if (!place) continue;
+    const top = spots.top(spots.of(place));
+    if (!spots.conflicting(top) || seen.has(top)) continue;
+    seen.add(top);
+    conflicts.push({ mount, place });
+  }
+  return conflicts;
+}
+
+function parentsFirst(paths: ReadonlyMap<PathString, number> | undefined): PathString[] {
+  // A path sorts after each of its prefixes, whatever the order of its bytes.
+  return [...(paths?.keys() ?? [])].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
+}
+
+/** Spots in classes (a disjoint-set forest), each class with what is known of its kind. */
+class SpotClasses {
+  readonly byOrigin = new Map<OriginKey, Map<PathString, number>>();
+  readonly #parents: number[] = [];
+  readonly #directory: boolean[] = [];
+  readonly #file: boolean[] = [];
+  readonly #holds = new Set<number>();
+
+  of(spot: Spot): number {
+    let paths = this.byOrigin.get(spot.origin);
+    if (!paths) {
+      paths = new Map();
+      this.byOrigin.set(spot.origin, paths);
+    }
+    const known = paths.get(spot.path);
+    if (known !== undefined) return known;
+    const node = this.#parents.length;
+    paths.set(spot.path, node);
+    this.#parents.push(node);
+    this.#directory.push(false);
+    this.#file.push(false);
+    return node;
+  }
+
+  top(node: number): number {
+    let top = node;
+    while (this.#parents[top] !== top) {
+      const above = this.#parents[top] as number;
+      this.#parents[top] = this.#parents[above] as number;
+      top = this.#parents[top] as number;
+    }
+    return top;
+  }
+
+  link(left: number, right: number): void {
+    const a = this.top(left);
+    const b = this.top(right);
+    if (a === b) return;
+    this.#parents[a] = b;
+    this.#directory[b] ||= this.#directory[a] as boolean;
+    this.#file[b] ||= this.#file[a] as boolean;
+  }
+
+  learn(node: number, kind: Kind): void {
+    const top = this.top(node);
+    if (kind === 'directory') this.#directory[top] = true;
+    if (kind === 'file') this.#file[top] = true;
+  }
+
+  /** Says whether it was news. */
+  learnDirectoryOnce(spot: Spot): boolean {
+    const node = this.of(spot);
+    if (this.#holds.has(node)) return false;
+    this.#holds.add(node);
+    this.learn(node, 'directory');
+    return true;
+  }
+
+  kind(spot: Spot): Kind {
+    const node = this.byOrigin.get(spot.origin)?.get(spot.path);
+    if (node === undefined) return 'unknown';
+    const top = this.top(node);
+    return this.#directory[top] ? 'directory' : this.#file[top] ? 'file' : 'unknown';
+  }
+
+  conflicting(top: number): boolean {
+    return (this.#directory[top] && this.#file[top]) === true;
+  }
+}

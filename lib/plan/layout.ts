@@ -1,0 +1,102 @@
+/** Which path of which origin each mount shows, and which path it is placed on. */
+import type { Mount, PathString } from '../model/mount.ts';
+import { joinPath, pathComponents } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import { filesystemRole } from './filesystems.ts';
+import { placeInOrigin, type Supplies, type Supply } from './supply.ts';
+
+/** One filesystem made here, one stand-in, or one host path: what mounts are cloned from. */
+export type OriginKey = string;
+
+/** A path in an origin; absolute, `/` being the origin's root. */
+export interface Spot {
+  readonly origin: OriginKey;
+  readonly path: PathString;
+}
+
+export interface Layout {
+  /** Where each mount's root is, by mount id. */
+  readonly roots: ReadonlyMap<number, Spot>;
+  /** Where each mount but the root is placed, by mount id. */
+  readonly places: ReadonlyMap<number, Spot>;
+  /** The mounts of each origin, in walking order. */
+  readonly members: ReadonlyMap<OriginKey, readonly Mount[]>;
+}
+
+/** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
+export function layOut(tree: MountTree, supplies: Supplies): Layout {
+  const roots = new Map<number, Spot>();
+  const places = new Map<number, Spot>();
+  const members = new Map<OriginKey, Mount[]>();
+  const renamings = standInRenamings(tree, supplies);
+
+  for (const mount of tree.walk()) {
+    const supply = supplies.get(mount.id);
+    const origin = supply && originKey(mount, supply);
+    if (supply && origin !== undefined) {
+      roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
+      const known = members.get(origin);
+      if (known) known.push(mount);
+      else members.set(origin, [mount]);
+    }
+    const parent = tree.parentOf(mount);
+    const below = parent && roots.get(parent.id);
+    if (parent && below) {
+      places.set(mount.id, { origin: below.origin, path: placeInOrigin(below.path, parent, mount) });
+    }
+  }
+  return { roots, places, members };
+}
+
+/**
+ * Mounts of one filesystem share an origin. A window is mounted once for each source name that it is known by,
+ * because a bind inherits the name of what it copies, and the superblock is the same anyhow.
+ */
+function originKey(mount: Mount, supply: Supply): OriginKey | undefined {
+  switch (supply.kind) {
+    case 'host':
+      return `host:${supply.source}`;
+    case 'fresh':
+      return filesystemRole(mount.type) === 'window'
+        ? `fresh:${mount.device}:${mount.source}`
+        : `fresh:${mount.device}`;
+    case 'stand-in':
+      return `stand-in:${mount.device}`;
+    case 'none':
+      return undefined;
+  }
+}
+
+function rootInOrigin(mount: Mount, supply: Supply, renamings: ReadonlyMap<string, number>): PathString {
+  if (supply.kind === 'host') return joinPath('/', supply.below);
+  if (supply.kind === 'stand-in') return standInRoot(mount.root, renamings.get(mount.device) ?? 0);
+  return mount.root;
+}
+
+/** How far above the reader's view each stand-in's roots reach: `/../..` is 2. */
+function standInRenamings(tree: MountTree, supplies: Supplies): Map<string, number> {
+  const heights = new Map<string, number>();
+  for (const mount of tree.mounts) {
+    if (supplies.get(mount.id)?.kind !== 'stand-in') continue;
+    heights.set(mount.device, Math.max(heights.get(mount.device) ?? 0, climb(mount.root)));
+  }
+  return heights;
+}
+
+function climb(root: PathString): number {
+  const parts = pathComponents(root);
+  const down = parts.findIndex((part) => part !== '..');
+  return down < 0 ? parts.length : down;
+}
+
+/**
+ * A root's name in a stand-in: a cgroup's `/..` becomes an ancestor directory, so that what was inside what stays so,
+ * and an nsfs's `net:[4026531833]` becomes a file.
+ */
+function standInRoot(root: PathString, height: number): PathString {
+  if (!root.startsWith('/')) return `/${root.replaceAll('/', '\\')}`;
+  if (height === 0) return root;
+  const up = climb(root);
+  const view = Array.from({ length: height - up }, (_, level) => `above-${level + 1}`);
+  return joinPath('/', [...view, ...pathComponents(root).slice(up)].join('/'));
+}

@@ -1,0 +1,119 @@
+import { own } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { Mount, PathString } from '../model/mount.ts';
+import { name } from './choices.ts';
+import { waitingName } from './deleted-roots.ts';
+import { deviceSteps } from './devices.ts';
+import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
+import { hostSource } from './findings.ts';
+import type { OriginKey } from './layout.ts';
+import type { Resolution } from './resolve.ts';
+import type { Origin, OriginId, Step } from './steps.ts';
+import { standInSource } from './target.ts';
+
+/** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
+export class OriginSteps {
+  readonly list: Origin[] = [];
+  readonly #ids = new Map<OriginKey, OriginId>();
+  readonly #resolution: Resolution;
+  readonly #facts: HostFacts;
+  readonly #steps: Step[];
+
+  constructor(resolution: Resolution, facts: HostFacts, steps: Step[]) {
+    this.#resolution = resolution;
+    this.#facts = facts;
+    this.#steps = steps;
+  }
+
+  /** The origin's id; makes it, for the sake of `mount`, when it is not there yet. */
+  id(key: OriginKey, mount: Mount): OriginId {
+    const known = this.#ids.get(key);
+    if (known !== undefined) return known;
+    const id = this.list.length;
+    this.#ids.set(key, id);
+    const source = hostSource({ origin: key, path: '/' });
+    if (source === undefined) this.#makeFilesystem(id, key, mount);
+    else this.#cloneSource(id, key, source, mount);
+    return id;
+  }
+
+  /** Whether the superblock is to be read-only in the end, and so was made writable for what is created in it. */
+  isReadOnly(key: OriginKey): boolean {
+    const mount = this.#resolution.layout.members.get(key)?.[0];
+    const fresh = mount && this.#resolution.supplies.get(mount.id)?.kind === 'fresh';
+    return fresh === true && filesystemRole(mount.type) === 'instance' && splitOptions(mount).readOnly;
+  }
+
+  #makeFilesystem(id: OriginId, key: OriginKey, mount: Mount): void {
+    const { supplies, choices } = this.#resolution;
+    const supply = supplies.get(mount.id);
+    const origin: Origin =
+      supply?.kind === 'stand-in'
+        ? {
+            kind: 'filesystem',
+            type: 'tmpfs',
+            source: standInSource(mount),
+            parameters: [{ key: 'mode', value: '755' }],
+            standInFor: mount.type,
+          }
+        : { kind: 'filesystem', type: mount.type, source: mount.source, parameters: this.#parameters(mount) };
+    this.list.push(origin);
+    this.#steps.push({ kind: 'make-filesystem', origin: id, mount: mount.id, reason: whyMade(mount, supply) });
+    if (!takesNodes(origin.type)) return;
+    this.#makeNodes(id, key);
+    const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
+    if (dev?.origin === key) this.#steps.push(...deviceSteps(id, this.#resolution.kinds.paths(key)));
+    if (this.isReadOnly(key) && !this.#resolution.deletedRoots.has(key)) this.#steps.push(readOnlyStep(id));
+  }
+
+  #parameters(mount: Mount) {
+    const { parameters } = splitOptions(mount);
+    if (filesystemRole(mount.type) !== 'window') return parameters;
+    const inForce = own(this.#facts.filesystems, filesystemKey(mount.type, parameters))?.superOptions;
+    return inForce === undefined ? parameters : parametersInForce(inForce);
+  }
+
+  #makeNodes(id: OriginId, key: OriginKey): void {
+    const { kinds, deletedRoots } = this.#resolution;
+    for (const path of kinds.paths(key)) {
+      if (path === '/') continue;
+      const node = kinds.kindAt({ origin: key, path });
+      this.#steps.push({ kind: 'make-node', origin: id, path, node, reason: 'the tree shows it, or mounts on it' });
+      if (!deletedRoots.isDoubled(key, path)) continue;
+      const reason = 'it is to be deleted, and another of its name stays';
+      this.#steps.push({ kind: 'make-node', origin: id, path: waitingName(path), node, reason });
+    }
+  }
+
+  #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {
+    this.list.push({ kind: 'host', source });
+    this.#steps.push({
+      kind: 'clone-source',
+      origin: id,
+      source,
+      mount: mount.id,
+      reason: `the host supplies ${name(mount)}; the clone is private, so that nothing reaches the host`,
+    });
+    for (const missing of this.#resolution.missingMountPoints) {
+      if (missing.spot.origin !== key) continue;
+      this.#steps.push({
+        kind: 'make-mount-point',
+        mount: missing.mount.id,
+        origin: id,
+        path: missing.spot.path,
+        node: this.#resolution.kinds.kindAt(missing.spot),
+        reason: `${name(missing.mount)} needs it`,
+      });
+    }
+  }
+}
+
+/** The superblock itself becomes read-only when all that had to be created or deleted in it is. */
+export function readOnlyStep(origin: OriginId): Step {
+  return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
+}
+
+function whyMade(mount: Mount, supply: { readonly kind: string; readonly because?: string } | undefined): string {
+  if (supply?.kind === 'stand-in') return `stands in for the ${mount.type} of ${name(mount)}: ${supply.because}`;
+  return `the ${mount.type} that ${name(mount)} shows`;
+}

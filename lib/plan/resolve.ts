@@ -1,0 +1,230 @@
+/** Turns what was captured into what will be built, or into every unmet requirement. */
+import { MalformedTreeError } from '../errors.ts';
+import { own } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { Kind, Mount } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Choices, chooseFrom, name } from './choices.ts';
+import { externalCure, freshCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
+import { DeletedRoots } from './deleted-roots.ts';
+import { checkFilesystems } from './filesystem-checks.ts';
+import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
+import { Findings, hostPathFact, hostSource } from './findings.ts';
+import { completeTree, PLAIN_DIRECTORY } from './forest.ts';
+import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
+import { type Kinds, solveKinds } from './kinds.ts';
+import { type Layout, layOut, type Spot } from './layout.ts';
+import { type Masters, resolveMasters } from './masters.ts';
+import type { RestoreOptions } from './options.ts';
+import { requirePlace } from './place-checks.ts';
+import type { Requirement } from './requirements.ts';
+import { checkSources, type MissingMountPoint } from './source-checks.ts';
+import { assignSupplies, type Supply } from './supply.ts';
+
+/** Everything decided about a restore; `planRestore` only puts it in order. */
+export interface Resolution {
+  readonly choices: Choices;
+  /** The mounts to build, as captured. */
+  readonly tree: MountTree;
+  readonly supplies: ReadonlyMap<number, Supply>;
+  readonly layout: Layout;
+  readonly kinds: Kinds;
+  readonly deletedRoots: DeletedRoots;
+  readonly masters: Masters;
+  readonly groupOrigins: GroupOrigins;
+  readonly missingMountPoints: readonly MissingMountPoint[];
+  /** Unmet, so that nothing can be planned. */
+  readonly requirements: readonly Requirement[];
+  /** Unmet, so that a plan cannot be run here. */
+  readonly toRun: readonly Requirement[];
+  readonly assumed: readonly string[];
+}
+
+/**
+ * All that a tree needs and neither brings nor is given: pure, from tree, options and facts.
+ *
+ * @returns each with the mounts, the reason, and the options that would meet it; empty when a restore can start.
+ * @throws MalformedTreeError, UsageError
+ */
+export function requirements(tree: MountTree, options: RestoreOptions, facts: HostFacts): Requirement[] {
+  const resolution = resolve(tree, options, facts);
+  return [...resolution.requirements, ...resolution.toRun];
+}
+
+export function resolve(tree: MountTree, options: RestoreOptions, facts: HostFacts): Resolution {
+  if (tree.size === 0) {
+    throw new MalformedTreeError([{ reason: 'the tree has no mounts: there is nothing to restore' }]);
+  }
+  if (tree.problems.length > 0) throw new MalformedTreeError(tree.problems);
+
+  const choices = chooseFrom(tree, options);
+  const whole = completeTree(tree, choices);
+  const findings = new Findings();
+  const supplies = settleSupplies(whole, choices, facts, findings);
+  const layout = layOut(whole, supplies);
+  const kinds = solveKinds(whole, layout, (spot) => knownKind(spot, layout, supplies, facts));
+
+  const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
+  for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
+  const masters = resolveMasters(whole, supplies, choices, facts, findings);
+  const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
+  requireIdmaps(whole, choices, findings);
+  requireDev(whole, supplies, choices, facts, findings);
+  const toRun = requirePlace(whole, choices, facts, findings);
+
+  return {
+    choices,
+    tree: whole,
+    supplies,
+    layout,
+    kinds,
+    deletedRoots: new DeletedRoots(whole, layout, supplies),
+    masters,
+    groupOrigins,
+    missingMountPoints,
+    requirements: findings.requirements,
+    toRun,
+    assumed: findings.assumed,
+  };
+}
+
+/** Supplies by the options, then stand-ins for what cannot be made here, or requirements. */
+function settleSupplies(
+  tree: MountTree,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): Map<number, Supply> {
+  const supplies = assignSupplies(tree, choices);
+  const { defects, assumed } = checkFilesystems(tree, supplies, layOut(tree, supplies), facts, choices.userNamespace);
+  for (const [device, members] of tree.superblocks) {
+    const found = defects.get(device);
+    const unsupplied = members.filter((mount) => supplies.get(mount.id)?.kind === 'none');
+    if (choices.standInAll && (found || unsupplied.length > 0)) {
+      const because = found?.[0]?.reason ?? whyExternal(unsupplied[0] as Mount);
+      for (const mount of members) {
+        if (supplies.get(mount.id)?.kind !== 'host') supplies.set(mount.id, { kind: 'stand-in', because });
+      }
+      continue;
+    }
+    for (const requirement of found ?? []) findings.require(requirement);
+    requireExternals(tree, unsupplied, findings);
+  }
+  for (const what of assumed) findings.assume(what);
+  return supplies;
+}
+
+/** One requirement for each mount that only the host can supply, and that no other such mount would bring along. */
+function requireExternals(tree: MountTree, unsupplied: readonly Mount[], findings: Findings): void {
+  const roots = new Map<string, Mount>();
+  for (const mount of unsupplied) if (!roots.has(mount.root)) roots.set(mount.root, mount);
+  for (const mount of unsupplied) {
+    if (roots.get(mount.root) !== mount || hasWider(mount.root, roots)) continue;
+    const instance = filesystemRole(mount.type) === 'instance';
+    findings.require({
+      kind: mount === tree.root ? 'root' : 'external',
+      mounts: [mount],
+      reason: whyExternal(mount),
+      cures:
+        mount === tree.root
+          ? [rootCure(), standInCure(tree, mount)]
+          : [
+              externalCure(tree, mount),
+              ...(instance ? [freshCure(tree, mount)] : []),
+              standInCure(tree, mount),
+              skipCure(tree, mount),
+            ],
+    });
+  }
+}
+
+function hasWider(root: string, roots: ReadonlyMap<string, Mount>): boolean {
+  for (let end = root.lastIndexOf('/'); end >= 0; end = end === 0 ? -1 : root.lastIndexOf('/', end - 1)) {
+    if (root !== '/' && roots.has(root.slice(0, end) || '/')) return true;
+  }
+  return false;
+}
+
+function whyExternal(mount: Mount): string {
+  if (mount.type === PLAIN_DIRECTORY) {
+    return 'the tree is that of a task chrooted into a plain directory: its root has to be supplied';
+  }
+  return filesystemRole(mount.type) === 'external'
+    ? `${name(mount)} is ${/^[aeiou]/.test(mount.type) ? 'an' : 'a'} ${mount.type}, which only the host can supply`
+    : `${name(mount)} shows ${mount.root} of a ${mount.type} whose / the tree does not have`;
+}
+
+function knownKind(
+  spot: Spot,
+  layout: Layout,
+  supplies: ReadonlyMap<number, Supply>,
+  facts: HostFacts,
+): Kind {
+  const source = hostSource(spot);
+  const first = layout.members.get(spot.origin)?.[0];
+  if (source !== undefined) return asKind(hostPathFact(facts, source, spot.path));
+  if (!first || supplies.get(first.id)?.kind !== 'fresh') return 'unknown';
+  const fact = own(facts.filesystems, filesystemKey(first.type, splitOptions(first).parameters));
+  return asKind(fact && own(fact.paths, spot.path));
+}
+
+function asKind(fact: string | undefined): Kind {
+  return fact === 'directory' || fact === 'file' ? fact : 'unknown';
+}
+
+function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findings: Findings): void {
+  findings.require({
+    kind: 'node-kind',
+    mounts: [mount],
+    reason: `${name(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${place.origin.replace(/^host:/, '')}`,
+    cures: [supplyCure(tree, mount), skipCure(tree, mount)],
+  });
+}
+
+function requireIdmaps(tree: MountTree, choices: Choices, findings: Findings): void {
+  for (const mount of tree.mounts) {
+    if (!mount.options.includes('idmapped') || mount.idmap || choices.idmap.has(mount.id)) continue;
+    findings.require({
+      kind: 'idmap',
+      mounts: [mount],
+      reason: `${name(mount)} is idmapped, and a mountinfo text does not tell the map`,
+      cures: [
+        {
+          option: 'idmap',
+          cli: `--idmap ${mount.mountPoint}=INSIDE:OUTSIDE:LENGTH`,
+          effect: 'the map that it is to have',
+        },
+        skipCure(tree, mount),
+      ],
+    });
+  }
+}
+
+/** `dev` fills a tmpfs made here, where device nodes can be made. */
+function requireDev(
+  tree: MountTree,
+  supplies: ReadonlyMap<number, Supply>,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): void {
+  const mount = choices.dev === undefined ? undefined : tree.get(choices.dev);
+  if (!mount) return;
+  const supply = supplies.get(mount.id);
+  const tmpfs = supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && mount.type === 'tmpfs');
+  if (!tmpfs || mount.root !== '/') {
+    findings.require({
+      kind: 'device-nodes',
+      mounts: [mount],
+      reason: `device nodes go into a tmpfs made here, which ${name(mount)} is not`,
+      cures: [standInCure(tree, mount)],
+    });
+  } else if (!facts.capabilities.privileges.mknod || choices.userNamespace) {
+    findings.require({
+      kind: 'device-nodes',
+      mounts: [mount],
+      reason: `the device nodes for ${name(mount)} cannot be made in a user namespace`,
+      cures: [{ option: 'run', cli: 'leave --dev out', effect: 'the tree comes without device nodes' }],
+    });
+  }
+}

@@ -1,0 +1,109 @@
+/** Whether the host paths that the caller named hold what the tree needs of them. */
+import { own } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { Mount, PathString } from '../model/mount.ts';
+import { parentPath } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Choices, name } from './choices.ts';
+import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
+import { type Findings, hostPathFact, hostSource } from './findings.ts';
+import type { Layout, Spot } from './layout.ts';
+import type { Supplies } from './supply.ts';
+
+/** A mount point to create in a host filesystem. */
+export interface MissingMountPoint {
+  readonly mount: Mount;
+  readonly spot: Spot;
+}
+
+/** Requires what is missing; returns the mount points that are to be made, parents first. */
+export function checkSources(
+  tree: MountTree,
+  supplies: Supplies,
+  layout: Layout,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): MissingMountPoint[] {
+  const missing = new Map<string, MissingMountPoint>();
+  for (const mount of tree.walk()) {
+    const root = layout.roots.get(mount.id);
+    const place = layout.places.get(mount.id);
+    if (supplies.get(mount.id)?.kind === 'host' && root) checkRoot(tree, mount, root, facts, findings);
+    if (mount.deleted && supplies.get(mount.id)?.kind === 'host' && root?.path !== '/') {
+      findings.require({
+        kind: 'deleted-root',
+        mounts: [mount],
+        reason: `${name(mount)} shows ${mount.root}, which was deleted: nothing of the host is deleted for it`,
+        cures: [supplyCure(tree, mount), skipCure(tree, mount)],
+      });
+    }
+    if (place && hostSource(place) !== undefined) {
+      for (const spot of checkPlace(tree, mount, place, choices, facts, findings)) {
+        const key = `${spot.origin}\0${spot.path}`;
+        if (!missing.has(key)) missing.set(key, { mount, spot });
+      }
+    }
+  }
+  return [...missing.values()];
+}
+
+function checkRoot(tree: MountTree, mount: Mount, root: Spot, facts: HostFacts, findings: Findings): void {
+  const source = hostSource(root) as PathString;
+  const found = hostPathFact(facts, source, root.path);
+  const path = root.path === '/' ? source : source + root.path;
+  if (found === 'directory' || found === 'file') return;
+  const fact = own(facts.sources, source);
+  if (found === 'unknown' && fact?.error === undefined) {
+    findings.assume(`${path} exists`);
+    return;
+  }
+  const trouble = fact?.error ?? (found === 'absent' ? 'ENOENT' : 'it is a symlink');
+  findings.require({
+    kind: 'source',
+    mounts: [mount],
+    reason: `${name(mount)} is to be supplied by ${path}, which cannot be used: ${trouble}`,
+    cures: [supplyCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+  });
+}
+
+/** The spots to create so that a mount point exists: it, and the directories on the way. */
+function checkPlace(
+  tree: MountTree,
+  mount: Mount,
+  place: Spot,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): Spot[] {
+  const source = hostSource(place) as PathString;
+  const found = hostPathFact(facts, source, place.path);
+  const path = place.path === '/' ? source : source + place.path;
+  if (place.path === '/' || found === 'directory' || found === 'file') return [];
+  if (found === 'unknown') {
+    if (own(facts.sources, source)?.error === undefined) findings.assume(`${path} exists`);
+    return [];
+  }
+  if (found === 'absent' && choices.makeMountPoints) return spotsOnTheWay(place, facts, source);
+  findings.require({
+    kind: 'mount-point',
+    mounts: [mount],
+    reason:
+      found === 'absent'
+        ? `${name(mount)} needs ${path} as its mount point, which does not exist`
+        : `${name(mount)} needs ${path} as its mount point, but that is, or leads through, a symlink, which is not followed`,
+    cures: [...(found === 'absent' ? [makeMountPointsCure()] : []), skipCure(tree, mount)],
+  });
+  return [];
+}
+
+/** From the topmost that may be missing down; what turns out to exist is left alone when it is made. */
+function spotsOnTheWay(place: Spot, facts: HostFacts, source: PathString): Spot[] {
+  const spots: Spot[] = [];
+  for (let path = place.path; path !== '/'; path = parentPath(path)) {
+    const found = hostPathFact(facts, source, path);
+    if (found === 'directory') break;
+    spots.unshift({ origin: place.origin, path });
+  }
+  return spots;
+}

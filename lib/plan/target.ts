@@ -1,0 +1,116 @@
+/** The tree as it will stand: what verification compares with. */
+import { own } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { Mount, Propagation } from '../model/mount.ts';
+import { joinPath } from '../model/paths.ts';
+import { comparableSuperOptions } from '../model/super-options.ts';
+import { MountTree } from '../model/tree.ts';
+import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
+import { skippedMounts } from './forest.ts';
+import type { PlanNotes, Target } from './plan.ts';
+import type { Resolution } from './resolve.ts';
+
+/** What a stand-in's source reads, so that a person who looks at the namespace knows it. */
+export function standInSource(mount: Mount): string {
+  return `stand-in-${mount.type}`;
+}
+
+export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
+  const standIns = new Set<number>();
+  const looseSuperOptions = new Set<number>();
+  const mounts = resolution.tree.mounts.map((mount) => {
+    const supply = resolution.supplies.get(mount.id);
+    if (supply?.kind === 'stand-in') standIns.add(mount.id);
+    if (supply?.kind === 'fresh' && filesystemRole(mount.type) === 'window') looseSuperOptions.add(mount.id);
+    return targetMount(mount, resolution, facts);
+  });
+  return { tree: new MountTree(mounts), standIns, looseSuperOptions, hostMasters: resolution.masters.followed };
+}
+
+function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mount {
+  const { uniqueId: _id, verbatim: _line, ...kept } = mount;
+  const idmap = resolution.choices.idmap.get(mount.id);
+  const base = {
+    ...kept,
+    propagation: targetPropagation(mount.propagation, resolution.masters.ignored),
+    ...(idmap ? { idmap, options: withWord(mount.options, 'idmapped') } : {}),
+  };
+  const spot = resolution.layout.roots.get(mount.id);
+  const supply = resolution.supplies.get(mount.id);
+  const kind = spot && resolution.kinds.known(spot) ? resolution.kinds.kindAt(spot) : mount.kind;
+  switch (supply?.kind) {
+    case 'host': {
+      const fact = own(facts.sources, supply.source);
+      if (!fact?.mount) return { ...base, kind };
+      const { subtype: _subtype, ...rest } = base;
+      const { device, type, subtype, source, superOptions } = fact.mount;
+      const root = joinPath(fact.root ?? '/', supply.below);
+      return { ...rest, kind, device, type, source, superOptions, root, ...(subtype ? { subtype } : {}) };
+    }
+    case 'stand-in': {
+      const { subtype: _subtype, ...rest } = base;
+      return {
+        ...rest,
+        kind: resolution.kinds.kindAt(spot ?? { origin: '', path: '/' }),
+        device: `stand-in:${mount.device}`,
+        type: 'tmpfs',
+        source: standInSource(mount),
+        root: spot?.path ?? mount.root,
+      };
+    }
+    default: {
+      const device = own(facts.filesystems, filesystemKey(mount.type, splitOptions(mount).parameters))?.device;
+      return { ...base, kind, device: device ?? `new:${mount.device}` };
+    }
+  }
+}
+
+function targetPropagation(propagation: Propagation, ignored: ReadonlySet<number>): Propagation {
+  const { shared, master, unbindable } = propagation;
+  return {
+    ...(shared === undefined ? {} : { shared }),
+    ...(master === undefined || ignored.has(master) ? {} : { master }),
+    unbindable,
+  };
+}
+
+function withWord(words: readonly string[], word: string): readonly string[] {
+  return words.includes(word) ? words : [...words, word];
+}
+
+/** What the target does differently from the tree as captured. */
+export function makeNotes(captured: MountTree, resolution: Resolution, facts: HostFacts): PlanNotes {
+  const { tree, supplies, masters } = resolution;
+  const inWalk = [...tree.walk()];
+  const fresh = inWalk.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
+  const firstOfSuperblock = (mount: Mount) => tree.superblocks.get(mount.device)?.[0] === mount;
+  return {
+    standIns: inWalk.flatMap((mount) => {
+      const supply = supplies.get(mount.id);
+      return supply?.kind === 'stand-in' ? [{ mount, because: supply.because }] : [];
+    }),
+    skipped: skippedMounts(captured, tree),
+    leftEmpty: fresh.filter((mount) => {
+      const supply = supplies.get(mount.id);
+      return supply?.kind === 'fresh' && supply.empty;
+    }),
+    ignoredMasters: inWalk.flatMap((mount) => {
+      const { master } = mount.propagation;
+      return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
+    }),
+    droppedOptions: fresh.filter(firstOfSuperblock).flatMap((mount) => {
+      const { dropped } = splitOptions(mount);
+      return dropped.length > 0 ? [{ mount, options: dropped }] : [];
+    }),
+    windowOptions: fresh.flatMap((mount) => {
+      const key = filesystemKey(mount.type, splitOptions(mount).parameters);
+      const inForce = own(facts.filesystems, key)?.superOptions;
+      if (filesystemRole(mount.type) !== 'window' || inForce === undefined) return [];
+      const same =
+        comparableSuperOptions(mount.type, inForce).join() ===
+        comparableSuperOptions(mount.type, mount.superOptions).join();
+      return same ? [] : [{ mount, captured: mount.superOptions, inForce }];
+    }),
+    assumed: resolution.assumed,
+  };
+}
