@@ -133,3 +133,8 @@ export class ProgramError extends MountyardError {
     super(`the program was refused before it ran: ${defect} at op ${op}; this is a defect of mountyard`);
   }
 }
+
+/** What is mounted at /proc cannot be believed, or is not there. */
+export class ProcfsError extends MountyardError {
+  readonly code = 'ERR_MOUNTYARD_PROCFS';
+}

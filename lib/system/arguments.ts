@@ -17,8 +17,8 @@ export interface CallPlace {
   readonly dirfd: number;
   readonly bytes: Uint8Array;
   readonly empty: boolean;
-  /** `AT_FDCWD, "/a"` or `5</mnt>, ""`; made only when an error is worded. */
-  text(): string;
+  /** `AT_FDCWD`, `"/a"`, or `5</mnt>`, `""`; made only when an error is worded. */
+  texts(): readonly [directory: string, path: string];
   /** What it stands for. */
   path(): string;
 }
@@ -34,7 +34,7 @@ function callPlace(at: Fd | undefined, path: PathString): CallPlace {
     dirfd: at === undefined ? AT_FDCWD : fdNumber(at),
     bytes: callString(path),
     empty: at !== undefined && path === '',
-    text: () => `${at === undefined ? 'AT_FDCWD' : fdText(at)}, ${quote(path)}`,
+    texts: () => [at === undefined ? 'AT_FDCWD' : fdText(at), quote(path)],
     path: () => (at === undefined || path.startsWith('/') ? path : `${fdText(at)}${path === '' ? '' : `/${path}`}`),
   };
 }

@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, FSPICK, formatFlags, MOUNT_ATTR } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
-import { bitsOf, callString, checked, type Flags, nullableString, opened, type Place, placeOf, quote } from './arguments.ts';
+import { bitsOf, type CallPlace, callString, checked, type Flags, nullableString, opened, type Place, placeOf, quote } from './arguments.ts';
 import { type Fd, fdNumber, fdText, type OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 
@@ -31,8 +31,7 @@ export function fsconfigString(context: Fd, key: string, value: string): void {
 /** fsconfig(FSCONFIG_SET_PATH): an option whose value is a path, which the kernel looks up at once. */
 export function fsconfigPath(context: Fd, key: string, value: Place): void {
   const at = placeOf(value);
-  const command = at.empty ? 'SET_PATH_EMPTY' : 'SET_PATH';
-  fsconfig(context, command, { key, value: value as string, place: { bytes: at.bytes, dirfd: at.dirfd, text: at.text() } });
+  fsconfig(context, at.empty ? 'SET_PATH_EMPTY' : 'SET_PATH', { key, at });
 }
 
 /** fsconfig(FSCONFIG_SET_FD): an option whose value is an open file. */
@@ -57,23 +56,21 @@ interface Configuration {
   readonly key?: string;
   readonly value?: string;
   readonly aux?: Fd;
-  readonly place?: { readonly bytes: Uint8Array; readonly dirfd: number; readonly text: string };
+  readonly at?: CallPlace;
 }
 
-function fsconfig(context: Fd, command: keyof typeof FSCONFIG, { key, value, aux, place }: Configuration): void {
+function fsconfig(context: Fd, command: keyof typeof FSCONFIG, { key, value, aux, at }: Configuration): void {
   const fd = fdNumber(context);
-  const number = place?.dirfd ?? (aux === undefined ? 0 : fdNumber(aux));
-  const bytes = place?.bytes ?? nullableString(value);
-  checked(native.sys.fsconfig(fd, FSCONFIG[command], nullableString(key), bytes, number), () => ({
-    syscall: 'fsconfig',
-    arguments: [
-      fdText(context),
-      `FSCONFIG_${command}`,
-      quote(key),
-      ...(place ? place.text.split(', ').reverse() : [quote(value), aux === undefined ? '0' : fdText(aux)]),
-    ],
-    kernelLog: readKernelLog(fd),
-  }));
+  const number = at?.dirfd ?? (aux === undefined ? 0 : fdNumber(aux));
+  const bytes = at?.bytes ?? nullableString(value);
+  checked(native.sys.fsconfig(fd, FSCONFIG[command], nullableString(key), bytes, number), () => {
+    const [directory, path] = at?.texts() ?? [aux === undefined ? '0' : fdText(aux), quote(value)];
+    return {
+      syscall: 'fsconfig',
+      arguments: [fdText(context), `FSCONFIG_${command}`, quote(key), path, directory],
+      kernelLog: readKernelLog(fd),
+    };
+  });
 }
 
 /**
@@ -96,7 +93,7 @@ export function fspick(place: Place, flags: Flags<keyof typeof FSPICK_FLAGS> = 0
   const bits = bitsOf(flags, FSPICK_FLAGS) | FSPICK.CLOEXEC | (at.empty ? FSPICK.EMPTY_PATH : 0);
   return opened(native.sys.fspick(at.dirfd, at.bytes, bits), `${at.path()} context`, () => ({
     syscall: 'fspick',
-    arguments: [at.text(), formatFlags(bits, FSPICK, 'FSPICK_')],
+    arguments: [...at.texts(), formatFlags(bits, FSPICK, 'FSPICK_')],
     path: at.path(),
   }));
 }

@@ -52,7 +52,7 @@ export function openTree(place: Place, flags: Flags<OpenTreeFlag> = 0): OwnedFd 
   const bits = (bitsOf(flags, OPEN_TREE_FLAGS) | OPEN_TREE.CLOEXEC | emptyPath(at)) >>> 0;
   return opened(native.sys.openTree(at.dirfd, at.bytes, bits), at.path(), () => ({
     syscall: 'open_tree',
-    arguments: [at.text(), formatFlags(bits, OPEN_TREE_NAMES)],
+    arguments: [...at.texts(), formatFlags(bits, OPEN_TREE_NAMES)],
     path: at.path(),
   }));
 }
@@ -76,7 +76,7 @@ export function openTreeAttr(place: Place, change: AttributeChange, flags: Flags
   );
   return opened(answer, at.path(), () => ({
     syscall: 'open_tree_attr',
-    arguments: [at.text(), formatFlags(bits, OPEN_TREE_NAMES), attr.text()],
+    arguments: [...at.texts(), formatFlags(bits, OPEN_TREE_NAMES), attr.text()],
     path: at.path(),
   }));
 }
@@ -95,7 +95,7 @@ export function moveMount(from: Place, to: Place, flags: Flags<MoveMountFlag> = 
     (target.empty ? MOVE_MOUNT.T_EMPTY_PATH : 0);
   checked(native.sys.moveMount(source.dirfd, source.bytes, target.dirfd, target.bytes, bits), () => ({
     syscall: 'move_mount',
-    arguments: [source.text(), target.text(), formatFlags(bits, MOVE_MOUNT, 'MOVE_MOUNT_')],
+    arguments: [...source.texts(), ...target.texts(), formatFlags(bits, MOVE_MOUNT, 'MOVE_MOUNT_')],
     path: source.path(),
     dest: target.path(),
   }));
@@ -112,7 +112,7 @@ export function mountSetattr(place: Place, change: AttributeChange, flags: Flags
   const { set, clear, propagation, userns } = attr;
   checked(native.sys.mountSetattr(at.dirfd, at.bytes, bits, set, clear, propagation, userns), () => ({
     syscall: 'mount_setattr',
-    arguments: [at.text(), formatFlags(bits, AT, 'AT_'), attr.text()],
+    arguments: [...at.texts(), formatFlags(bits, AT, 'AT_'), attr.text()],
     path: at.path(),
   }));
 }
@@ -133,7 +133,7 @@ export function openat2(
   return opened(answer, at.path(), () => ({
     syscall: 'openat2',
     arguments: [
-      at.text(),
+      ...at.texts(),
       `{flags=${formatFlags(flags, O, 'O_')}, mode=0${mode.toString(8)}, resolve=${formatFlags(resolve, RESOLVE, 'RESOLVE_')}}`,
     ],
     path: at.path(),

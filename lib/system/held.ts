@@ -1,0 +1,75 @@
+import type { IdMap, PathString } from '../model/mount.ts';
+import type { Import } from '../program/compiled.ts';
+import type { OwnedFd } from './fd.ts';
+import { Procfs } from './procfs.ts';
+import { idmapNamespace } from './userns.ts';
+
+/** The fds that inspection opened, held until the program has used them, so that no path is resolved twice. */
+export class HeldHost implements Disposable {
+  readonly #fds = new Map<string, OwnedFd>();
+  readonly #idmaps = new Map<number, OwnedFd>();
+  #destination: OwnedFd | undefined;
+
+  constructor(readonly procfs: Procfs = Procfs.open()) {}
+
+  /** Keeps the fd of a source, or of the root of the mount that it lies on. */
+  keep(path: PathString, of: 'path' | 'mount', fd: OwnedFd): void {
+    this.#fds.set(keyOf(path, of), fd);
+  }
+
+  keepDestination(fd: OwnedFd): void {
+    this.#destination = fd;
+  }
+
+  get destination(): OwnedFd | undefined {
+    return this.#destination;
+  }
+
+  /** A source's fd; `undefined` when inspection could not open it. */
+  get(path: PathString, of: 'path' | 'mount'): OwnedFd | undefined {
+    return this.#fds.get(keyOf(path, of));
+  }
+
+  /** The fd for an import slot. `idmapOf` gives the map of a mount by its id. */
+  importFd(slot: Import, idmapOf: (mount: number) => IdMap | undefined): OwnedFd {
+    const fd = this.#find(slot, idmapOf);
+    if (!fd) throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
+    return fd;
+  }
+
+  #find(slot: Import, idmapOf: (mount: number) => IdMap | undefined): OwnedFd | undefined {
+    switch (slot.kind) {
+      case 'source':
+        return this.get(slot.path, slot.of);
+      case 'destination':
+        return this.#destination;
+      case 'proc':
+        return this.procfs.root;
+      case 'idmap':
+        return this.#idmap(slot.mount, idmapOf(slot.mount));
+    }
+  }
+
+  #idmap(mount: number, map: IdMap | undefined): OwnedFd | undefined {
+    const known = this.#idmaps.get(mount);
+    if (known || !map) return known;
+    const made = idmapNamespace(map, mount);
+    this.#idmaps.set(mount, made);
+    return made;
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) fd.close();
+    for (const fd of this.#idmaps.values()) fd.close();
+    this.#destination?.close();
+    this.procfs.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function keyOf(path: PathString, of: 'path' | 'mount'): string {
+  return `${of}:${path}`;
+}

@@ -1,0 +1,157 @@
+import { readlinkSync } from 'node:fs';
+import { MountError } from '../errors.ts';
+import { decodeBytes } from '../model/bytes.ts';
+import type { DestinationFact, PathFact, SourceFact } from '../model/facts.ts';
+import type { Mount, PathString } from '../model/mount.ts';
+import { isInside, joinPath, relativePath } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import { openat2, openTree } from './calls-tree.ts';
+import type { OwnedFd } from './fd.ts';
+import type { HeldHost } from './held.ts';
+import { kindOfMode, lookUp, statFd } from './lookup.ts';
+
+/** What the sources are looked at with. */
+export interface SourceView {
+  /** The caller's own mounts. */
+  readonly host: MountTree;
+  readonly held: HeldHost;
+  /** Private clones can be made, to see what mounts cover. */
+  readonly mayMount: boolean;
+}
+
+/**
+ * Looks at a host path that the caller named, and at paths below it. The path is the caller's own word and may lead
+ * through symlinks of the host; what is below it may not. Its fd, and that of the root of its mount, go to `held`.
+ */
+export function inspectSource(view: SourceView, path: PathString, below: Iterable<PathString>): SourceFact {
+  const fd = openHostPath(path);
+  if (typeof fd === 'string') return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd, paths: {} };
+  view.held.keep(path, 'path', fd);
+  const status = statFd(fd.number);
+  if (!status) return { path, kind: 'unknown', paths: lookBelow(view, fd, below) };
+  const kind = kindOfMode(status.mode);
+  const paths = lookBelow(view, fd, below);
+  const mount = view.host.get(Number(status.mountId));
+  const place = mount && pathInside(fd, mount);
+  if (!mount || place === undefined) return { path, kind, paths };
+  return {
+    path,
+    kind,
+    root: joinPath(mount.root, place),
+    mount,
+    mountRootReachable: keepMountRoot(view.held, path, fd, mount, status.mountRoot),
+    submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
+    paths,
+  };
+}
+
+/** Looks at the place where a tree is to be attached; its fd goes to `held`. */
+export function inspectDestination(view: SourceView, path: PathString): DestinationFact {
+  const fd = openHostPath(path);
+  if (typeof fd === 'string') return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd };
+  view.held.keepDestination(fd);
+  const status = statFd(fd.number);
+  if (!status) return { path, kind: 'unknown' };
+  const mount = view.host.get(Number(status.mountId));
+  return { path, kind: kindOfMode(status.mode), ...(mount && { mount }) };
+}
+
+/** The fd, or the errno's name. O_PATH without O_DIRECTORY triggers no automount. */
+function openHostPath(path: PathString): OwnedFd | string {
+  try {
+    return openat2(path, { flags: ['PATH'] });
+  } catch (error) {
+    if (error instanceof MountError) return error.code;
+    throw error;
+  }
+}
+
+/** The path of an open file inside the mount it lies on; `undefined` when it is deleted or out of reach. */
+function pathInside(fd: OwnedFd, mount: Mount): PathString | undefined {
+  const real = decodeBytes(readlinkSync(`/proc/self/fd/${fd.number}`, { encoding: 'buffer' }));
+  return isSameFile(real, fd) ? relativePath(mount.mountPoint, real) : undefined;
+}
+
+/** /proc words a deleted file `/a (deleted)`, which may also be a file's real name. */
+function isSameFile(real: PathString, fd: OwnedFd): boolean {
+  if (!real.endsWith(' (deleted)')) return real.startsWith('/');
+  const other = openHostPath(real);
+  if (typeof other === 'string') return false;
+  using named = other;
+  const [left, right] = [statFd(named.number), statFd(fd.number)];
+  return left?.inode === right?.inode && left?.device === right?.device && left?.mountId === right?.mountId;
+}
+
+const MAX_DEPTH = 4096;
+
+/** Opens the root of the mount that `fd` lies on, by its mount point or, where that is covered, by going up. */
+function keepMountRoot(held: HeldHost, path: PathString, fd: OwnedFd, mount: Mount, isRoot: boolean): boolean {
+  const root = isRoot ? reopen(fd) : (openMountRoot(mount.mountPoint, mount) ?? climbToRoot(fd, mount));
+  if (!root) return false;
+  held.keep(path, 'mount', root);
+  return true;
+}
+
+function reopen(fd: OwnedFd): OwnedFd | undefined {
+  try {
+    return openTree(fd);
+  } catch (error) {
+    if (error instanceof MountError) return undefined;
+    throw error;
+  }
+}
+
+function openMountRoot(path: PathString, mount: Mount): OwnedFd | undefined {
+  const fd = openHostPath(path);
+  if (typeof fd === 'string') return undefined;
+  const status = statFd(fd.number);
+  if (status?.mountRoot && status.mountId === BigInt(mount.id)) return fd;
+  fd.close();
+  return undefined;
+}
+
+function climbToRoot(from: OwnedFd, mount: Mount): OwnedFd | undefined {
+  let current: OwnedFd | undefined;
+  try {
+    for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+      const parent = openat2({ at: current ?? from, path: '..' }, { flags: ['PATH'], resolve: ['NO_XDEV'] });
+      current?.close();
+      current = parent;
+      const status = statFd(current.number);
+      if (status?.mountId !== BigInt(mount.id)) break;
+      if (status.mountRoot) return current;
+    }
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error; // a file has no `..`, and what is out of reach stays so
+  }
+  current?.close();
+  return undefined;
+}
+
+function hasSubmounts(host: MountTree, mount: Mount, path: PathString): boolean {
+  return host.childrenOf(mount).some((child) => child.mountPoint !== path && isInside(path, child.mountPoint));
+}
+
+/** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
+function lookBelow(view: SourceView, fd: OwnedFd, below: Iterable<PathString>): { [path: PathString]: PathFact } {
+  let clone: OwnedFd | undefined;
+  const facts = Array.from(below, (path): [PathString, PathFact] => {
+    let fact = lookUp(fd.number, path);
+    if (fact === 'covered' && view.mayMount) {
+      clone ??= cloneAlone(fd);
+      if (clone) fact = lookUp(clone.number, path);
+    }
+    return [path, fact === 'covered' ? 'unknown' : fact];
+  });
+  clone?.close();
+  return Object.fromEntries(facts);
+}
+
+function cloneAlone(fd: OwnedFd): OwnedFd | undefined {
+  try {
+    return openTree(fd, ['CLONE']);
+  } catch (error) {
+    if (error instanceof MountError) return undefined;
+    throw error;
+  }
+}

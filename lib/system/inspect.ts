@@ -1,0 +1,62 @@
+import type { DestinationFact, FilesystemFact, HostFacts, SourceFact } from '../model/facts.ts';
+import type { MountTree } from '../model/tree.ts';
+import { hostQuestions } from '../plan/ask.ts';
+import type { RestoreOptions } from '../plan/options.ts';
+import { captureOwn } from './capture.ts';
+import { HeldHost } from './held.ts';
+import { type FilesystemView, inspectFilesystem } from './inspect-filesystems.ts';
+import { inspectDestination, inspectSource, type SourceView } from './inspect-sources.ts';
+import { probeWith } from './probe.ts';
+import { placeFor } from './userns.ts';
+
+/**
+ * What the host gives for a restore of `tree` with `options`: the sources that the options name, the filesystems
+ * that would be made, the destination, and what this kernel and user can do. Changes nothing.
+ *
+ * @throws {UsageError} when the options name what is not in the tree.
+ * @throws {ProcfsError} when /proc is no procfs.
+ */
+export function inspectHost(tree: MountTree, options: RestoreOptions = {}): HostFacts {
+  const { facts, held } = inspectHostHolding(tree, options);
+  held.close();
+  return facts;
+}
+
+/** {@link inspectHost}, with the fds of all that was found: the caller closes them. */
+export function inspectHostHolding(tree: MountTree, options: RestoreOptions): { facts: HostFacts; held: HeldHost } {
+  const questions = hostQuestions(tree, options);
+  const held = new HeldHost();
+  try {
+    const capabilities = probeWith(held.procfs);
+    const { mount: mayMount, userNamespace } = capabilities.privileges;
+    const host = captureOwn(held.procfs);
+    const sourceView: SourceView = { host, held, mayMount };
+    const sources = mapEntries(questions.sources, (path, below): SourceFact => inspectSource(sourceView, path, below));
+    const mayTry = options.userNamespace === undefined ? mayMount : userNamespace === true;
+    const place = mayTry ? placeFor(options.userNamespace) : undefined;
+    const filesystemView: FilesystemView = { host, procfs: held.procfs, place };
+    const filesystems = mapEntries(
+      questions.filesystems,
+      (_key, question): FilesystemFact => inspectFilesystem(filesystemView, question),
+    );
+    const { destination: at } = questions;
+    const destination: DestinationFact | undefined = at === undefined ? undefined : inspectDestination(sourceView, at);
+    const facts: HostFacts = {
+      format: 'mountyard-host-facts',
+      version: 1,
+      capabilities,
+      sources,
+      filesystems,
+      ...(destination && { destination }),
+      hostMounts: host.mounts,
+    };
+    return { facts, held };
+  } catch (error) {
+    held.close();
+    throw error;
+  }
+}
+
+function mapEntries<V, R>(map: ReadonlyMap<string, V>, make: (key: string, value: V) => R): { [key: string]: R } {
+  return Object.fromEntries(Array.from(map, ([key, value]) => [key, make(key, value)]));
+}

@@ -1,0 +1,85 @@
+import { readlinkSync } from 'node:fs';
+import { release } from 'node:os';
+import { decodeBytes } from '../model/bytes.ts';
+import type { Capabilities, CapabilityName } from '../model/facts.ts';
+import { errnoName } from './errno.ts';
+import { type RunPlace } from './native.ts';
+import { mayMount, type TrialAnswer, tryCalls } from './probe-calls.ts';
+import { Procfs } from './procfs.ts';
+import { runSmallRaw, smallProgram } from './small-program.ts';
+import { placeFor } from './userns.ts';
+
+const CAP_MKNOD = 27n;
+/** Inode of the initial user namespace (PROC_USER_INIT_INO in include/linux/proc_ns.h). */
+const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
+const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
+
+/** What the detached engine is made of. */
+const DETACHED_NEEDS: readonly CapabilityName[] = [
+  'open_tree',
+  'move_mount',
+  'fsopen',
+  'mount_setattr',
+  'openat2',
+  'set_group',
+  'detached_trees',
+];
+const NOT_BUILT = 'this version of mountyard has only the detached engine';
+
+/**
+ * What this kernel and this user can do, found by trying each call in a way that changes nothing. An unprivileged
+ * user's calls are tried in a new user namespace, where there may be one. Nothing is kept between calls.
+ *
+ * @throws {ProcfsError} when /proc is no procfs.
+ */
+export function probe(): Capabilities {
+  using procfs = Procfs.open();
+  return probeWith(procfs);
+}
+
+export function probeWith(procfs: Procfs): Capabilities {
+  const mount = mayMount();
+  const userNamespace = tryUserNamespace();
+  const inUserNamespace = livesInUserNamespace(procfs);
+  const place: RunPlace = mount || userNamespace !== true ? { kind: 'thread' } : placeFor('self');
+  const calls = tryCalls(place);
+  return {
+    kernel: release(),
+    calls,
+    privileges: {
+      uid: process.geteuid?.() ?? 0,
+      mount,
+      mknod: !inUserNamespace && hasCapability(procfs, CAP_MKNOD),
+      inUserNamespace,
+      userNamespace,
+    },
+    engines: { detached: detachedEngine(calls), yard: NOT_BUILT, classic: NOT_BUILT },
+  };
+}
+
+function detachedEngine(calls: { readonly [name in CapabilityName]: TrialAnswer }): true | string {
+  const lacking = DETACHED_NEEDS.filter((name) => calls[name] !== true);
+  if (lacking.length === 0) return true;
+  return lacking.map((name) => `${name} is answered by ${calls[name]}`).join(', ');
+}
+
+/** Makes a user and a mount namespace in a forked child, which ends at once. */
+function tryUserNamespace(): true | string {
+  const result = runSmallRaw(
+    smallProgram({}, (program) => program.op('unshare', { f1: 0 })),
+    [],
+    placeFor('self'),
+  );
+  return result.status === 'done' ? true : errnoName(result.errno);
+}
+
+function livesInUserNamespace(procfs: Procfs): boolean {
+  if (!WHOLE_MAP.test(decodeBytes(procfs.read('thread-self/uid_map')))) return true;
+  using namespaces = procfs.open('thread-self/ns', ['PATH', 'DIRECTORY']);
+  return readlinkSync(`/proc/self/fd/${namespaces.number}/user`) !== INITIAL_USER_NAMESPACE;
+}
+
+function hasCapability(procfs: Procfs, capability: bigint): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(decodeBytes(procfs.read('thread-self/status')))?.[1];
+  return effective !== undefined && (BigInt(`0x${effective}`) & (1n << capability)) !== 0n;
+}

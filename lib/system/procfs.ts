@@ -1,0 +1,73 @@
+import { readSync } from 'node:fs';
+import { ProcfsError } from '../errors.ts';
+import { AT, RESOLVE } from '../flags.ts';
+import { openat2, type OpenFlag } from './calls-tree.ts';
+import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
+import { native } from './native.ts';
+
+const PROC_SUPER_MAGIC = 0x9fa0n;
+const PROC_ROOT_INODE = 1n;
+/** What is mounted over a file of /proc, or is a symlink out of it, is not proc's own word. */
+export const PROC_RESOLVE = RESOLVE.BENEATH | RESOLVE.NO_XDEV | RESOLVE.NO_MAGICLINKS;
+
+/**
+ * The procfs at /proc, checked to be one: a file system that only looks like it could tell anything of mounts,
+ * maps and namespaces. Its files are opened below the fd, so that a mount over one of them is noticed.
+ */
+export class Procfs implements Disposable {
+  private constructor(readonly root: OwnedFd) {}
+
+  /** @throws {ProcfsError} when /proc is no procfs; {MountError} when it cannot be opened. */
+  static open(): Procfs {
+    const root = openat2('/proc', { flags: ['PATH', 'DIRECTORY'] });
+    const status = native.sys.statx(root.number, new Uint8Array(0), AT.EMPTY_PATH);
+    const isRoot = typeof status !== 'number' && status.inode === PROC_ROOT_INODE && status.mountRoot;
+    if (isRoot && native.sys.fstatfsType(root.number) === PROC_SUPER_MAGIC) return new Procfs(root);
+    root.close();
+    throw new ProcfsError('what is mounted at /proc is no procfs, so nothing that it says is believed; mount one there');
+  }
+
+  /** Opens a file or directory of it, through no mount and no link out of it. @throws {MountError} */
+  open(path: string, flags: readonly OpenFlag[] = []): OwnedFd {
+    return openat2({ at: this.root, path }, { flags, resolve: PROC_RESOLVE });
+  }
+
+  /** Opens what a magic link stands for: `openLink('self/ns', 'mnt')`. @throws {MountError} */
+  openLink(directory: string, name: string, flags: readonly OpenFlag[] = []): OwnedFd {
+    using parent = this.open(directory, ['PATH', 'DIRECTORY']);
+    return openat2({ at: parent, path: name }, { flags });
+  }
+
+  /** The bytes of a file of it. @throws {MountError} */
+  read(path: string): Buffer {
+    using file = this.open(path);
+    return readToEnd(file);
+  }
+
+  close(): void {
+    this.root.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+const CHUNK = 1 << 18;
+
+/** Reads a file from where it stands to its end, in large reads: a file of /proc tells no size. */
+export function readToEnd(file: Fd): Buffer {
+  const fd = fdNumber(file);
+  const full: Buffer[] = [];
+  let chunk = Buffer.allocUnsafe(CHUNK);
+  let used = 0;
+  for (;;) {
+    const size = readSync(fd, chunk, used, CHUNK - used, null);
+    if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
+    used += size;
+    if (used < CHUNK) continue;
+    full.push(chunk);
+    chunk = Buffer.allocUnsafe(CHUNK);
+    used = 0;
+  }
+}

@@ -1,0 +1,54 @@
+import { UsageError } from '../errors.ts';
+import { CLONE } from '../flags.ts';
+import type { IdMap, IdRange } from '../model/mount.ts';
+import type { RestoreOptions } from '../plan/options.ts';
+import { errnoMeaning, errnoName } from './errno.ts';
+import { OwnedFd } from './fd.ts';
+import { MountError } from '../errors.ts';
+import { hintFor } from './hints.ts';
+import { native, type RunPlace } from './native.ts';
+
+const LINE = /^\s*\d+\s+\d+\s+\d+\s*$/;
+
+/** Where the program of a restore runs: a fresh thread, or a child in a new user and mount namespace. */
+export function placeFor(userNamespace: RestoreOptions['userNamespace']): RunPlace {
+  if (userNamespace === undefined) return { kind: 'thread' };
+  const uids = userNamespace === 'self' ? [`0 ${process.geteuid?.() ?? 0} 1`] : userNamespace.uidMap;
+  const gids = userNamespace === 'self' ? [`0 ${process.getegid?.() ?? 0} 1`] : userNamespace.gidMap;
+  return {
+    kind: 'fork',
+    unshare: CLONE.NEWUSER | CLONE.NEWNS,
+    uidMap: mapLines(uids, 'uidMap'),
+    // Only a process that may set groups in the parent may leave this at "allow" when it writes gid_map.
+    setgroups: userNamespace === 'self' ? Buffer.from('deny') : new Uint8Array(0),
+    gidMap: mapLines(gids, 'gidMap'),
+  };
+}
+
+function mapLines(lines: readonly string[], name: string): Uint8Array {
+  for (const line of lines) {
+    if (!LINE.test(line)) throw new UsageError(`${name}: "${line}" is not "INSIDE OUTSIDE LENGTH"`);
+  }
+  return Buffer.from(lines.map((line) => `${line.trim()}\n`).join(''));
+}
+
+/** A user namespace that holds the map of an idmapped mount. @throws {MountError} */
+export function idmapNamespace(map: IdMap, mount: number): OwnedFd {
+  const answer = native.userNamespace(rangeLines(map.uid), rangeLines(map.gid));
+  if (typeof answer === 'number') return new OwnedFd(answer, `idmap of mount ${mount}`);
+  const code = errnoName(answer.errno);
+  throw new MountError({
+    code,
+    errno: answer.errno,
+    meaning: errnoMeaning(answer.errno),
+    syscall: answer.stage,
+    call: answer.stage,
+    subject: `the user namespace with the idmap of mount ${mount}`,
+    mount,
+    hint: hintFor(answer.stage, code),
+  });
+}
+
+function rangeLines(ranges: readonly IdRange[]): Uint8Array {
+  return Buffer.from(ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join(''));
+}
