@@ -14,5 +14,7 @@ export function escapePath(text: string): string {
 
 /** A source or a filesystem type as the kernel prints it. */
 export function escapeName(text: string): string {
-  return /[ \t\n\\#]/.test(text) ? text.replace(/[ \t\n\\#]/g, (character) => ESCAPES[character] ?? '') : text;
+  return /[ \t\n\\#]/.test(text)
+    ? text.replace(/[ \t\n\\#]/g, (character) => ESCAPES[character] ?? '')
+    : text;
 }

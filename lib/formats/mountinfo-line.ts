@@ -90,7 +90,8 @@ export class LineReader {
   #toNumber(digits: string, at: number, name: string, largest: number): number {
     if (!/^[0-9]+$/.test(digits)) this.#fail(at, `the ${name} ${quote(digits)} is not a number`);
     const value = Number(digits);
-    if (value > largest) this.#fail(at, `the ${name} ${digits} is larger than ${largest}, the largest there is`);
+    if (value > largest)
+      this.#fail(at, `the ${name} ${digits} is larger than ${largest}, the largest there is`);
     return value;
   }
 
@@ -100,7 +101,12 @@ export class LineReader {
     const colon = field.indexOf(':');
     if (colon < 0) this.#fail(start, `the device number ${quote(field)} is not major:minor`);
     const major = this.#toNumber(field.slice(0, colon), start, 'major device number', LARGEST_DEVICE);
-    const minor = this.#toNumber(field.slice(colon + 1), start + colon + 1, 'minor device number', LARGEST_DEVICE);
+    const minor = this.#toNumber(
+      field.slice(colon + 1),
+      start + colon + 1,
+      'minor device number',
+      LARGEST_DEVICE,
+    );
     return this.#intern(`${major}:${minor}`);
   }
 
@@ -125,7 +131,8 @@ export class LineReader {
       if (field === '') continue;
       const key = TAGS[field.slice(0, field.indexOf(':') + 1)];
       if (key !== undefined) {
-        if (tags[key] !== undefined) this.#fail(start, `${quote(field)} is the second of its kind on this line`);
+        if (tags[key] !== undefined)
+          this.#fail(start, `${quote(field)} is the second of its kind on this line`);
         const colon = field.indexOf(':');
         tags[key] = this.#toNumber(field.slice(colon + 1), start + colon + 1, 'peer group', LARGEST_ID);
         any = true;
@@ -142,7 +149,7 @@ export class LineReader {
 
   /** The kernel prints `type.subtype`; the subtype may have dots, the type has none. */
   #type(field: string): { type: string; subtype?: string } {
-    const dot = field.indexOf('.');
+    const dot = field.indexOf('.', 1);
     if (dot < 0) return { type: this.#intern(this.#unescape(field)) };
     return {
       type: this.#intern(this.#unescape(field.slice(0, dot))),
@@ -196,7 +203,7 @@ export function formatFields(mount: Mount): string {
   if (propagation.master !== undefined) line += ` master:${propagation.master}`;
   if (propagation.propagateFrom !== undefined) line += ` propagate_from:${propagation.propagateFrom}`;
   if (propagation.unbindable) line += ' unbindable';
-  for (const tag of mount.unknownTags) line += ` ${escapePath(tag)}`;
+  for (const tag of mount.unknownTags) line += ` ${tag === '-' ? '\\055' : escapePath(tag)}`;
   line += ` - ${escapeName(mount.type)}`;
   if (subtype !== undefined) line += `.${escapeName(subtype)}`;
   return `${line} ${escapeName(mount.source)} ${mount.superOptions.replaceAll('\n', '\\012')}`;

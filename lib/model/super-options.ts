@@ -29,7 +29,10 @@ export function superOptionWords(superOptions: string): SuperOption[] {
       if (equals < 0) return { key: decodeOctal(word) };
       const value = word.slice(equals + 1);
       const quoted = value.length > 1 && value.startsWith('"') && value.endsWith('"');
-      return { key: decodeOctal(word.slice(0, equals)), value: decodeOctal(quoted ? value.slice(1, -1) : value) };
+      return {
+        key: decodeOctal(word.slice(0, equals)),
+        value: decodeOctal(quoted ? value.slice(1, -1) : value),
+      };
     });
 }
 

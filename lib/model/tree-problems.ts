@@ -59,7 +59,9 @@ function cycles(tree: MountTree): Problem[] {
     if (mount && path.has(mount)) {
       const members = [...path];
       const cycle = members.slice(members.indexOf(mount));
-      found.push(problem('cycle', cycle, `${listed(cycle)} are each other's parents, so none can be reached`));
+      found.push(
+        problem('cycle', cycle, `${listed(cycle)} are each other's parents, so none can be reached`),
+      );
     }
     for (const seen of path) done.add(seen);
   }
@@ -91,7 +93,9 @@ function samePlaces(tree: MountTree): Problem[] {
       const other = first.get(mount.mountPoint);
       if (!other) first.set(mount.mountPoint, mount);
       else if (other.id !== mount.id) {
-        found.push(problem('same-place', [other, mount], `${listed([other, mount])} have one place ${where}`));
+        found.push(
+          problem('same-place', [other, mount], `${listed([other, mount])} have one place ${where}`),
+        );
       }
     }
   };
@@ -104,23 +108,37 @@ function pathProblems(tree: MountTree, mount: Mount): Problem[] {
   const found: Problem[] = [];
   const { root, mountPoint } = mount;
   if (!mountPoint.startsWith('/')) {
-    found.push(problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`));
+    found.push(
+      problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`),
+    );
   } else if (!isCleanAbsolute(mountPoint)) {
-    found.push(problem('dot-dot', [mount], `the mount point of ${nameOf(mount)} has a component that is no name`));
+    found.push(
+      problem('dot-dot', [mount], `the mount point of ${nameOf(mount)} has a component that is no name`),
+    );
   } else {
     const parent = tree.parentOf(mount);
     if (parent && isCleanAbsolute(parent.mountPoint) && !isInside(parent.mountPoint, mountPoint)) {
-      found.push(problem('outside-parent', [mount, parent], `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`));
+      found.push(
+        problem(
+          'outside-parent',
+          [mount, parent],
+          `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`,
+        ),
+      );
     }
   }
   if (!root.startsWith('/')) {
     if (!NAMED_INODE.test(root)) {
-      found.push(problem('relative-path', [mount], `the root ${root} of ${nameOf(mount)} does not start with /`));
+      found.push(
+        problem('relative-path', [mount], `the root ${root} of ${nameOf(mount)} does not start with /`),
+      );
     }
   } else {
     const shown = mount.type.startsWith('cgroup') ? root.replace(LEADING_DOTS, '') : root;
     if (hasOddComponent(shown) || (shown.endsWith('/') && root !== '/')) {
-      found.push(problem('dot-dot', [mount], `the root ${root} of ${nameOf(mount)} has a component that is no name`));
+      found.push(
+        problem('dot-dot', [mount], `the root ${root} of ${nameOf(mount)} has a component that is no name`),
+      );
     }
   }
   return found;

@@ -80,7 +80,8 @@ export class MountTree {
     let current: Mount | undefined;
     for (let end = 1; end <= path.length; end = nextEnd(path, end)) {
       const prefix = path.slice(0, end);
-      for (let child = this.#childAt(current, prefix); child; child = this.#childAt(current, prefix)) current = child;
+      for (let child = this.#childAt(current, prefix); child; child = this.#childAt(current, prefix))
+        current = child;
     }
     return current?.mountPoint === path ? current : undefined;
   }

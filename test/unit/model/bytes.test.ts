@@ -46,7 +46,10 @@ test('JSON carries bytes that are no text', () => {
   expect(encodeBytes(JSON.parse(JSON.stringify(decodeBytes(input))))).toEqual(input);
 });
 
-test.each(['\ud800', 'a\udc7f', '\udd00b', '\udbff'])('the lone surrogate in %j stands for no byte', (text) => {
-  expect(() => encodeBytes(text)).toThrow(UsageError);
-  expect(() => encodeBytes(text)).toThrow(/U\+D[0-9A-F]{3}/);
-});
+test.each(['\ud800', 'a\udc7f', '\udd00b', '\udbff'])(
+  'the lone surrogate in %j stands for no byte',
+  (text) => {
+    expect(() => encodeBytes(text)).toThrow(UsageError);
+    expect(() => encodeBytes(text)).toThrow(/U\+D[0-9A-F]{3}/);
+  },
+);

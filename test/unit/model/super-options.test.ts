@@ -28,7 +28,9 @@ test('a quote that is never closed, or inside a value, is a character like any o
 });
 
 test("octal is decoded after splitting, once, and a filesystem's own escapes are left", () => {
-  expect(superOptionWords('upperdir=/a\\054b\\040c,lowerdir=/x\\134:y,w=\\134040,v=\\303\\274,u=\\377')).toEqual([
+  expect(
+    superOptionWords('upperdir=/a\\054b\\040c,lowerdir=/x\\134:y,w=\\134040,v=\\303\\274,u=\\377'),
+  ).toEqual([
     { key: 'upperdir', value: '/a,b c' },
     { key: 'lowerdir', value: '/x\\:y' },
     { key: 'w', value: '\\040' },
@@ -49,13 +51,21 @@ test('what is no octal escape of a byte is kept', () => {
 });
 
 test('options are compared sorted, without what the kernel prints unasked', () => {
-  expect(comparableSuperOptions('tmpfs', 'rw,seclabel,size=4k,mode=755,inode64')).toEqual(['mode=755', 'rw', 'size=4k']);
+  expect(comparableSuperOptions('tmpfs', 'rw,seclabel,size=4k,mode=755,inode64')).toEqual([
+    'mode=755',
+    'rw',
+    'size=4k',
+  ]);
 });
 
 test('old spellings equal new ones', () => {
   expect(comparableSuperOptions('proc', 'rw,hidepid=2')).toEqual(['hidepid=invisible', 'rw']);
   expect(comparableSuperOptions('proc', 'rw,hidepid=invisible')).toEqual(['hidepid=invisible', 'rw']);
-  expect(comparableSuperOptions('devpts', 'rw,mode=0620,ptmxmode=000')).toEqual(['mode=620', 'ptmxmode=0', 'rw']);
+  expect(comparableSuperOptions('devpts', 'rw,mode=0620,ptmxmode=000')).toEqual([
+    'mode=620',
+    'ptmxmode=0',
+    'rw',
+  ]);
   expect(comparableSuperOptions('tmpfs', 'hidepid=2')).toEqual(['hidepid=2']);
 });
 

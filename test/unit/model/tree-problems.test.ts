@@ -3,7 +3,8 @@ import type { Mount } from '../../../lib/model/mount.ts';
 import { mount, treeOf } from './mounts.ts';
 
 const root = mount(1, 0, '/');
-const problemsOf = (...mounts: Mount[]) => treeOf(...mounts).problems.map(({ code, reason }) => [code, reason]);
+const problemsOf = (...mounts: Mount[]) =>
+  treeOf(...mounts).problems.map(({ code, reason }) => [code, reason]);
 
 test('an empty table is a problem', () => {
   expect(problemsOf()).toEqual([['empty', 'the table has no mount']]);
@@ -19,7 +20,9 @@ test('a cycle is one problem, with its members and not what hangs off it', () =>
   const tree = treeOf(root, mount(5, 4, '/y'), mount(3, 4, '/y'), mount(4, 3, '/y'));
   expect(tree.problems.map(({ code }) => code)).toEqual(['cycle', 'same-place']);
   expect(new Set(tree.problems[0]?.mounts.map(({ id }) => id))).toEqual(new Set([3, 4]));
-  expect(tree.problems[0]?.reason).toMatch(/^mount [34] at \/y and mount [34] at \/y are each other's parents/);
+  expect(tree.problems[0]?.reason).toMatch(
+    /^mount [34] at \/y and mount [34] at \/y are each other's parents/,
+  );
 });
 
 test('two mounts that are their own roots are two roots', () => {
@@ -36,7 +39,10 @@ test('top mounts under one absent parent are no forest when one is at /', () => 
 
 test('absent parents that differ are a problem', () => {
   expect(problemsOf(mount(30, 1, '/'), mount(40, 2, '/x'))).toEqual([
-    ['absent-parents', 'mount 30 at / and mount 40 at /x have no parent in the table, and not the same one (1, 2)'],
+    [
+      'absent-parents',
+      'mount 30 at / and mount 40 at /x have no parent in the table, and not the same one (1, 2)',
+    ],
   ]);
 });
 
@@ -70,8 +76,12 @@ test('roots are clean too, but for cgroups above the reader and namespace files'
   expect(rooted('cgroup2', '/a/..')).toEqual([
     ['dot-dot', 'the root /a/.. of mount 2 at /a has a component that is no name'],
   ]);
-  expect(rooted('tmpfs', '/..')).toEqual([['dot-dot', 'the root /.. of mount 2 at /a has a component that is no name']]);
-  expect(rooted('tmpfs', 'sub')).toEqual([['relative-path', 'the root sub of mount 2 at /a does not start with /']]);
+  expect(rooted('tmpfs', '/..')).toEqual([
+    ['dot-dot', 'the root /.. of mount 2 at /a has a component that is no name'],
+  ]);
+  expect(rooted('tmpfs', 'sub')).toEqual([
+    ['relative-path', 'the root sub of mount 2 at /a does not start with /'],
+  ]);
 });
 
 test('a peer group has one superblock and one master', () => {

@@ -38,7 +38,13 @@ test('top mounts with one absent parent and none at / are a forest', () => {
 });
 
 test('the topmost mount of a stack is found, in a chain as under a mount put beneath', () => {
-  const tree = treeOf(mount(1, 0, '/'), mount(2, 1, '/a'), mount(9, 2, '/a'), mount(5, 9, '/a'), mount(6, 5, '/a/b'));
+  const tree = treeOf(
+    mount(1, 0, '/'),
+    mount(2, 1, '/a'),
+    mount(9, 2, '/a'),
+    mount(5, 9, '/a'),
+    mount(6, 5, '/a/b'),
+  );
   expect(tree.at('/a')?.id).toBe(5);
   expect(tree.at('/a/b')?.id).toBe(6);
   expect(tree.at('/b')).toBeUndefined();
@@ -59,7 +65,13 @@ test('a hidden mount is not found', () => {
 });
 
 test('siblings are placed deepest first, in the order given otherwise', () => {
-  const siblings = [mount(2, 1, '/a'), mount(3, 1, '/'), mount(4, 1, '/a/b/c'), mount(5, 1, '/long-name'), mount(6, 1, '/a/b')];
+  const siblings = [
+    mount(2, 1, '/a'),
+    mount(3, 1, '/'),
+    mount(4, 1, '/a/b/c'),
+    mount(5, 1, '/long-name'),
+    mount(6, 1, '/a/b'),
+  ];
   expect(ids(placingOrder(siblings))).toEqual([4, 6, 2, 5, 3]);
 });
 
@@ -87,7 +99,13 @@ test('groups, slaves and superblocks are indexed by the numbers that the table s
 });
 
 test('a subtree is a tree with its top at /', () => {
-  const tree = treeOf(mount(1, 0, '/'), mount(2, 1, '/a'), mount(3, 2, '/a'), mount(4, 3, '/a/b'), mount(5, 1, '/c'));
+  const tree = treeOf(
+    mount(1, 0, '/'),
+    mount(2, 1, '/a'),
+    mount(3, 2, '/a'),
+    mount(4, 3, '/a/b'),
+    mount(5, 1, '/c'),
+  );
   const sub = tree.subtree(tree.get(2) as Mount);
   expect(sub.mounts.map(({ id, mountPoint }) => [id, mountPoint])).toEqual([
     [2, '/'],
@@ -107,7 +125,13 @@ test('without and map make new trees and leave the old one', () => {
 });
 
 test('malformed tables are walked without end or error', () => {
-  const tree = treeOf(mount(30, 1, '/'), mount(30, 31, '/'), mount(31, 30, '/'), mount(40, 41, '/x'), mount(41, 40, '/x'));
+  const tree = treeOf(
+    mount(30, 1, '/'),
+    mount(30, 31, '/'),
+    mount(31, 30, '/'),
+    mount(40, 41, '/x'),
+    mount(41, 40, '/x'),
+  );
   expect(ids(tree.walk())).toEqual([30, 31, 30]);
   expect(tree.at('/')?.id).toBe(30);
   expect(tree.at('/x')).toBeUndefined();
@@ -115,7 +139,9 @@ test('malformed tables are walked without end or error', () => {
 
 test('a stack of 40,000 mounts and 50,000 siblings take no time and no JS stack', () => {
   const stack = new MountTree(Array.from({ length: 40_000 }, (_, i) => mount(i + 1, i, '/')));
-  const flat = new MountTree(Array.from({ length: 50_000 }, (_, i) => mount(i + 1, i && 1, i ? `/m/${i}` : '/')));
+  const flat = new MountTree(
+    Array.from({ length: 50_000 }, (_, i) => mount(i + 1, i && 1, i ? `/m/${i}` : '/')),
+  );
   const start = performance.now();
   expect([...stack.walk()]).toHaveLength(40_000);
   expect(stack.at('/')?.id).toBe(40_000);

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { ParseError } from '../errors.ts';
+import { decodeBytes } from '../model/bytes.ts';
+import { CAPABILITY_NAMES, type HostFacts } from '../model/facts.ts';
+
+const yes = z.union([z.literal(true), z.string()]);
+const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
+const paths = z.record(z.string(), pathFact);
+const range = z.strictObject({ inside: z.int(), outside: z.int(), length: z.int() });
+
+const mount = z.strictObject({
+  id: z.int(),
+  parentId: z.int(),
+  device: z.string(),
+  root: z.string(),
+  deleted: z.boolean(),
+  mountPoint: z.string(),
+  options: z.array(z.string()),
+  propagation: z.strictObject({
+    shared: z.int().optional(),
+    master: z.int().optional(),
+    propagateFrom: z.int().optional(),
+    unbindable: z.boolean(),
+  }),
+  unknownTags: z.array(z.string()),
+  type: z.string(),
+  subtype: z.string().optional(),
+  source: z.string(),
+  superOptions: z.string(),
+  kind: z.enum(['directory', 'file', 'unknown']),
+  uniqueId: z.string().optional(),
+  idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
+  verbatim: z.string().optional(),
+});
+
+const capabilities = z.strictObject({
+  kernel: z.string(),
+  calls: z.strictObject(fromNames(CAPABILITY_NAMES, yes)),
+  privileges: z.strictObject({
+    uid: z.int(),
+    mount: z.boolean(),
+    mknod: z.boolean(),
+    inUserNamespace: z.boolean(),
+    userNamespace: yes,
+  }),
+  engines: z.strictObject({ detached: yes, yard: yes, classic: yes }),
+});
+
+const source = z.strictObject({
+  path: z.string(),
+  kind: pathFact,
+  error: z.string().optional(),
+  root: z.string().optional(),
+  mount: mount.optional(),
+  mountRootReachable: z.boolean().optional(),
+  submounts: z.boolean().optional(),
+  paths,
+});
+
+const filesystem = z.strictObject({
+  creatable: yes,
+  log: z.array(z.string()).optional(),
+  device: z.string().optional(),
+  superOptions: z.string().optional(),
+  paths,
+});
+
+const hostFacts = z.strictObject({
+  format: z.literal('mountyard-host-facts'),
+  version: z.literal(1),
+  capabilities,
+  sources: z.record(z.string(), source),
+  filesystems: z.record(z.string(), filesystem),
+  destination: z
+    .strictObject({ path: z.string(), kind: pathFact, error: z.string().optional(), mount: mount.optional() })
+    .optional(),
+  hostMounts: z.array(mount).optional(),
+});
+
+/**
+ * Reads the facts of a host, as `formatFacts` wrote them.
+ * @throws {ParseError} for what is no JSON, no host facts, or of another version.
+ */
+export function parseFacts(input: Uint8Array | string): HostFacts {
+  const result = hostFacts.safeParse(parseJson(typeof input === 'string' ? input : decodeBytes(input)));
+  if (result.success) return result.data as HostFacts;
+  const issue = result.error.issues[0];
+  throw new ParseError(
+    `these are no host facts: at ${(issue?.path ?? []).join('.') || 'the top'}: ${issue?.message}`,
+  );
+}
+
+/** The facts as JSON; every path keeps its bytes. */
+export function formatFacts(facts: HostFacts): string {
+  return `${JSON.stringify(facts, null, 1)}\n`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ParseError(`the host facts are no JSON: ${(error as Error).message}`);
+  }
+}
+
+function fromNames<N extends string, T>(names: readonly N[], value: T): { [name in N]: T } {
+  return Object.fromEntries(names.map((name) => [name, value])) as { [name in N]: T };
+}

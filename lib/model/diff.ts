@@ -1,0 +1,134 @@
+import { diffFields } from './diff-fields.ts';
+import { RootRenaming } from './diff-roots.ts';
+import { matchFilesystems, matchGroups } from './diff-sharing.ts';
+import type { Difference } from './difference.ts';
+import type { Mount } from './mount.ts';
+import { relativePath } from './paths.ts';
+import { type MountTree, placingOrder } from './tree.ts';
+
+/** What a comparison passes over, by the ids of expected mounts. */
+export interface ComparePolicy {
+  /** Type, subtype, source and superblock options are not compared, roots up to a renaming. */
+  readonly standIns?: ReadonlySet<number>;
+  /** Superblock options are not compared. */
+  readonly looseSuperOptions?: ReadonlySet<number>;
+  /** Peer groups outside the expected tree, and the groups of this host that stand for them. */
+  readonly groups?: ReadonlyMap<number, number>;
+}
+
+/** An expected mount and the actual one in its place. */
+export interface Pair {
+  readonly expected: Mount;
+  readonly actual: Mount;
+}
+
+type Place = Pair | { readonly missing: Mount } | { readonly extra: Mount };
+
+/**
+ * In what `actual` is not the tree that is expected; nothing, when it is the same. Mounts are paired by their place:
+ * the roots, and then the children of a pair that are mounted at the same path inside it. Ids, device and group
+ * numbers, the order of lines, `propagate_from` and an unknown kind make no difference. One cause is reported once
+ * where it can be: a missing mount stands for all below it, and a mount that left its group leaves the others alone.
+ */
+export function diffTrees(expected: MountTree, actual: MountTree, policy: ComparePolicy = {}): Difference[] {
+  const places = [...pairUp(expected, actual)];
+  const pairs = places.filter((place): place is Pair => 'expected' in place);
+  const isStandIn = ({ id }: Mount) => policy.standIns?.has(id) === true;
+  const roots = new RootRenaming(pairs.filter((pair) => isStandIn(pair.expected)));
+  const filesystems = matchFilesystems(expected, actual, pairs);
+  const groups = matchGroups(expected, actual, pairs, policy.groups ?? new Map());
+  const seen = new Set<string>();
+
+  return places.flatMap((place): Difference[] => {
+    if ('missing' in place) {
+      return [
+        {
+          kind: 'missing',
+          mount: place.missing,
+          expected: presence(expected, place.missing),
+          actual: 'not there',
+        },
+      ];
+    }
+    if ('extra' in place) {
+      return [
+        { kind: 'extra', mount: place.extra, expected: 'not there', actual: presence(actual, place.extra) },
+      ];
+    }
+    const standIn = isStandIn(place.expected);
+    return [
+      ...diffFields(place, {
+        sameRoot: standIn ? roots.matches(place) : place.expected.root === place.actual.root,
+        standIn,
+        looseSuperOptions: policy.looseSuperOptions?.has(place.expected.id) === true,
+      }).filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
+      ...filesystems(place),
+      ...groups(place),
+    ];
+  });
+}
+
+function* pairUp(expected: MountTree, actual: MountTree): Generator<Place> {
+  const waiting = tops(expected, actual).reverse();
+  for (let place = waiting.pop(); place; place = waiting.pop()) {
+    yield place;
+    if ('expected' in place) {
+      const below = matchPlaces(
+        placesOf(place.expected.mountPoint, expected.childrenOf(place.expected)),
+        placesOf(place.actual.mountPoint, actual.childrenOf(place.actual)),
+      );
+      for (let i = below.length - 1; i >= 0; i -= 1) waiting.push(below[i] as Place);
+    }
+  }
+}
+
+/** The roots are a pair wherever they are seen from; the tops of forests, and of odd tables, by mount point. */
+function tops(expected: MountTree, actual: MountTree): Place[] {
+  if (expected.root && actual.root) return [{ expected: expected.root, actual: actual.root }];
+  return matchPlaces(placesOf('/', expected.roots), placesOf('/', actual.roots));
+}
+
+/** Mounts by their place inside the parent; a malformed table may have several at one. */
+function placesOf(parent: string, children: readonly Mount[]): Map<string, Mount[]> {
+  const places = new Map<string, Mount[]>();
+  for (const mount of placingOrder(children)) {
+    const place = relativePath(parent, mount.mountPoint) ?? `outside ${mount.mountPoint}`;
+    const there = places.get(place);
+    if (there) there.push(mount);
+    else places.set(place, [mount]);
+  }
+  return places;
+}
+
+function matchPlaces(expected: Map<string, Mount[]>, actual: Map<string, Mount[]>): Place[] {
+  const found: Place[] = [];
+  for (const [place, mounts] of expected) {
+    const there = actual.get(place) ?? [];
+    mounts.forEach((mount, i) => {
+      const other = there[i];
+      found.push(other ? { expected: mount, actual: other } : { missing: mount });
+    });
+  }
+  for (const [place, mounts] of actual) {
+    for (const extra of mounts.slice(expected.get(place)?.length ?? 0)) found.push({ extra });
+  }
+  return found;
+}
+
+function presence(tree: MountTree, top: Mount): string {
+  let below = -1;
+  const waiting = [top];
+  for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
+    below += 1;
+    for (const child of tree.childrenOf(mount)) waiting.push(child);
+  }
+  return below === 0 ? 'mounted' : `mounted, with ${below} ${below === 1 ? 'mount' : 'mounts'} below it`;
+}
+
+/** A filesystem's type and options are the same in each of its mounts: what is wrong with them is said once. */
+function isFirstOfItsFilesystem(seen: Set<string>, pair: Pair, difference: Difference): boolean {
+  const { kind, expected, actual } = difference;
+  if (kind !== 'type' && kind !== 'subtype' && kind !== 'superblock-options') return true;
+  const key = [kind, pair.expected.device, pair.actual.device, expected, actual].join('\n');
+  return seen.size !== seen.add(key).size;
+}
