@@ -1,0 +1,69 @@
+import { type Command, Option } from 'commander';
+import { UsageError } from '../errors.ts';
+import { formatFacts, parseFacts } from '../formats/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { RestoreOptions } from '../plan/options.ts';
+import { planRestore } from '../plan/restore.ts';
+import { compileRestore } from '../program/compile.ts';
+import { listProgram } from '../program/listing.ts';
+import { lineText } from '../render/escape.ts';
+import { planToJson, renderPlan } from '../render/plan.ts';
+import { refuseWithProposals } from './auto.ts';
+import { readInput, readTree } from './input.ts';
+import { addRestoreOptions, option, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
+import type { Session } from './session.ts';
+import { readHostPath } from './words.ts';
+
+type Format = 'text' | 'listing' | 'json' | 'facts';
+
+interface Values extends RestoreValues {
+  readonly host?: string;
+  readonly format: Format;
+}
+
+export function addPlan(program: Command, session: Session): void {
+  const command = program
+    .command('plan')
+    .description('says what a restore would do, and does nothing')
+    .argument('<SNAPSHOT>')
+    .option('--host <facts>', 'plans for the host with these facts (a file that --format facts wrote)')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'text for people, the calls that would be made, JSON, or what was found out',
+      )
+        .choices(['text', 'listing', 'json', 'facts'])
+        .default('text'),
+    )
+    .addOption(option('--at <dir>', 'plans to attach the tree there', readHostPath))
+    .action(async (snapshot: string, values: Values) => {
+      if (snapshot === '-' && values.host === '-') {
+        throw new UsageError('standard input can be the snapshot or the facts, not both');
+      }
+      const tree = readTree(snapshot);
+      const options = restoreOptionsOf(values);
+      const facts = await factsFor(tree, options, values.host);
+      const { terminal } = session;
+      if (values.format === 'facts') {
+        terminal.result(formatFacts(facts));
+        return;
+      }
+      if (values.auto) refuseWithProposals(tree, options, facts, terminal);
+      const plan = planRestore(tree, options, facts);
+      if (values.format === 'json') terminal.result(JSON.stringify(planToJson(plan)));
+      else if (values.format === 'text') terminal.result(renderPlan(plan, terminal.resultLook));
+      else terminal.result(listProgram(compileRestore(plan, options)).map(lineText).join('\n'));
+    });
+  addRestoreOptions(command);
+}
+
+async function factsFor(
+  tree: MountTree,
+  options: RestoreOptions,
+  host: string | undefined,
+): Promise<HostFacts> {
+  if (host !== undefined) return parseFacts(readInput(host));
+  const { inspectHost } = await import('../system/inspect.ts');
+  return inspectHost(tree, options);
+}

@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
+import type { MountTree } from '../model/tree.ts';
+import { renderDifferences } from '../render/differences.ts';
+import { lineText } from '../render/escape.ts';
+import { renderReport } from '../render/report.ts';
+import type { RestoredTree } from '../system/restore.ts';
+import { refuseWithProposals } from './auto.ts';
+import { waitForGuest } from './guest.ts';
+import { untilReleased } from './hold.ts';
+import { readTree } from './input.ts';
+import { addRestoreOptions, option, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
+import type { Session } from './session.ts';
+import { COMMAND_STATUS, STATUS } from './status.ts';
+import { readHostPath } from './words.ts';
+
+interface Values extends RestoreValues {
+  readonly pin?: string;
+  readonly hold?: true;
+  readonly verify: boolean;
+  readonly json?: true;
+}
+
+export function addRestore(program: Command, session: Session): void {
+  const command = program
+    .command('restore')
+    .description('builds the tree in a new mount namespace, reads it back and compares')
+    .usage('SNAPSHOT [options] [-- COMMAND [ARG...]]')
+    .argument('<SNAPSHOT>')
+    .addOption(
+      option('--at <dir>', 'attaches the tree there instead', readHostPath).conflicts(['pin', 'hold']),
+    )
+    .addOption(
+      option('--pin <file>', 'keeps the namespace by a bind onto this file', readHostPath).conflicts('hold'),
+    )
+    .option('--hold', 'keeps the namespace until standard input closes or a signal comes')
+    .option('--no-verify', 'does not read the tree back')
+    .option('--json', 'prints the outcome as JSON')
+    .action((snapshot: string, values: Values) => restore(snapshot, values, session));
+  addRestoreOptions(command);
+}
+
+async function restore(snapshot: string, values: Values, session: Session): Promise<void> {
+  const { guest } = session;
+  refuseContradictions(snapshot, values, guest);
+  const tree = readTree(snapshot);
+  if (values.auto) await proposeFromHost(tree, values, session);
+
+  const { restoreTree } = await import('../system/restore.ts');
+  const options = { ...restoreOptionsOf(values), verify: values.verify };
+  await using restored = await untilInterrupted((signal) => restoreTree(tree, { ...options, signal }));
+
+  if (restored.differences.length > 0) session.status = STATUS.different;
+  if (values.pin !== undefined) await namespaceOf(restored).pin(values.pin);
+  if (values.hold) await hold(restored, session);
+  else if (guest === undefined) sayOutcome(restored, values, session);
+  else session.status = await runGuest(restored, guest, session);
+}
+
+function refuseContradictions(snapshot: string, values: Values, guest: readonly string[] | undefined): void {
+  if (guest?.length === 0) throw new UsageError('no COMMAND stands after --');
+  if (guest && values.at !== undefined) {
+    throw new UsageError('with --at no namespace is made that COMMAND could run in');
+  }
+  if (guest && values.hold)
+    throw new UsageError('COMMAND keeps the namespace while it runs: leave --hold out');
+  if (guest && values.json) throw new UsageError('standard output is COMMAND’s: leave --json out');
+  if (values.hold && snapshot === '-') {
+    throw new UsageError('--hold waits for standard input to close: the snapshot has to be a file');
+  }
+}
+
+async function proposeFromHost(tree: MountTree, values: Values, session: Session): Promise<void> {
+  const { inspectHost } = await import('../system/inspect.ts');
+  const options = restoreOptionsOf(values);
+  refuseWithProposals(tree, options, inspectHost(tree, options), session.terminal);
+}
+
+function sayOutcome(restored: RestoredTree, { json }: Values, { terminal }: Session): void {
+  const { differences, report } = restored;
+  if (json) {
+    terminal.result(JSON.stringify({ mounts: restored.tree.size, differences, report }));
+    return;
+  }
+  terminal.result(renderReport(restored, terminal.resultLook));
+}
+
+async function hold(restored: RestoredTree, { terminal }: Session): Promise<void> {
+  const { differences, tree } = restored;
+  const namespace = `/proc/${process.pid}/fd/${namespaceOf(restored).fd.number}`;
+  terminal.result(JSON.stringify({ pid: process.pid, namespace, mounts: tree.size, differences }));
+  await untilReleased();
+}
+
+/** COMMAND's exit status. It does not run in a tree that is not the one asked for. */
+async function runGuest(
+  restored: RestoredTree,
+  guest: readonly string[],
+  { terminal }: Session,
+): Promise<number> {
+  if (restored.differences.length > 0) {
+    terminal.note(renderDifferences(restored.differences, terminal.noteLook));
+    terminal.note('mountyard: the restored tree differs from the one asked for: COMMAND was not run');
+    return COMMAND_STATUS.failed;
+  }
+  const [file = '', ...args] = guest;
+  const child = namespaceOf(restored).spawn(file, args, { stdio: 'inherit' });
+  return await waitForGuest(child, lineText(file), terminal);
+}
+
+function namespaceOf(restored: RestoredTree): NonNullable<RestoredTree['namespace']> {
+  if (!restored.namespace) throw new UsageError('no namespace was made');
+  return restored.namespace;
+}
+
+/** While `work` runs, an interrupt takes it back instead of ending the process at once. */
+async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = (signal: NodeJS.Signals): void => controller.abort(new Error(`${signal} came`));
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, abort);
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const signal of signals) process.off(signal, abort);
+  }
+}

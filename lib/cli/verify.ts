@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import type { MountTree } from '../model/tree.ts';
+import type { Target } from '../plan/plan.ts';
+import { UnmetRequirementsError } from '../plan/requirements.ts';
+import { planRestore } from '../plan/restore.ts';
+import { renderDifferences } from '../render/differences.ts';
+import { readTree } from './input.ts';
+import { addNamespaceOptions, captureNamed, type NamespaceValues } from './namespace-options.ts';
+import { addRestoreOptions, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
+import type { Session } from './session.ts';
+import { STATUS } from './status.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Values extends RestoreValues, NamespaceValues {
+  readonly json?: true;
+}
+
+export function addVerify(program: Command, session: Session): void {
+  const command = program
+    .command('verify')
+    .description('compares a namespace of this host with what a restore of SNAPSHOT with these options makes')
+    .argument('<SNAPSHOT>')
+    .option('--json', 'prints the differences as JSON')
+    .action(async (snapshot: string, values: Values) => {
+      const { verifyTree } = await import('../system/verify.ts');
+      const { terminal } = session;
+      const expected = await expectedOf(readTree(snapshot), values, terminal);
+      const differences = verifyTree(expected, await captureNamed(values));
+      const text = values.json
+        ? JSON.stringify(differences)
+        : renderDifferences(differences, terminal.resultLook);
+      terminal.result(text);
+      if (differences.length > 0) session.status = STATUS.different;
+    });
+  addRestoreOptions(addNamespaceOptions(command));
+}
+
+/**
+ * What a restore would build here. A tree that this host cannot build, and for which no option was given, was
+ * captured and not restored: it is then compared as it is.
+ */
+async function expectedOf(tree: MountTree, values: Values, terminal: Terminal): Promise<MountTree | Target> {
+  const { inspectHost } = await import('../system/inspect.ts');
+  const options = restoreOptionsOf(values);
+  try {
+    return planRestore(tree, options, inspectHost(tree, options)).target;
+  } catch (error) {
+    if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
+    terminal.note('mountyard: a restore here would need options; compared as captured');
+    return tree;
+  }
+}

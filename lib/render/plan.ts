@@ -1,0 +1,91 @@
+import type { Mount } from '../model/mount.ts';
+import type { PlanNotes, RestorePlan } from '../plan/plan.ts';
+import type { HostEffect } from '../plan/steps.ts';
+import { type Cell, layOut } from './columns.ts';
+import { lineText, nameText } from './escape.ts';
+import { count, section } from './lines.ts';
+import { NO_PAINT, type Paint, type RenderOptions } from './paint.ts';
+import { stepText } from './step.ts';
+
+/** What a restore changes outside the tree, then each step with its reason, then what is not as captured. */
+export function renderPlan(plan: RestorePlan, options: RenderOptions = {}): string {
+  const paint = options.paint ?? NO_PAINT;
+  return [
+    ...hostEffectLines(plan.hostEffects, paint),
+    '',
+    ...stepLines(plan, paint),
+    ...section(noteLines(plan.notes), paint.heading('Not as captured'), paint),
+    ...section(
+      plan.unmetToRun.map(({ reason }) => lineText(reason)),
+      paint.bad('Cannot be run here'),
+      paint,
+    ),
+  ].join('\n');
+}
+
+/** The plan as plain data: what JSON can hold, nothing left out. */
+export function planToJson(plan: RestorePlan): unknown {
+  const { target } = plan;
+  return {
+    target: {
+      mounts: target.tree.mounts,
+      standIns: [...target.standIns],
+      looseSuperOptions: [...target.looseSuperOptions],
+      hostMasters: Object.fromEntries(target.hostMasters),
+    },
+    origins: plan.origins,
+    steps: plan.steps,
+    hostEffects: plan.hostEffects,
+    notes: plan.notes,
+    unmetToRun: plan.unmetToRun,
+    imports: plan.imports,
+  };
+}
+
+export function hostEffectLines(effects: readonly HostEffect[], paint: Paint): string[] {
+  if (effects.length === 0) return [paint.good('Nothing outside the tree changes.')];
+  return [
+    paint.heading('Changes on the host'),
+    ...effects.map((effect) => {
+      const undone = effect.undone ? ' (taken back when the restore fails)' : ' (stays)';
+      return `  ${paint.warning(effect.kind)} ${nameText(effect.path)}: ${lineText(effect.description)}${paint.quiet(undone)}`;
+    }),
+  ];
+}
+
+/** What a plan does differently from the tree as captured, a line each. */
+export function noteLines(notes: PlanNotes): string[] {
+  return [
+    ...notes.standIns.map(({ mount, because }) => `stand-in for ${named(mount)}: ${because}`),
+    ...notes.skipped.map((mount) => `left out: ${named(mount)}`),
+    ...notes.leftEmpty.map((mount) => `made anew and empty: ${named(mount)}`),
+    ...notes.ignoredMasters.map(({ mount, master }) => `master:${master} dropped: ${named(mount)}`),
+    ...notes.droppedOptions.map(
+      ({ mount, options }) =>
+        `printed by the kernel, not accepted by it: ${options.join(',')} of ${named(mount)}`,
+    ),
+    ...notes.windowOptions.map(
+      ({ mount, captured, inForce }) =>
+        `options of the machine's own: ${named(mount)} was captured with ${captured}, in force is ${inForce}`,
+    ),
+    ...notes.assumed.map((fact) => `assumed: ${fact}`),
+  ].map(lineText);
+}
+
+function stepLines(plan: RestorePlan, paint: Paint): string[] {
+  const digits = String(plan.steps.length).length;
+  const rows = plan.steps.map((step, i): Cell[] => [
+    { text: `  ${String(i + 1).padStart(digits)}`, role: 'quiet' },
+    { text: stepText(step, plan) },
+    { text: lineText(step.reason), role: 'quiet' },
+  ]);
+  const mounts = plan.target.tree.size;
+  return [
+    paint.heading(`${count(plan.steps.length, 'step')} for ${count(mounts, 'mount')}`),
+    ...layOut(rows, paint),
+  ];
+}
+
+function named(mount: Mount): string {
+  return `#${mount.id} ${nameText(mount.mountPoint)} (${nameText(mount.type)})`;
+}

@@ -1,0 +1,100 @@
+import { formatFlags, MOUNT_ATTR } from '../flags.ts';
+import type { RestorePlan } from '../plan/plan.ts';
+import type { Parameter } from '../plan/questions.ts';
+import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
+import { nameText } from './escape.ts';
+
+/** What a step does, in a few words; its reason is the plan's own. */
+export function stepText(step: Step, plan: RestorePlan): string {
+  switch (step.kind) {
+    case 'make-filesystem':
+      return `make ${originText(plan, step.origin)}${parametersOf(plan, step.origin)}`;
+    case 'clone-source':
+      return `take ${nameText(step.source)} of the host as ${originText(plan, step.origin)}`;
+    case 'make-node':
+      return `make ${step.node} ${inOrigin(plan, step)}`;
+    case 'make-device':
+      return `make device ${step.major}:${step.minor} mode ${step.permissions.toString(8)} ${inOrigin(plan, step)}`;
+    case 'make-link':
+      return `make link ${inOrigin(plan, step)} → ${nameText(step.target)}`;
+    case 'clone':
+      return `${step.take ? 'take' : 'clone'} ${inOrigin(plan, step)} as ${mountText(plan, step.mount)}${cloneAttributes(step)}`;
+    case 'make-mount-point':
+      return `make ${step.node} ${inOrigin(plan, step)} for ${mountText(plan, step.mount)}`;
+    case 'place': {
+      const at = step.path === '' ? 'onto its root' : `at ${nameText(step.path)}`;
+      return `place ${mountText(plan, step.mount)} on ${mountText(plan, step.parent)} ${at}`;
+    }
+    case 'share-source':
+      return `share the host's mount of ${nameText(step.source)}`;
+    case 'make-group':
+      return `make group ${groupText(step.group)} ${groupOrigin(step, plan)}`;
+    case 'set-group':
+      return `set group ${groupText(step.group)} on ${mountText(plan, step.mount)}`;
+    case 'rename':
+      return `rename ${nameText(step.from)} to ${nameText(step.to)} in ${originText(plan, step.origin)}`;
+    case 'delete':
+      return `delete ${step.node} ${inOrigin(plan, step)}`;
+    case 'superblock-read-only':
+      return `make ${originText(plan, step.origin)} read-only`;
+    case 'become-root':
+      return `make ${mountText(plan, step.mount)} the root of a new namespace`;
+    case 'make-destination-private':
+      return `bind ${nameText(step.at)} on itself and make it private`;
+    case 'attach':
+      return `attach ${mountText(plan, step.mount)} at ${nameText(step.at)}`;
+  }
+}
+
+/** `#78 /dev`: a mount of the plan's target. */
+function mountText(plan: RestorePlan, id: number): string {
+  const mount = plan.target.tree.get(id);
+  return mount ? `#${id} ${nameText(mount.mountPoint)}` : `#${id}`;
+}
+
+/** `tmpfs[3]`, or the host path: the number tells several of one type apart. */
+function originText(plan: RestorePlan, id: OriginId): string {
+  const origin = plan.origins[id];
+  if (!origin) return `origin[${id}]`;
+  return origin.kind === 'host' ? `host:${nameText(origin.source)}` : `${nameText(origin.type)}[${id}]`;
+}
+
+function inOrigin(plan: RestorePlan, at: { readonly origin: OriginId; readonly path: string }): string {
+  return `${originText(plan, at.origin)}:${nameText(at.path)}`;
+}
+
+function parametersOf(plan: RestorePlan, id: OriginId): string {
+  const origin = plan.origins[id];
+  if (origin?.kind !== 'filesystem' || origin.parameters.length === 0) return '';
+  return ` ${origin.parameters.map(parameterText).join(',')}`;
+}
+
+function parameterText({ key, value }: Parameter): string {
+  return value === undefined ? nameText(key) : `${nameText(key)}=${nameText(value)}`;
+}
+
+function cloneAttributes(step: Extract<Step, { kind: 'clone' }>): string {
+  const words: string[] = [];
+  if (step.attributes !== 0)
+    words.push(formatFlags(step.attributes, MOUNT_ATTR).toLowerCase().replaceAll('|', ','));
+  if (step.unbindable) words.push('unbindable');
+  if (step.idmap) words.push('idmapped');
+  return words.length === 0 ? '' : `, ${words.join(',')}`;
+}
+
+function groupText(group: GroupKey): string {
+  const [kind, id] = group.split(':');
+  return kind === 'peers' ? `shared:${id}` : `master:${id}`;
+}
+
+function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: RestorePlan): string {
+  const from =
+    'origin' in step.from
+      ? originText(plan, step.from.origin)
+      : `the host's mount of ${nameText(step.from.mountOf)}`;
+  const words = [`from ${from}`];
+  if (step.master !== undefined) words.push(`slave of ${groupText(step.master)}`);
+  if (step.followsHost) words.push('slave of the host');
+  if (step.shared) words.push('shared');
+  return words.join(', ');
+}

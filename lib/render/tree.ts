@@ -1,0 +1,140 @@
+import type { Mount, Propagation } from '../model/mount.ts';
+import { relativePath } from '../model/paths.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Cell, layOut, roomFor, shorten } from './columns.ts';
+import { lineText, nameText } from './escape.ts';
+import { NO_PAINT, type RenderOptions } from './paint.ts';
+import { type Branch, drawingOrder, hiddenMounts } from './tree-order.ts';
+
+export interface TreeRenderOptions extends RenderOptions {
+  /** Mount points as seen from the mount above; whole paths otherwise. */
+  readonly relative?: boolean;
+}
+
+const HEADINGS = ['MOUNT POINT', 'ID', 'TYPE', 'SOURCE', 'OPTIONS', 'PROPAGATION', ''];
+const SOURCE = 3;
+const NARROWEST_SOURCE = 12;
+/** Deeper levels are drawn at this one, with their number. */
+const DEEPEST = 24;
+
+/** The tree as people read it: one line a mount, below its parent; then what is wrong with it. */
+export function renderTree(tree: MountTree, options: TreeRenderOptions = {}): string {
+  const paint = options.paint ?? NO_PAINT;
+  if (tree.size === 0) return paint.quiet('no mounts');
+
+  const hidden = hiddenMounts(tree);
+  const rows: Cell[][] = [];
+  const drawn = new Set<Mount>();
+  for (const branch of drawingOrder(tree)) {
+    drawn.add(branch.mount);
+    rows.push(row(tree, branch, hidden.get(branch.mount), options.relative ?? false));
+  }
+  // Members of a cycle hang below no top.
+  for (const mount of tree.mounts) {
+    if (drawn.has(mount)) continue;
+    rows.push(row(tree, { mount, goesOn: [], below: undefined, covers: undefined }, undefined, false));
+  }
+
+  // A column without an entry has no heading, and so no width.
+  const headings = HEADINGS.map((text, i): Cell => {
+    const used = rows.some((cells) => cells[i]?.text !== '');
+    return { text: used ? text : '', role: 'heading' };
+  });
+  const table = [headings, ...rows];
+  const fitted = options.width === undefined ? table : fitSources(table, options.width);
+  const notes = topNotes(tree).map((note) => paint.quiet(note));
+  return [...layOut(fitted, paint), ...notes, ...problemNotes(tree)].join('\n');
+}
+
+function row(tree: MountTree, branch: Branch, hiddenBy: Mount | undefined, relative: boolean): Cell[] {
+  const { mount } = branch;
+  return [
+    {
+      text: guides(branch.goesOn) + label(branch, relative),
+      ...(hiddenBy ? { role: 'quiet' as const } : {}),
+    },
+    { text: `#${mount.id}`, role: 'quiet' },
+    {
+      text: nameText(mount.subtype === undefined ? mount.type : `${mount.type}.${mount.subtype}`),
+      role: 'type',
+    },
+    { text: sourceText(mount) },
+    { text: optionText(mount) },
+    { text: propagationText(tree, mount.propagation), role: 'name' },
+    { text: marks(branch, hiddenBy).join(', '), role: 'warning' },
+  ];
+}
+
+function guides(goesOn: readonly boolean[]): string {
+  if (goesOn.length === 0) return '';
+  const shown = goesOn.slice(0, DEEPEST);
+  const lines = shown.slice(0, -1).map((more) => (more ? '│  ' : '   '));
+  const number = goesOn.length > DEEPEST ? `(${goesOn.length}) ` : '';
+  return `${lines.join('')}${goesOn.at(-1) ? '├─ ' : '└─ '}${number}`;
+}
+
+function label({ mount, below }: Branch, relative: boolean): string {
+  const name = relative && below !== undefined ? relativePath(below, mount.mountPoint) : undefined;
+  return nameText(name ?? mount.mountPoint);
+}
+
+/** `/dev/sda1[/rootfs]`: the source, and the root in it when it is not all of it. */
+function sourceText(mount: Mount): string {
+  return mount.root === '/' ? nameText(mount.source) : `${nameText(mount.source)}[${nameText(mount.root)}]`;
+}
+
+function optionText(mount: Mount): string {
+  return mount.options.map((word) => nameText(word)).join(',');
+}
+
+/** `shared:1 master:2 → host`: a master of which no member is in the tree is on the host. */
+function propagationText(
+  tree: MountTree,
+  { shared, master, propagateFrom, unbindable }: Propagation,
+): string {
+  const words: string[] = [];
+  if (shared !== undefined) words.push(`shared:${shared}`);
+  if (master !== undefined) words.push(`master:${master}${tree.groups.has(master) ? '' : ' → host'}`);
+  if (propagateFrom !== undefined) words.push(`propagate_from:${propagateFrom}`);
+  if (unbindable) words.push('unbindable');
+  return words.join(' ');
+}
+
+function marks({ mount, covers }: Branch, hiddenBy: Mount | undefined): string[] {
+  const words: string[] = [];
+  if (covers) words.push(`on top of #${covers.id}`);
+  if (hiddenBy) words.push(`hidden by #${hiddenBy.id}`);
+  if (mount.deleted) words.push('deleted root');
+  if (mount.kind === 'file') words.push('file');
+  if (/^ro(?:,|$)/.test(mount.superOptions) && !mount.options.includes('ro'))
+    words.push('read-only filesystem');
+  for (const tag of mount.unknownTags) words.push(nameText(tag));
+  return words;
+}
+
+function fitSources(rows: readonly Cell[][], width: number): Cell[][] {
+  const room = Math.max(roomFor(SOURCE, rows, width), NARROWEST_SOURCE);
+  return rows.map((cells) =>
+    cells.map((cell, i) => (i === SOURCE ? { ...cell, text: shorten(cell.text, room) } : cell)),
+  );
+}
+
+function topNotes(tree: MountTree): string[] {
+  const top = tree.roots[0];
+  if (tree.isForest && top) {
+    return [
+      '',
+      `The top mounts share the parent #${top.parentId}, which is not shown: a task chrooted into a directory.`,
+    ];
+  }
+  return [];
+}
+
+function problemNotes(tree: MountTree): string[] {
+  if (tree.problems.length === 0) return [];
+  return [
+    '',
+    'No namespace can hold this tree:',
+    ...tree.problems.map((problem) => `  - ${lineText(problem.reason)}`),
+  ];
+}
