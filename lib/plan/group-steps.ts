@@ -63,10 +63,11 @@ export class GroupSteps {
     const [role, id] = split(key);
     const source = role === 'slaves' && !tree.groups.has(id) ? masters.followed.get(id) : undefined;
     if (source !== undefined) {
-      if (masters.toShare.has(source) && !this.#shared.has(source)) {
+      const before = masters.toShare.get(source);
+      if (before !== undefined && !this.#shared.has(source)) {
         this.#shared.add(source);
-        const reason = `${name(mount)} is to follow it, and a private mount passes nothing on`;
-        this.#steps.push({ kind: 'share-source', source, mount: mount.id, reason });
+        const reason = `${name(mount)} is to follow it, and a ${before} mount passes nothing on`;
+        this.#steps.push({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
       this.#push({ kind: 'make-group', group: key, from: { mountOf: source }, followsHost: true, shared: false }, mount);
       return;

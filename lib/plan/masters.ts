@@ -14,8 +14,8 @@ import type { Supplies } from './supply.ts';
 export interface Masters {
   /** The host path whose mount's peer group each master group stands for. */
   readonly followed: ReadonlyMap<number, PathString>;
-  /** Host paths whose mounts have to be made shared first. */
-  readonly toShare: ReadonlySet<PathString>;
+  /** Host paths whose mounts have to be made shared first, and what those mounts are now. */
+  readonly toShare: ReadonlyMap<PathString, 'private' | 'slave' | 'unbindable'>;
   /** Masters that are dropped. */
   readonly ignored: ReadonlySet<number>;
 }
@@ -28,7 +28,7 @@ export function resolveMasters(
   findings: Findings,
 ): Masters {
   const followed = new Map<number, PathString>();
-  const toShare = new Set<PathString>();
+  const toShare = new Map<PathString, 'private' | 'slave' | 'unbindable'>();
   const ignored = new Set<number>();
   refuseNeedlessSlaves(tree, choices);
 
@@ -37,7 +37,9 @@ export function resolveMasters(
     const source = chosenSource(slaves, choices, supplies);
     if (source !== undefined) {
       followed.set(group, source);
-      if (checkSource(tree, slaves, source, choices, facts, findings)) toShare.add(source);
+      if (mustShare(tree, slaves, source, choices, facts, findings)) {
+        toShare.set(source, sharingOf(own(facts.sources, source)?.mount));
+      }
       for (const slave of slaves) checkSlave(tree, slave, source, supplies, facts, findings);
     } else if (choices.ignoreHostPropagation) {
       ignored.add(group);
@@ -93,7 +95,7 @@ function supplyingSource(slave: Mount, supplies: Supplies): PathString {
 }
 
 /** Whether the source's mount has to be made shared first. */
-function checkSource(
+function mustShare(
   tree: MountTree,
   slaves: readonly Mount[],
   source: PathString,
@@ -135,6 +137,11 @@ function checkSource(
     cures: [shareCure(), slaveCure(tree, slave), ignoreCure()],
   });
   return false;
+}
+
+function sharingOf(mount: Mount | undefined): 'private' | 'slave' | 'unbindable' {
+  if (mount?.propagation.unbindable) return 'unbindable';
+  return mount?.propagation.master === undefined ? 'private' : 'slave';
 }
 
 /** A slave and its master are mounts of one superblock, and the slave shows no more than the master does. */

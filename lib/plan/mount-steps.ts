@@ -2,7 +2,7 @@ import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
 import type { Mount } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { name } from './choices.ts';
-import { hostSource } from './findings.ts';
+import { takesNodes } from './filesystems.ts';
 import type { Spot } from './layout.ts';
 import type { OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
@@ -48,9 +48,14 @@ export class MountSteps {
       mount: mount.id,
       parent: parent.id,
       path,
-      ownFilesystem: hostSource(this.#resolution.layout.roots.get(parent.id) as Spot) === undefined,
+      ownNodes: this.#hasOnlyOwnNodes(parent),
       reason: path === '' ? `it covers ${name(parent)}` : `it belongs on ${name(parent)}`,
     });
+  }
+
+  #hasOnlyOwnNodes(mount: Mount): boolean {
+    const supply = this.#resolution.supplies.get(mount.id);
+    return supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && takesNodes(mount.type));
   }
 
   /** Whether the origin itself can be the mount, because nothing else is cloned from it or done in it later. */

@@ -67,13 +67,15 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       readonly mount: number;
       readonly parent: number;
       readonly path: PathString;
-      /** The parent's filesystem was made here, so that no symlink can be in the way. */
-      readonly ownFilesystem: boolean;
+      /** The parent's filesystem was made here and holds only what was put there: no symlink is in the way. */
+      readonly ownNodes: boolean;
     }
   | {
       /** Lets a private host mount start a peer group. */
       readonly kind: 'share-source';
       readonly source: PathString;
+      /** What it was before, and is made again on failure. */
+      readonly before: 'private' | 'slave' | 'unbindable';
     }
   | {
       /** A detached mount that holds the group while its members are given it. */

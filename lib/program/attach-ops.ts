@@ -1,0 +1,46 @@
+/** Ops that put the finished tree where it goes. */
+import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
+import { BY_FD, type Emitter } from './emitter.ts';
+
+/**
+ * A new namespace in which nothing propagates; one move_mount onto its root; pivot_root(".", "."), which puts the old
+ * root on top of the new one, from where it is detached (pivot_root(2), NOTES).
+ */
+export function becomeRoot(emitter: Emitter, root: number): void {
+  emitter.op('unshare', { f1: CLONE.NEWNS });
+  emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
+  emitter.op('move_mount', { a: root, s1: '', s2: '/', n: MOVE_MOUNT.F_EMPTY_PATH });
+  emitter.op('fchdir', { a: root });
+  emitter.op('pivot_root', { s1: '.', s2: '.' });
+  emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
+}
+
+/** The new namespace and its table, through a procfs of the caller's: the tree's own may be anything. */
+export function handBackNamespace(emitter: Emitter): void {
+  const proc = emitter.get('import:proc');
+  const flags = O.CLOEXEC;
+  emitter.op('openat2', { a: proc, s1: 'thread-self/ns/mnt', f1: flags, out: emitter.get('export:namespace') });
+  emitter.op('openat2', { a: proc, s1: 'thread-self/mountinfo', f1: flags, out: emitter.get('export:mountinfo') });
+}
+
+/** Binds the destination on itself and makes the bind private. */
+export function makeDestinationPrivate(emitter: Emitter): void {
+  const destination = emitter.get('import:destination');
+  const own = emitter.slot('destination', 'private destination');
+  emitter.op('open_tree', {
+    a: destination,
+    s1: '',
+    n: OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH | AT.RECURSIVE,
+    out: own,
+  });
+  const bound = emitter.op('move_mount', { a: own, s1: '', b: destination, s2: '', n: BY_FD });
+  // Undone last to first: into the bind, then away with it.
+  emitter.undo(bound, 'umount2', { s1: '.', f1: MNT.DETACH });
+  emitter.undo(bound, 'fchdir', { a: own });
+  emitter.setattr(own, 0, 0, MS.PRIVATE);
+}
+
+export function attach(emitter: Emitter, root: number, ownDestination: boolean): void {
+  const onto = emitter.get(ownDestination ? 'destination' : 'import:destination');
+  emitter.op('move_mount', { a: root, s1: '', b: onto, s2: '', n: BY_FD });
+}

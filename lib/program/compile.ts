@@ -1,0 +1,145 @@
+/** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
+import { CLONE } from '../flags.ts';
+import type { RestorePlan } from '../plan/plan.ts';
+import type { Origin, Step } from '../plan/steps.ts';
+import { attach, becomeRoot, handBackNamespace, makeDestinationPrivate } from './attach-ops.ts';
+import type { CompiledProgram, ExportName, Import } from './compiled.ts';
+import { Emitter, type SlotKey } from './emitter.ts';
+import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
+import {
+  deleteNode,
+  hasLongSource,
+  longSourceOps,
+  makeDevice,
+  makeFilesystem,
+  makeLink,
+  makeNode,
+  makeReadOnly,
+  renameNode,
+} from './origin-ops.ts';
+
+/**
+ * Compiles a plan.
+ *
+ * @returns the bytes for the interpreter, what its import and export slots hold, and which step each op belongs to.
+ * @throws UsageError for a path or option with a NUL byte.
+ */
+export function compileRestore(plan: RestorePlan): CompiledProgram {
+  const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
+  const exports: ExportName[] = isNamespace ? ['namespace', 'mountinfo', 'root'] : ['root'];
+  const emitter = new Emitter(importsOf(plan, isNamespace), exports);
+  const last = lastUses(plan.steps);
+
+  handBackRoot(emitter, plan);
+  longSourceOps(emitter, plan.origins, CLONE.NEWNS);
+  plan.steps.forEach((step, index) => {
+    emitter.step = index;
+    emitStep(emitter, plan, step);
+    for (const key of keysOf(step)) if (last.get(key) === index) emitter.close(emitter.get(key));
+  });
+  if (isNamespace) handBackNamespace(emitter);
+  return emitter.finish();
+}
+
+function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
+  const mountPoint = (id: number) => plan.target.tree.get(id)?.mountPoint ?? `#${id}`;
+  const origin = (id: number) => plan.origins[id] as Origin;
+  switch (step.kind) {
+    case 'make-filesystem':
+      return makeFilesystem(emitter, step.origin, origin(step.origin));
+    case 'clone-source':
+      return cloneSource(emitter, step, origin(step.origin));
+    case 'make-node':
+    case 'make-mount-point':
+      return makeNode(emitter, step);
+    case 'make-device':
+      return makeDevice(emitter, step);
+    case 'make-link':
+      return makeLink(emitter, step);
+    case 'clone':
+      return cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
+    case 'place':
+      return placeMount(emitter, step, mountPoint(step.mount));
+    case 'share-source':
+      return shareSource(emitter, step);
+    case 'make-group':
+      return makeGroup(emitter, step);
+    case 'set-group':
+      return joinGroup(emitter, step);
+    case 'rename':
+      return renameNode(emitter, step);
+    case 'delete':
+      return deleteNode(emitter, step);
+    case 'superblock-read-only':
+      return makeReadOnly(emitter, step);
+    case 'become-root':
+      return becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+    case 'make-destination-private':
+      return makeDestinationPrivate(emitter);
+    case 'attach':
+      return attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
+  }
+}
+
+/** The root's fd is handed back: its slot, or that of the origin that it is, is the export's. */
+function handBackRoot(emitter: Emitter, plan: RestorePlan): void {
+  const root = plan.target.tree.root?.id;
+  const clone = plan.steps.find((step) => step.kind === 'clone' && step.mount === root);
+  if (clone?.kind !== 'clone') throw new Error('the plan makes no root');
+  emitter.alias(clone.take ? `origin:${clone.origin}` : `mount:${clone.mount}`, emitter.get('export:root'));
+}
+
+function importsOf(plan: RestorePlan, isNamespace: boolean): Import[] {
+  const imports: Import[] = plan.imports.map(({ path, of }) => ({ kind: 'source', path, of }));
+  for (const step of plan.steps) {
+    if (step.kind === 'attach') imports.push({ kind: 'destination', path: step.at });
+    if (step.kind === 'clone' && step.idmap) imports.push({ kind: 'idmap', mount: step.mount });
+  }
+  if (isNamespace) imports.push({ kind: 'proc' });
+  if (plan.origins.some(hasLongSource)) imports.push({ kind: 'namespace' });
+  return imports;
+}
+
+/** The slots that a step uses and that may be closed when no later one does. */
+function keysOf(step: Step): SlotKey[] {
+  switch (step.kind) {
+    case 'make-filesystem':
+    case 'clone-source':
+    case 'make-node':
+    case 'make-mount-point':
+    case 'make-device':
+    case 'make-link':
+    case 'rename':
+    case 'delete':
+    case 'superblock-read-only':
+      return [`origin:${step.origin}`];
+    case 'clone':
+      return step.take ? [`mount:${step.mount}`] : [`origin:${step.origin}`, `mount:${step.mount}`];
+    case 'place':
+      return [`mount:${step.mount}`, `mount:${step.parent}`];
+    case 'make-group':
+      return [
+        `group:${step.group}`,
+        ...(step.master === undefined ? [] : [`group:${step.master}`]),
+        ...('origin' in step.from ? [`origin:${step.from.origin}`] : []),
+      ];
+    case 'set-group':
+      return [`group:${step.group}`, `mount:${step.mount}`];
+    case 'become-root':
+    case 'attach':
+      return [`mount:${step.mount}`];
+    case 'share-source':
+    case 'make-destination-private':
+      return [];
+  }
+}
+
+function lastUses(steps: readonly Step[]): Map<SlotKey, number> {
+  const last = new Map<SlotKey, number>();
+  steps.forEach((step, index) => {
+    for (const key of keysOf(step)) last.set(key, index);
+  });
+  // An origin that is taken as a mount is closed as that mount.
+  for (const step of steps) if (step.kind === 'clone' && step.take) last.delete(`origin:${step.origin}`);
+  return last;
+}

@@ -1,0 +1,199 @@
+import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
+import { encodeBytes } from '../model/bytes.ts';
+import { type OpArguments, ProgramBuilder } from './builder.ts';
+import type { CompiledProgram, ExportName, Import } from './compiled.ts';
+import type { OpName } from './format.ts';
+
+/** What a slot is looked up by: an import, an export, an origin, a mount, a group's holder. */
+export type SlotKey = string;
+
+/** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
+export const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
+
+/** Both ends of a move_mount(2) are fds. */
+export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
+
+/** PATH_MAX counts the NUL; a little is left for what a caller appends. */
+const LONGEST_PATH = 4000;
+const RETRIES = 16;
+
+/** Emits ops for the step at hand and hands out slots by key. */
+export class Emitter {
+  /** Index of the step that ops are emitted for; -1 for none. */
+  step = -1;
+  readonly #builder = new ProgramBuilder();
+  readonly #stepOfOp: number[] = [];
+  readonly #stepOfUndo: number[] = [];
+  readonly #slots = new Map<SlotKey, number>();
+  readonly #names: string[] = [];
+  /** Closed, or held open to the end. */
+  readonly #done = new Set<number>();
+  readonly #imports: readonly Import[];
+  readonly #exports: readonly ExportName[];
+
+  constructor(imports: readonly Import[], exports: readonly ExportName[]) {
+    this.#imports = imports;
+    this.#exports = exports;
+    for (const item of imports) this.slot(importKey(item), importName(item));
+    for (const name of exports) this.slot(`export:${name}`, name);
+  }
+
+  /** The slot of a key; a new one, named for listings, when the key has none. */
+  slot(key: SlotKey, name: string): number {
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known;
+    const slot = this.#names.push(name) - 1;
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  /** The slot of a key that has one. */
+  get(key: SlotKey): number {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) throw new Error(`no slot for ${key}`);
+    return slot;
+  }
+
+  has(key: SlotKey): boolean {
+    return this.#slots.has(key);
+  }
+
+  /** Lets a second key stand for a slot: a mount that is its origin, a root that is handed back. */
+  alias(key: SlotKey, slot: number): void {
+    this.#slots.set(key, slot);
+  }
+
+  /** A slot that no key finds. */
+  temporary(name: string): number {
+    return this.#names.push(name) - 1;
+  }
+
+  op(name: OpName, args: OpArguments): number {
+    this.#stepOfOp.push(this.step);
+    return this.#builder.op(name, args);
+  }
+
+  undo(guard: number, name: OpName, args: OpArguments): void {
+    this.#stepOfUndo.push(this.step);
+    this.#builder.undo(guard, name, args);
+  }
+
+  close(slot: number): void {
+    const kept = this.#imports.length + this.#exports.length;
+    if (slot < kept || this.#done.has(slot)) return;
+    this.#done.add(slot);
+    this.op('close', { a: slot });
+  }
+
+  /**
+   * Calls `use` with a directory slot and a path from there that one call can take: what is longer than PATH_MAX is
+   * walked piece by piece.
+   */
+  withinReach(directory: number, path: string, use: (directory: number, path: string) => void): void {
+    let from = directory;
+    let rest = path;
+    while (encodeBytes(rest).length > LONGEST_PATH) {
+      const cut = cutAt(rest);
+      const next = this.temporary(rest.slice(0, cut));
+      this.op('openat2', {
+        a: from,
+        s1: rest.slice(0, cut),
+        f1: O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC,
+        f3: BENEATH,
+        out: next,
+        retries: RETRIES,
+      });
+      if (from !== directory) this.close(from);
+      from = next;
+      rest = rest.slice(cut + 1);
+    }
+    use(from, rest);
+    if (from !== directory) this.close(from);
+  }
+
+  /** Calls `use` with an O_PATH fd of a path that must not lead through a symlink or another mount. */
+  withResolved(directory: number, path: string, name: string, use: (slot: number) => void): void {
+    this.withinReach(directory, path, (from, rest) => {
+      const out = this.temporary(name);
+      this.op('openat2', { a: from, s1: rest, f1: O.PATH | O.NOFOLLOW | O.CLOEXEC, f3: BENEATH, out, retries: RETRIES });
+      use(out);
+      this.close(out);
+    });
+  }
+
+  /** The directory at a path, '' being the first one, kept open to the end because undoing needs it. */
+  heldDirectory(directory: number, path: string): number {
+    let slot = directory;
+    if (path !== '') {
+      this.withinReach(directory, path, (from, rest) => {
+        slot = this.temporary(rest);
+        const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+        this.op('openat2', { a: from, s1: rest, f1: flags, f3: BENEATH, out: slot, retries: RETRIES });
+      });
+    }
+    this.#done.add(slot);
+    return slot;
+  }
+
+  /** mount_setattr(2) on the mount that a fd stands for. */
+  setattr(slot: number, set: number, clear: number, propagation: number, userns?: number): number {
+    return this.op('mount_setattr', {
+      a: slot,
+      s1: '',
+      n: AT.EMPTY_PATH,
+      f1: set,
+      f2: clear,
+      f3: propagation,
+      ...(userns === undefined ? {} : { b: userns }),
+    });
+  }
+
+  finish(): CompiledProgram {
+    const bytes = this.#builder.bytes({
+      count: this.#names.length,
+      imports: this.#imports.length,
+      exports: this.#exports.length,
+    });
+    return {
+      bytes,
+      imports: this.#imports,
+      exports: this.#exports,
+      stepOfOp: Int32Array.from([...this.#stepOfOp, ...this.#stepOfUndo]),
+      slotNames: this.#names,
+    };
+  }
+}
+
+/** The last slash within reach. A single name is at most 255 bytes, so there is one. */
+function cutAt(path: string): number {
+  let cut = path.lastIndexOf('/', LONGEST_PATH);
+  while (cut > 0 && encodeBytes(path.slice(0, cut)).length > LONGEST_PATH) cut = path.lastIndexOf('/', cut - 1);
+  if (cut <= 0) throw new Error('a name longer than a path may be');
+  return cut;
+}
+
+export function importKey(item: Import): SlotKey {
+  switch (item.kind) {
+    case 'source':
+      return `import:${item.of}:${item.path}`;
+    case 'idmap':
+      return `import:idmap:${item.mount}`;
+    default:
+      return `import:${item.kind}`;
+  }
+}
+
+function importName(item: Import): string {
+  switch (item.kind) {
+    case 'source':
+      return item.of === 'path' ? `host:${item.path}` : `host mount of ${item.path}`;
+    case 'destination':
+      return `host:${item.path}`;
+    case 'proc':
+      return 'proc';
+    case 'idmap':
+      return `idmap of #${item.mount}`;
+    case 'namespace':
+      return 'caller namespace';
+  }
+}

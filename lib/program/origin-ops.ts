@@ -1,0 +1,147 @@
+/** Ops that make filesystems and what is in them. */
+import {
+  AT,
+  FSCONFIG,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+  FSPICK,
+  MNT,
+  MS,
+  OPEN_TREE,
+  RENAME,
+  S_IFCHR,
+  S_IFREG,
+} from '../flags.ts';
+import { encodeBytes } from '../model/bytes.ts';
+import type { Origin, OriginId, StepOf } from '../plan/steps.ts';
+import type { Emitter } from './emitter.ts';
+
+const DIRECTORY_MODE = 0o755;
+const FILE_MODE = 0o644;
+
+/** fsconfig(2) takes no string longer than 255 bytes; mount(2) takes a source of up to a page. */
+const LONGEST_PARAMETER = 255;
+
+export function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
+  return emitter.slot(`origin:${id}`, origin.kind === 'host' ? `clone of ${origin.source}` : `${origin.type} ${id}`);
+}
+
+/** Whether its source is one for mount(2) alone. */
+export function hasLongSource(origin: Origin): boolean {
+  return origin.kind === 'filesystem' && encodeBytes(origin.source).length > LONGEST_PARAMETER;
+}
+
+/** fsopen, fsconfig, fsmount: a detached mount of a new filesystem, or of a window. */
+export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin): void {
+  if (origin.kind !== 'filesystem' || hasLongSource(origin)) return; // made beforehand, see longSourceOps
+  const context = emitter.temporary(`${origin.type} context`);
+  emitter.op('fsopen', { s1: origin.type, n: FSOPEN_CLOEXEC, out: context });
+  emitter.op('fsconfig', { a: context, n: FSCONFIG.SET_STRING, s1: 'source', s2: origin.source });
+  for (const { key, value } of origin.parameters) {
+    emitter.op(
+      'fsconfig',
+      value === undefined
+        ? { a: context, n: FSCONFIG.SET_FLAG, s1: key }
+        : { a: context, n: FSCONFIG.SET_STRING, s1: key, s2: value },
+    );
+  }
+  emitter.op('fsconfig', { a: context, n: FSCONFIG.CMD_CREATE });
+  emitter.op('fsmount', { a: context, n: FSMOUNT_CLOEXEC, out: originSlot(emitter, id, origin) });
+  emitter.close(context);
+}
+
+/**
+ * Filesystems whose source is too long for fsconfig(2): mounted by mount(2) over the root of a throw-away namespace,
+ * cloned from there by way of `/..`, which leads onto what covers the root, and then back to the caller's namespace.
+ */
+export function longSourceOps(emitter: Emitter, origins: readonly Origin[], unshareFlags: number): void {
+  const long = origins.flatMap((origin, id) =>
+    origin.kind === 'filesystem' && hasLongSource(origin) ? [{ origin, id }] : [],
+  );
+  if (long.length === 0) return;
+  emitter.op('unshare', { f1: unshareFlags });
+  emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
+  for (const { origin, id } of long) {
+    const data = origin.parameters.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)).join(',');
+    emitter.op('mount', { s1: origin.source, s2: '/', s3: origin.type, n: data });
+    emitter.op('open_tree', {
+      s1: '/..',
+      n: OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC,
+      out: originSlot(emitter, id, origin),
+    });
+    emitter.op('umount2', { s1: '/..', f1: MNT.DETACH });
+  }
+  emitter.op('setns', { a: emitter.get('import:namespace'), f1: unshareFlags });
+}
+
+export function makeNode(emitter: Emitter, step: StepOf<'make-node' | 'make-mount-point'>): void {
+  const origin = emitter.get(`origin:${step.origin}`);
+  const path = step.path.slice(1);
+  if (step.kind === 'make-node') {
+    emitter.withinReach(origin, path, (directory, name) => {
+      if (step.node === 'directory') emitter.op('mkdirat', { a: directory, s1: name, f1: DIRECTORY_MODE });
+      else emitter.op('mknodat', { a: directory, s1: name, f1: S_IFREG | FILE_MODE });
+    });
+    return;
+  }
+  makeMountPoint(emitter, origin, path, step.node === 'directory');
+}
+
+const EEXIST = 17;
+
+/** In a host filesystem: below the fd only, and taken back when the restore fails. */
+function makeMountPoint(emitter: Emitter, origin: number, path: string, directory: boolean): void {
+  const slash = path.lastIndexOf('/');
+  const name = path.slice(slash + 1);
+  const parent = emitter.heldDirectory(origin, slash < 0 ? '' : path.slice(0, slash));
+  const made = directory
+    ? emitter.op('mkdirat', { a: parent, s1: name, f1: DIRECTORY_MODE, tolerate: EEXIST })
+    : emitter.op('mknodat', { a: parent, s1: name, f1: S_IFREG | FILE_MODE, tolerate: EEXIST });
+  emitter.undo(made, 'unlinkat', { a: parent, s1: name, n: directory ? AT.REMOVEDIR : 0 });
+}
+
+export function makeDevice(emitter: Emitter, step: StepOf<'make-device'>): void {
+  emitter.op('mknodat', {
+    a: emitter.get(`origin:${step.origin}`),
+    s1: step.path.slice(1),
+    f1: S_IFCHR | step.permissions,
+    f2: deviceNumber(step.major, step.minor),
+  });
+}
+
+/** As the mknodat(2) system call takes it (include/linux/kdev_t.h, new_encode_dev). */
+function deviceNumber(major: number, minor: number): number {
+  return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+}
+
+export function makeLink(emitter: Emitter, step: StepOf<'make-link'>): void {
+  emitter.op('symlinkat', { s1: step.target, a: emitter.get(`origin:${step.origin}`), s2: step.path.slice(1) });
+}
+
+export function renameNode(emitter: Emitter, step: StepOf<'rename'>): void {
+  const origin = emitter.get(`origin:${step.origin}`);
+  emitter.withinReach(origin, step.from.slice(1), (from, fromName) => {
+    emitter.withinReach(origin, step.to.slice(1), (to, toName) => {
+      emitter.op('renameat2', { a: from, s1: fromName, b: to, s2: toName, n: RENAME.NOREPLACE });
+    });
+  });
+}
+
+export function deleteNode(emitter: Emitter, step: StepOf<'delete'>): void {
+  emitter.withinReach(emitter.get(`origin:${step.origin}`), step.path.slice(1), (directory, name) => {
+    emitter.op('unlinkat', { a: directory, s1: name, n: step.node === 'directory' ? AT.REMOVEDIR : 0 });
+  });
+}
+
+export function makeReadOnly(emitter: Emitter, step: StepOf<'superblock-read-only'>): void {
+  const context = emitter.temporary('superblock');
+  emitter.op('fspick', {
+    a: emitter.get(`origin:${step.origin}`),
+    s1: '',
+    n: FSPICK.CLOEXEC | FSPICK.EMPTY_PATH,
+    out: context,
+  });
+  emitter.op('fsconfig', { a: context, n: FSCONFIG.SET_FLAG, s1: 'ro' });
+  emitter.op('fsconfig', { a: context, n: FSCONFIG.CMD_RECONFIGURE });
+  emitter.close(context);
+}
