@@ -104,7 +104,9 @@ function makingDefects(
   newUserNamespace: boolean,
 ): Requirement[] {
   const mount = members[0] as Mount;
-  const why = newUserNamespace ? userNamespaceObstacle(mount.type) : kernelObstacle(fact);
+  const tried = kernelObstacle(fact);
+  const isTold = !newUserNamespace || fact?.creatable === true;
+  const why = isTold ? tried : (userNamespaceObstacle(mount.type) ?? tried);
   if (why === undefined) return [];
   return [
     {

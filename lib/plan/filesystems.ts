@@ -139,7 +139,7 @@ function hierarchyOf(words: readonly SuperOption[]): Parameter[] {
  * The parameters with which a window is mounted so that nothing changes: those in force, as the kernel prints them.
  */
 export function parametersInForce(superOptions: string): Parameter[] {
-  return superOptionWords(superOptions).filter((word) => !MEANINGLESS.has(word.key));
+  return superOptionWords(superOptions).filter((word) => word.key === 'ro' || !MEANINGLESS.has(word.key));
 }
 
 /** What tells a filesystem that is made here from another: `tmpfs`, `tmpfs mode=755,size=4k`, `cgroup memory`. */

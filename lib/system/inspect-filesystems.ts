@@ -48,7 +48,10 @@ export function inspectFilesystem(view: FilesystemView, question: FilesystemQues
 }
 
 /** The parameters that change nothing; or why none are known. */
-function windowParameters({ host, procfs }: FilesystemView, question: FilesystemQuestion): readonly Parameter[] | string {
+function windowParameters(
+  { host, procfs }: FilesystemView,
+  question: FilesystemQuestion,
+): readonly Parameter[] | string {
   const { type, parameters } = question;
   if (type === 'cgroup') {
     return hierarchyExists(host, procfs, parameters)
@@ -57,8 +60,7 @@ function windowParameters({ host, procfs }: FilesystemView, question: Filesystem
   }
   const shown = host.mounts.find((mount) => mount.type === type);
   if (!shown) return type === 'cgroup2' ? 'not visible here, so the options in force are not known' : [];
-  const readOnly = superOptionWords(shown.superOptions).some((word) => word.key === 'ro' && word.value === undefined);
-  return [...parametersInForce(shown.superOptions), ...(readOnly ? [{ key: 'ro' }] : [])];
+  return parametersInForce(shown.superOptions);
 }
 
 function hierarchyExists(host: MountTree, procfs: Procfs, parameters: readonly Parameter[]): boolean {
