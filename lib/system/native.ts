@@ -21,12 +21,34 @@ export interface NativeStat {
 }
 
 export interface NativeSys {
-  mount(source: Bytes | null, target: Bytes, type: Bytes | null, flags: bigint, options: Bytes | null): number;
+  mount(
+    source: Bytes | null,
+    target: Bytes,
+    type: Bytes | null,
+    flags: bigint,
+    options: Bytes | null,
+  ): number;
   umount2(target: Bytes, flags: number): number;
   openTree(dirfd: number, path: Bytes, flags: number): number;
-  openTreeAttr(dirfd: number, path: Bytes, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): number;
+  openTreeAttr(
+    dirfd: number,
+    path: Bytes,
+    flags: number,
+    set: bigint,
+    clear: bigint,
+    propagation: bigint,
+    userns: number,
+  ): number;
   moveMount(from: number, fromPath: Bytes, to: number, toPath: Bytes, flags: number): number;
-  mountSetattr(dirfd: number, path: Bytes, flags: number, set: bigint, clear: bigint, propagation: bigint, userns: number): number;
+  mountSetattr(
+    dirfd: number,
+    path: Bytes,
+    flags: number,
+    set: bigint,
+    clear: bigint,
+    propagation: bigint,
+    userns: number,
+  ): number;
   fsopen(type: Bytes, flags: number): number;
   fsconfig(fs: number, command: number, key: Bytes | null, value: Bytes | null, aux: number): number;
   fsmount(fs: number, flags: number, attributes: number): number;

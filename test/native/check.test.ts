@@ -35,7 +35,12 @@ test.each<[string, number, string, Buffer]>([
   ['more ops than bytes', -1, 'length', withHeader(sound, 'opCount', 6)],
   ['an op count that would wrap a 32-bit size', -1, 'length', withHeader(sound, 'opCount', 5 + 2 ** 26)],
   ['an op count past 31 bits', -1, 'op-count', withHeader(sound, 'opCount', 2 ** 31)],
-  ['op counts whose sum wraps', -1, 'op-count', withHeader(withHeader(sound, 'opCount', 2 ** 31 - 1), 'undoCount', 7)],
+  [
+    'op counts whose sum wraps',
+    -1,
+    'op-count',
+    withHeader(withHeader(sound, 'opCount', 2 ** 31 - 1), 'undoCount', 7),
+  ],
   ['more undo ops than bytes', -1, 'length', withHeader(sound, 'undoCount', 2)],
   ['more string bytes than there are', -1, 'length', withHeader(sound, 'stringBytes', 0xffffffff)],
   ['a byte too many', -1, 'length', Buffer.concat([sound, Buffer.alloc(1)])],
@@ -44,7 +49,12 @@ test.each<[string, number, string, Buffer]>([
   ['imports and exports whose sum wraps', -1, 'slot-count', withHeader(sound, 'exportCount', 0xffffffff)],
   ['strings that do not end', -1, 'strings', patched(sound, (bytes) => bytes.fill(1, bytes.length - 1))],
   ['op code 0', 0, 'code', patched(sound, (bytes) => bytes.writeUInt16LE(0, HEADER_SIZE + OP.code))],
-  ['an op code past the last', 0, 'code', patched(sound, (bytes) => bytes.writeUInt16LE(24, HEADER_SIZE + OP.code))],
+  [
+    'an op code past the last',
+    0,
+    'code',
+    patched(sound, (bytes) => bytes.writeUInt16LE(24, HEADER_SIZE + OP.code)),
+  ],
   ['a slot past the last', 1, 'slot-a', withOp(sound, 1, 'a', 8)],
   ['a negative slot', 4, 'slot-a', withOp(sound, 4, 'a', -2)],
   ['no slot where an fd is needed', 1, 'slot-a', withOp(sound, 1, 'a', -1)],
@@ -59,7 +69,12 @@ test.each<[string, number, string, Buffer]>([
   ['options past the block', 0, 'string-n', withOp(mount, 0, 'n', 9)],
   ['a guard on a main op', 4, 'guard', withOp(sound, 4, 'guard', 1)],
   ['a guard past the main ops', 5, 'guard', withOp(sound, 5, 'guard', 5)],
-  ['a binary value longer than the block', 0, 'binary-value', patched(binary, (bytes) => bytes.writeUInt8(7, HEADER_SIZE + OP.f1))],
+  [
+    'a binary value longer than the block',
+    0,
+    'binary-value',
+    patched(binary, (bytes) => bytes.writeUInt8(7, HEADER_SIZE + OP.f1)),
+  ],
   ['a binary value whose length is an fd', 0, 'binary-value', withOp(binary, 0, 'b', 1)],
 ])('refuses %s', (_, op, defect, program) => {
   expect(runSync(program, [0])).toMatchObject({ status: 'refused', op, defect, exports: [] });

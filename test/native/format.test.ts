@@ -8,6 +8,10 @@ test('the addon was compiled for the format that TypeScript writes', () => {
     Object.entries(table).map(([name, value]) => [`${prefix}.${name}`, value] as const);
   expect(native.format).toEqual({
     ...constants,
-    ...Object.fromEntries([...prefixed('HEADER', HEADER), ...prefixed('OP', OP), ...prefixed('OPCODE', OPCODE)]),
+    ...Object.fromEntries([
+      ...prefixed('HEADER', HEADER),
+      ...prefixed('OP', OP),
+      ...prefixed('OPCODE', OPCODE),
+    ]),
   });
 });

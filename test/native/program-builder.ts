@@ -41,11 +41,13 @@ export interface TestProgram {
 export function build({ main, undo = [], slots = 8, imports = 0, exports = 0 }: TestProgram): Buffer {
   const ops = [...main, ...undo];
   const texts: Buffer[] = [];
+  let size = 0;
   const intern = (text: string | undefined): number => {
     if (text === undefined) return NO_STRING;
-    const offset = texts.reduce((sum, bytes) => sum + bytes.length, 0);
-    texts.push(Buffer.from(`${text}\0`));
-    return offset;
+    const bytes = Buffer.from(`${text}\0`);
+    texts.push(bytes);
+    size += bytes.length;
+    return size - bytes.length;
   };
   const records = Buffer.alloc(ops.length * OP_SIZE);
   for (const [index, op] of ops.entries()) {
@@ -53,12 +55,14 @@ export function build({ main, undo = [], slots = 8, imports = 0, exports = 0 }: 
     records.writeUInt16LE(OPCODE[op.call], at + OP.code);
     records.writeUInt16LE(op.tolerate ?? 0, at + OP.tolerate);
     records.writeUInt8(op.retries ?? 0, at + OP.retries);
-    for (const field of ['a', 'b', 'out'] as const) records.writeInt32LE(op[field] ?? NO_SLOT, at + OP[field]);
+    for (const field of ['a', 'b', 'out'] as const)
+      records.writeInt32LE(op[field] ?? NO_SLOT, at + OP[field]);
     records.writeUInt32LE(op.guard ?? 0, at + OP.guard);
     for (const field of ['s1', 's2', 's3'] as const) records.writeUInt32LE(intern(op[field]), at + OP[field]);
     const n = op.call === 'mount' ? intern(op.n as string | undefined) : Number(op.n ?? 0);
     records.writeUInt32LE(n, at + OP.n);
-    for (const field of ['f1', 'f2', 'f3'] as const) records.writeBigUInt64LE(op[field] ?? 0n, at + OP[field]);
+    for (const field of ['f1', 'f2', 'f3'] as const)
+      records.writeBigUInt64LE(op[field] ?? 0n, at + OP[field]);
   }
   const strings = Buffer.concat(texts);
   const header = Buffer.alloc(HEADER_SIZE);
@@ -126,4 +130,9 @@ export function place(a: number, b: number, path: string): TestOp {
 
 export function open(a: number | undefined, path: string, out: number, more: Partial<TestOp> = {}): TestOp {
   return { call: 'openat2', ...(a === undefined ? {} : { a }), s1: path, f1: O_PATH | CLOEXEC, out, ...more };
+}
+
+/** A program that takes a while, some microseconds an op, and holds one fd. */
+export function slow(count: number): TestProgram {
+  return { main: Array.from({ length: count }, () => open(undefined, '/proc/self/ns', 0)) };
 }

@@ -1,0 +1,151 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { native } from '../../lib/system/native.ts';
+import { hasEveryId } from './ids.ts';
+import { build, open, slow, type TestProgram, tmpfs } from './program-builder.ts';
+import { runSpawned } from './spawn.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const addon = `(process.env.MOUNTYARD_ADDON ? require(process.env.MOUNTYARD_ADDON) : require('node-gyp-build')(${JSON.stringify(root)}))`;
+const thread = { kind: 'thread' } as const;
+
+function base64(program: TestProgram): string {
+  return build(program).toString('base64');
+}
+
+describe('worker threads', () => {
+  test('each load the addon and run programs at once', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const native = ${addon};
+      const request = { program: Buffer.from(workerData, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } };
+      const first = native.runSync(request);
+      native.run(request).then((second) => parentPort.postMessage([first.status, second.status]));`;
+    const workerData = base64({ main: tmpfs(1, 0) });
+    const answers = Array.from({ length: 4 }, async () => {
+      const worker = new Worker(code, { eval: true, workerData });
+      const answer = await new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+      await worker.terminate();
+      return answer;
+    });
+    expect(await Promise.all(answers)).toEqual(Array(4).fill(['done', 'done']));
+  });
+
+  test('may be terminated while a program runs', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      ${addon}.run({
+        program: Buffer.from(workerData.program, 'base64'), imports: new Int32Array(0),
+        place: { kind: 'thread' }, control: workerData.control,
+      });
+      parentPort.postMessage('running');`;
+    const count = 50_000;
+    const control = new Int32Array(new SharedArrayBuffer(8));
+    const worker = new Worker(code, { eval: true, workerData: { program: base64(slow(count)), control } });
+    await new Promise((resolve) => worker.once('message', resolve));
+    await worker.terminate();
+    expect(control[1]).toBe(count);
+  });
+});
+
+test('a process may exit while a program runs, which still ends', () => {
+  const code = `
+    const native = ${addon};
+    const control = new Int32Array(2);
+    native.run({ program: Buffer.from(process.env.PROGRAM, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' }, control });
+    setImmediate(() => process.exit(7));`;
+  const env = { ...process.env, NODE_OPTIONS: '', PROGRAM: base64(slow(1_000)) };
+  expect(spawnSync(process.execPath, ['-e', code], { env }).status).toBe(7);
+});
+
+test.skipIf(!hasEveryId)(
+  'a thread that cannot start is a result, no abort (skipped without all ids: it changes user)',
+  () => {
+    const code = `
+    const native = ${addon};
+    const request = { program: Buffer.from(process.env.PROGRAM, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } };
+    native.run(request).then((result) => console.log(JSON.stringify([native.runSync(request), result])));`;
+    // Root is exempt from RLIMIT_NPROC, and libuv's pool must not need threads of its own.
+    const output = execFileSync(
+      'setpriv',
+      [
+        '--reuid',
+        '64123',
+        '--regid',
+        '64123',
+        '--clear-groups',
+        'node',
+        '--v8-pool-size=0',
+        '-e',
+        `
+      require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nproc=1:1']);${code}`,
+      ],
+      { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', PROGRAM: base64({ main: [] }) } },
+    );
+    for (const result of JSON.parse(output))
+      expect(result).toMatchObject({ status: 'failed', op: -1, stage: 'thread', errno: 11 });
+  },
+);
+
+describe('retries, under strace', () => {
+  const hasStrace = spawnSync('strace', ['-V']).status === 0;
+  const inject = (error: string, times: number) => [
+    'strace',
+    '-f',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    'trace=fchdir',
+    '-e',
+    `inject=fchdir:error=${error}:when=1..${times}`,
+  ];
+  const program = build({ main: [open(undefined, '/', 0), { call: 'fchdir', a: 0, retries: 2 }] });
+
+  test.skipIf(!hasStrace).each(['EAGAIN', 'EINTR'])(
+    '%s is tried again as often as the op says (skipped without strace)',
+    (error) => {
+      expect(runSpawned(inject(error, 2), program, thread)).toMatchObject({ status: 'done' });
+      expect(runSpawned(inject(error, 3), program, thread)).toMatchObject({ status: 'failed', op: 1 });
+    },
+  );
+
+  test.skipIf(!hasStrace)('no other errno is tried again (skipped without strace)', () => {
+    expect(runSpawned(inject('EBUSY', 1), program, thread)).toMatchObject({
+      status: 'failed',
+      op: 1,
+      errno: 16,
+    });
+  });
+});
+
+test('a killed child is a result', async () => {
+  const control = new Int32Array(2);
+  const running = native.run({
+    program: build(slow(100_000)),
+    imports: new Int32Array(0),
+    place: {
+      kind: 'fork',
+      unshare: 0x20000,
+      uidMap: Buffer.of(),
+      setgroups: Buffer.of(),
+      gidMap: Buffer.of(),
+    },
+    control,
+  });
+  while (Atomics.load(control, 1) < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const pid of childPids()) process.kill(pid, 'SIGKILL');
+  expect(await running).toMatchObject({ status: 'failed', op: -1, stage: 'child', exports: [] });
+});
+
+function childPids(): number[] {
+  return readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
