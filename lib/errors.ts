@@ -19,7 +19,8 @@ export class ParseError extends MountyardError {
     readonly line?: number,
     readonly column?: number,
   ) {
-    const place = line === undefined ? '' : `line ${line}${column === undefined ? '' : `, column ${column}`}: `;
+    const place =
+      line === undefined ? '' : `line ${line}${column === undefined ? '' : `, column ${column}`}: `;
     super(place + reason);
   }
 }
@@ -119,7 +120,9 @@ export class UndoError extends MountyardError {
     override readonly cause: MountyardError,
     readonly left: readonly string[],
   ) {
-    super(`${cause.message}\nand what follows could not be taken back:\n${left.map((line) => `  - ${line}`).join('\n')}`);
+    super(
+      `${cause.message}\nand what follows could not be taken back:\n${left.map((line) => `  - ${line}`).join('\n')}`,
+    );
   }
 }
 

@@ -2,8 +2,7 @@
  * The kernel's mount calls, synchronous and in the calling thread, and short forms for the REPL. Every failure is a
  * `MountError` that shows the call as made.
  */
-export { UsageError } from './errors.ts';
-export { MountError } from './errors.ts';
+export { MountError, UsageError } from './errors.ts';
 export type { Flags, Place } from './system/arguments.ts';
 export {
   fsconfigCreate,

@@ -35,7 +35,8 @@ function callPlace(at: Fd | undefined, path: PathString): CallPlace {
     bytes: callString(path),
     empty: at !== undefined && path === '',
     texts: () => [at === undefined ? 'AT_FDCWD' : fdText(at), quote(path)],
-    path: () => (at === undefined || path.startsWith('/') ? path : `${fdText(at)}${path === '' ? '' : `/${path}`}`),
+    path: () =>
+      at === undefined || path.startsWith('/') ? path : `${fdText(at)}${path === '' ? '' : `/${path}`}`,
   };
 }
 
@@ -64,7 +65,9 @@ export function bitsOf<Name extends string>(
   let bits = 0;
   for (const name of flags) {
     if (!Object.hasOwn(table, name)) {
-      throw new UsageError(`there is no flag ${quote(name)} here; there are ${Object.keys(table).join(', ')}`);
+      throw new UsageError(
+        `there is no flag ${quote(name)} here; there are ${Object.keys(table).join(', ')}`,
+      );
     }
     bits |= table[name];
   }

@@ -1,11 +1,25 @@
 import { readSync } from 'node:fs';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, FSPICK, formatFlags, MOUNT_ATTR } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
-import { bitsOf, type CallPlace, callString, checked, type Flags, nullableString, opened, type Place, placeOf, quote } from './arguments.ts';
+import {
+  bitsOf,
+  type CallPlace,
+  callString,
+  checked,
+  type Flags,
+  nullableString,
+  opened,
+  type Place,
+  placeOf,
+  quote,
+} from './arguments.ts';
 import { type Fd, fdNumber, fdText, type OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 
-const FSPICK_FLAGS = { SYMLINK_NOFOLLOW: FSPICK.SYMLINK_NOFOLLOW, NO_AUTOMOUNT: FSPICK.NO_AUTOMOUNT } as const;
+const FSPICK_FLAGS = {
+  SYMLINK_NOFOLLOW: FSPICK.SYMLINK_NOFOLLOW,
+  NO_AUTOMOUNT: FSPICK.NO_AUTOMOUNT,
+} as const;
 
 /**
  * fsopen(2): a context in which a filesystem of a type is configured.

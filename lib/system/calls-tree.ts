@@ -22,7 +22,12 @@ const SETATTR_FLAGS = {
   NO_AUTOMOUNT: AT.NO_AUTOMOUNT,
   SYMLINK_NOFOLLOW: AT.SYMLINK_NOFOLLOW,
 } as const;
-const PROPAGATION = { UNBINDABLE: MS.UNBINDABLE, PRIVATE: MS.PRIVATE, SLAVE: MS.SLAVE, SHARED: MS.SHARED } as const;
+const PROPAGATION = {
+  UNBINDABLE: MS.UNBINDABLE,
+  PRIVATE: MS.PRIVATE,
+  SLAVE: MS.SLAVE,
+  SHARED: MS.SHARED,
+} as const;
 const ATTRIBUTES = { ...MOUNT_ATTR, __ATIME: 0x70 } as const;
 
 export type OpenTreeFlag = keyof typeof OPEN_TREE_FLAGS;
@@ -123,7 +128,11 @@ export function mountSetattr(place: Place, change: AttributeChange, flags: Flags
  */
 export function openat2(
   place: Place,
-  options: { readonly flags?: Flags<OpenFlag>; readonly mode?: number; readonly resolve?: Flags<ResolveFlag> } = {},
+  options: {
+    readonly flags?: Flags<OpenFlag>;
+    readonly mode?: number;
+    readonly resolve?: Flags<ResolveFlag>;
+  } = {},
 ): OwnedFd {
   const at = placeOf(place);
   const flags = (bitsOf(options.flags, O) | O.CLOEXEC) >>> 0;

@@ -3,11 +3,12 @@ import { AT, CLONE, O, S_IFDIR, S_IFMT } from '../flags.ts';
 import { parseMountinfo } from '../formats/mountinfo.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { Kind, Mount } from '../model/mount.ts';
-import { MountTree } from '../model/tree.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { ProgramBuilder } from '../program/builder.ts';
 import { openat2 } from './calls-tree.ts';
 import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { readIdMaps } from './idmaps.ts';
-import { native } from './native.ts';
+import { native, type RunPlace } from './native.ts';
 import { PROC_RESOLVE, Procfs, readToEnd } from './procfs.ts';
 import { runSmall, smallProgram } from './small-program.ts';
 
@@ -46,7 +47,8 @@ export function captureOwn(procfs: Procfs): MountTree {
 }
 
 function captureProcess(procfs: Procfs, pid: number | undefined): MountTree {
-  if (pid !== undefined && (!Number.isInteger(pid) || pid < 1)) throw new UsageError(`${pid} is no process id`);
+  if (pid !== undefined && (!Number.isInteger(pid) || pid < 1))
+    throw new UsageError(`${pid} is no process id`);
   const process = pid === undefined ? 'thread-self' : String(pid);
   using file = procfs.open(`${process}/mountinfo`);
   const tree = parseMountinfo(readToEnd(file));
@@ -66,17 +68,48 @@ function openRoot(procfs: Procfs, process: string): OwnedFd | undefined {
   }
 }
 
-const ENTER_AND_READ = smallProgram(
+function enterAndRead(
+  program: ProgramBuilder,
+  [namespace, proc, mountinfo, root]: readonly [number, number, number, number],
+): void {
+  program.op('setns', { a: namespace, f1: CLONE.NEWNS });
+  program.op('openat2', {
+    a: proc,
+    s1: 'thread-self/mountinfo',
+    f1: O.CLOEXEC,
+    f3: PROC_RESOLVE,
+    out: mountinfo,
+  });
+  program.op('openat2', { s1: '/', f1: O.PATH | O.DIRECTORY | O.CLOEXEC, out: root });
+}
+
+const FROM_THREAD = smallProgram(
   { imports: ['namespace', '/proc'], exports: ['mountinfo', 'root'] },
+  (program) => enterAndRead(program, [0, 1, 2, 3]),
+);
+const FROM_CHILD = smallProgram(
+  { imports: ['user namespace', 'namespace', '/proc'], exports: ['mountinfo', 'root'] },
   (program) => {
-    program.op('setns', { a: 0, f1: CLONE.NEWNS });
-    program.op('openat2', { a: 1, s1: 'thread-self/mountinfo', f1: O.CLOEXEC, f3: PROC_RESOLVE, out: 2 });
-    program.op('openat2', { s1: '/', f1: O.PATH | O.DIRECTORY | O.CLOEXEC, out: 3 });
+    program.op('setns', { a: 0, f1: CLONE.NEWUSER });
+    enterAndRead(program, [1, 2, 3, 4]);
   },
 );
+/** Only a process with one thread can enter a user namespace. */
+const CHILD: RunPlace = {
+  kind: 'fork',
+  unshare: 0,
+  uidMap: new Uint8Array(0),
+  setgroups: new Uint8Array(0),
+  gidMap: new Uint8Array(0),
+};
 
-function captureNamespace(procfs: Procfs, namespace: Fd): MountTree {
-  const made = runSmall(ENTER_AND_READ, [namespace, procfs.root], 'capture of a mount namespace');
+/** The tree of a mount namespace, entered through the user namespace that owns it when that is given. */
+export function captureNamespace(procfs: Procfs, namespace: Fd, user?: Fd): MountTree {
+  const subject = 'capture of a mount namespace';
+  const made =
+    user === undefined
+      ? runSmall(FROM_THREAD, [namespace, procfs.root], subject)
+      : runSmall(FROM_CHILD, [user, namespace, procfs.root], subject, CHILD);
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
   return readTree(mountinfo, root);

@@ -1,6 +1,6 @@
 import { MS } from '../flags.ts';
 import { type Asked, bitsOf, type Flags, quote } from './arguments.ts';
-import { mountAs, type MountFlag } from './calls-mount.ts';
+import { type MountFlag, mountAs } from './calls-mount.ts';
 
 export interface Recursion {
   /** Takes all mounts below too. */
@@ -54,7 +54,10 @@ export function remount(
   { superblock = false, options }: { readonly superblock?: boolean; readonly options?: string } = {},
 ): void {
   const bits = bitsOf(flags, MS) | MS.REMOUNT | (superblock ? 0 : MS.BIND);
-  mountAs(asked('remount', [target]), null, target, { flags: bits, ...(options === undefined ? {} : { options }) });
+  mountAs(asked('remount', [target]), null, target, {
+    flags: bits,
+    ...(options === undefined ? {} : { options }),
+  });
 }
 
 function setPropagation(name: string, target: string, options: Recursion, flag: number): void {

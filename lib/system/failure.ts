@@ -17,7 +17,11 @@ export interface Purpose {
 }
 
 /** The error for a run that neither succeeded nor was cancelled: the op that failed, as the call that it made. */
-export function failureOf(program: CompiledProgram, result: RunResult, purposeOf: (op: number) => Purpose): MountyardError {
+export function failureOf(
+  program: CompiledProgram,
+  result: RunResult,
+  purposeOf: (op: number) => Purpose,
+): MountyardError {
   if (result.status === 'refused') return new ProgramError(result.defect, result.op);
   const code = errnoName(result.errno);
   const shared = { code, errno: result.errno, meaning: errnoMeaning(result.errno), kernelLog: result.log };

@@ -9,6 +9,7 @@ export class HeldHost implements Disposable {
   readonly #fds = new Map<string, OwnedFd>();
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
+  #namespace: OwnedFd | undefined;
 
   constructor(readonly procfs: Procfs = Procfs.open()) {}
 
@@ -33,7 +34,8 @@ export class HeldHost implements Disposable {
   /** The fd for an import slot. `idmapOf` gives the map of a mount by its id. */
   importFd(slot: Import, idmapOf: (mount: number) => IdMap | undefined): OwnedFd {
     const fd = this.#find(slot, idmapOf);
-    if (!fd) throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
+    if (!fd)
+      throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
     return fd;
   }
 
@@ -45,6 +47,9 @@ export class HeldHost implements Disposable {
         return this.#destination;
       case 'proc':
         return this.procfs.root;
+      case 'namespace':
+        this.#namespace ??= this.procfs.openLink('thread-self/ns', 'mnt');
+        return this.#namespace;
       case 'idmap':
         return this.#idmap(slot.mount, idmapOf(slot.mount));
     }
@@ -62,6 +67,7 @@ export class HeldHost implements Disposable {
     for (const fd of this.#fds.values()) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();
+    this.#namespace?.close();
     this.procfs.close();
   }
 

@@ -18,7 +18,8 @@ const HINTS: { readonly [key: string]: string } = {
   'mount:EINVAL': `The target must be as the flags need it: the root of a mount for MS_REMOUNT, MS_MOVE and propagation. ${BIND_REFUSED}`,
   'mount:EBUSY': 'The filesystem is mounted there already, or in use in a way that the flags contradict.',
   'mount:ENOSPC': MOUNT_LIMIT,
-  'mount:ENODEV': 'This kernel does not know the filesystem type; /proc/filesystems lists those that it knows.',
+  'mount:ENODEV':
+    'This kernel does not know the filesystem type; /proc/filesystems lists those that it knows.',
   'umount2:EINVAL': 'It is not a mount point here, or a user namespace has locked the mount.',
   'umount2:EBUSY':
     'It is in use: an open file, a working directory, or a mount below it. MNT_DETACH takes it off at once and lets it go when it is free.',
@@ -31,18 +32,21 @@ const HINTS: { readonly [key: string]: string } = {
   'fsmount:EBUSY': 'One filesystem context makes one mount.',
   'move_mount:EINVAL': MOVE_REFUSED,
   'move_mount:ENOSPC': MOUNT_LIMIT,
-  'move_mount:ENOENT': 'The path is not there, or the root of the mount was deleted: such a mount cannot be placed.',
+  'move_mount:ENOENT':
+    'The path is not there, or the root of the mount was deleted: such a mount cannot be placed.',
   'move_mount:ELOOP': 'A mount cannot be moved below itself, and a symlink in the way is not followed.',
   'mount_setattr:EINVAL':
     'The path must be the root of a mount of this namespace, or of a detached tree; an idmap is set only on a detached root.',
   'mount_setattr:EPERM': ATTRIBUTES_LOCKED,
-  'fsopen:ENODEV': 'This kernel does not know the filesystem type; /proc/filesystems lists those that it knows.',
+  'fsopen:ENODEV':
+    'This kernel does not know the filesystem type; /proc/filesystems lists those that it knows.',
   'fsconfig:EINVAL': 'The filesystem does not take this option or value.',
   'fsconfig:EBUSY': 'The filesystem exists already with other options, or its device is in use.',
   'fsconfig:EPERM':
     'This filesystem needs more privilege than there is here: a pid, network, ipc or cgroup namespace of its own, or the initial user namespace.',
   'pivot_root:EINVAL': 'The new root must be the root of a mount that is not shared, in this namespace.',
-  'unshare:ENOSPC': 'A limit on namespaces is reached: see the sysctls user.max_mnt_namespaces and user.max_user_namespaces.',
+  'unshare:ENOSPC':
+    'A limit on namespaces is reached: see the sysctls user.max_mnt_namespaces and user.max_user_namespaces.',
   'unshare:EINVAL': 'A process with several threads cannot enter a user namespace.',
   'unshare:EPERM': 'New namespaces are not permitted here; a new user namespace (--userns) may be.',
   'setns:EINVAL':
@@ -57,7 +61,8 @@ const HINTS: { readonly [key: string]: string } = {
   EACCES: 'A directory on the way cannot be searched, or the file may not be opened.',
   ENOSYS: MISSING_CALL,
   ENOENT: 'A component of the path is not there in this mount namespace.',
-  ENOTDIR: 'A directory goes onto a directory and a file onto a file; and only a directory has paths below it.',
+  ENOTDIR:
+    'A directory goes onto a directory and a file onto a file; and only a directory has paths below it.',
   ELOOP: 'A symlink is in the way, and is not followed here.',
   EXDEV: 'Another mount is in the way, or the path leaves the directory that it must stay in.',
   EMFILE: 'Too many open files: raise RLIMIT_NOFILE (ulimit -n).',

@@ -19,7 +19,10 @@ export function readIdMaps(tree: MountTree): MountTree {
     const answer = native.sys.statmount(id, 0n, MASK);
     if (typeof answer === 'number') continue;
     const { idmap, oldId } = decodeStatmount(answer);
-    if (idmap && idmap.uid.length > 0 && oldId !== undefined) maps.set(oldId, { idmap, uniqueId: String(id) });
+    if (idmap && idmap.uid.length > 0 && oldId !== undefined)
+      maps.set(oldId, { idmap, uniqueId: String(id) });
   }
-  return tree.map((mount) => (mount.options.includes('idmapped') ? { ...mount, ...maps.get(mount.id) } : mount));
+  return tree.map((mount) =>
+    mount.options.includes('idmapped') ? { ...mount, ...maps.get(mount.id) } : mount,
+  );
 }

@@ -25,7 +25,8 @@ export interface SourceView {
  */
 export function inspectSource(view: SourceView, path: PathString, below: Iterable<PathString>): SourceFact {
   const fd = openHostPath(path);
-  if (typeof fd === 'string') return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd, paths: {} };
+  if (typeof fd === 'string')
+    return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd, paths: {} };
   view.held.keep(path, 'path', fd);
   const status = statFd(fd.number);
   if (!status) return { path, kind: 'unknown', paths: lookBelow(view, fd, below) };
@@ -85,7 +86,13 @@ function isSameFile(real: PathString, fd: OwnedFd): boolean {
 const MAX_DEPTH = 4096;
 
 /** Opens the root of the mount that `fd` lies on, by its mount point or, where that is covered, by going up. */
-function keepMountRoot(held: HeldHost, path: PathString, fd: OwnedFd, mount: Mount, isRoot: boolean): boolean {
+function keepMountRoot(
+  held: HeldHost,
+  path: PathString,
+  fd: OwnedFd,
+  mount: Mount,
+  isRoot: boolean,
+): boolean {
   const root = isRoot ? reopen(fd) : (openMountRoot(mount.mountPoint, mount) ?? climbToRoot(fd, mount));
   if (!root) return false;
   held.keep(path, 'mount', root);
@@ -129,11 +136,17 @@ function climbToRoot(from: OwnedFd, mount: Mount): OwnedFd | undefined {
 }
 
 function hasSubmounts(host: MountTree, mount: Mount, path: PathString): boolean {
-  return host.childrenOf(mount).some((child) => child.mountPoint !== path && isInside(path, child.mountPoint));
+  return host
+    .childrenOf(mount)
+    .some((child) => child.mountPoint !== path && isInside(path, child.mountPoint));
 }
 
 /** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
-function lookBelow(view: SourceView, fd: OwnedFd, below: Iterable<PathString>): { [path: PathString]: PathFact } {
+function lookBelow(
+  view: SourceView,
+  fd: OwnedFd,
+  below: Iterable<PathString>,
+): { [path: PathString]: PathFact } {
   let clone: OwnedFd | undefined;
   const facts = Array.from(below, (path): [PathString, PathFact] => {
     let fact = lookUp(fd.number, path);

@@ -23,7 +23,10 @@ export function inspectHost(tree: MountTree, options: RestoreOptions = {}): Host
 }
 
 /** {@link inspectHost}, with the fds of all that was found: the caller closes them. */
-export function inspectHostHolding(tree: MountTree, options: RestoreOptions): { facts: HostFacts; held: HeldHost } {
+export function inspectHostHolding(
+  tree: MountTree,
+  options: RestoreOptions,
+): { facts: HostFacts; held: HeldHost } {
   const questions = hostQuestions(tree, options);
   const held = new HeldHost();
   try {
@@ -31,7 +34,10 @@ export function inspectHostHolding(tree: MountTree, options: RestoreOptions): { 
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
     const sourceView: SourceView = { host, held, mayMount };
-    const sources = mapEntries(questions.sources, (path, below): SourceFact => inspectSource(sourceView, path, below));
+    const sources = mapEntries(
+      questions.sources,
+      (path, below): SourceFact => inspectSource(sourceView, path, below),
+    );
     const mayTry = options.userNamespace === undefined ? mayMount : userNamespace === true;
     const place = mayTry ? placeFor(options.userNamespace) : undefined;
     const filesystemView: FilesystemView = { host, procfs: held.procfs, place };
@@ -40,7 +46,8 @@ export function inspectHostHolding(tree: MountTree, options: RestoreOptions): { 
       (_key, question): FilesystemFact => inspectFilesystem(filesystemView, question),
     );
     const { destination: at } = questions;
-    const destination: DestinationFact | undefined = at === undefined ? undefined : inspectDestination(sourceView, at);
+    const destination: DestinationFact | undefined =
+      at === undefined ? undefined : inspectDestination(sourceView, at);
     const facts: HostFacts = {
       format: 'mountyard-host-facts',
       version: 1,
@@ -57,6 +64,9 @@ export function inspectHostHolding(tree: MountTree, options: RestoreOptions): { 
   }
 }
 
-function mapEntries<V, R>(map: ReadonlyMap<string, V>, make: (key: string, value: V) => R): { [key: string]: R } {
+function mapEntries<V, R>(
+  map: ReadonlyMap<string, V>,
+  make: (key: string, value: V) => R,
+): { [key: string]: R } {
   return Object.fromEntries(Array.from(map, ([key, value]) => [key, make(key, value)]));
 }

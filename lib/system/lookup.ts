@@ -3,7 +3,7 @@ import { encodeBytes } from '../model/bytes.ts';
 import type { PathFact } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
 import { errnoName } from './errno.ts';
-import { native, type NativeStat } from './native.ts';
+import { type NativeStat, native } from './native.ts';
 
 const NO_BYTES = new Uint8Array(0);
 const STAY_BELOW = BigInt(RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV);

@@ -1,4 +1,14 @@
-import { AT, FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
+import {
+  AT,
+  FSCONFIG,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+  MOUNT_ATTR,
+  MOVE_MOUNT,
+  MS,
+  O,
+  OPEN_TREE,
+} from '../flags.ts';
 import type { CapabilityName } from '../model/facts.ts';
 import type { ProgramBuilder } from '../program/builder.ts';
 import { errnoName } from './errno.ts';
@@ -29,7 +39,12 @@ const HARMLESS: { readonly [name in CapabilityName]?: Trial } = {
   fsopen: (program) => program.op('fsopen', { s1: 'tmpfs', n: FSOPEN_CLOEXEC, out: 0 }),
   mount_setattr: (program) => program.op('mount_setattr', { s1: '', n: 0, f1: MOUNT_ATTR.RDONLY }),
   open_tree_attr: (program) =>
-    program.op('open_tree_attr', { s1: '', n: OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC, f1: MOUNT_ATTR.RDONLY, out: 0 }),
+    program.op('open_tree_attr', {
+      s1: '',
+      n: OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC,
+      f1: MOUNT_ATTR.RDONLY,
+      out: 0,
+    }),
   openat2: (program) => program.op('openat2', { s1: '/', f1: O.PATH | O.CLOEXEC, out: 0 }),
 };
 

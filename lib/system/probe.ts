@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { decodeBytes } from '../model/bytes.ts';
 import type { Capabilities, CapabilityName } from '../model/facts.ts';
 import { errnoName } from './errno.ts';
-import { type RunPlace } from './native.ts';
+import type { RunPlace } from './native.ts';
 import { mayMount, type TrialAnswer, tryCalls } from './probe-calls.ts';
 import { Procfs } from './procfs.ts';
 import { runSmallRaw, smallProgram } from './small-program.ts';

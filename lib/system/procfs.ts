@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import { ProcfsError } from '../errors.ts';
 import { AT, RESOLVE } from '../flags.ts';
-import { openat2, type OpenFlag } from './calls-tree.ts';
+import { type OpenFlag, openat2 } from './calls-tree.ts';
 import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 
@@ -24,7 +24,9 @@ export class Procfs implements Disposable {
     const isRoot = typeof status !== 'number' && status.inode === PROC_ROOT_INODE && status.mountRoot;
     if (isRoot && native.sys.fstatfsType(root.number) === PROC_SUPER_MAGIC) return new Procfs(root);
     root.close();
-    throw new ProcfsError('what is mounted at /proc is no procfs, so nothing that it says is believed; mount one there');
+    throw new ProcfsError(
+      'what is mounted at /proc is no procfs, so nothing that it says is believed; mount one there',
+    );
   }
 
   /** Opens a file or directory of it, through no mount and no link out of it. @throws {MountError} */

@@ -1,7 +1,7 @@
-import type { CompiledProgram } from '../program/compiled.ts';
 import { ProgramBuilder } from '../program/builder.ts';
-import { type Fd, fdNumber, OwnedFd } from './fd.ts';
+import type { CompiledProgram } from '../program/compiled.ts';
 import { failureOf } from './failure.ts';
+import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { native, type RunPlace, type RunRequest, type RunResult } from './native.ts';
 
 /** Names of the slots, in slot order: the fds lent, the fds handed back, and the others. */
@@ -30,17 +30,30 @@ export function smallProgram(slots: SlotNames, write: (builder: ProgramBuilder) 
 }
 
 /** Runs it and returns what came out, whatever that is. */
-export function runSmallRaw({ program }: SmallProgram, imports: readonly Fd[], place: RunPlace = THREAD): RunResult {
+export function runSmallRaw(
+  { program }: SmallProgram,
+  imports: readonly Fd[],
+  place: RunPlace = THREAD,
+): RunResult {
   return native.runSync(requestOf(program, imports, place));
 }
 
 /** Runs it in a fresh thread (or `place`) and returns the fds that it hands back. @throws {MountError} */
-export function runSmall(small: SmallProgram, imports: readonly Fd[], subject: string, place = THREAD): OwnedFd[] {
+export function runSmall(
+  small: SmallProgram,
+  imports: readonly Fd[],
+  subject: string,
+  place = THREAD,
+): OwnedFd[] {
   return exportsOf(small, runSmallRaw(small, imports, place), subject);
 }
 
 /** {@link runSmall} without blocking the event loop. */
-export async function runSmallAsync(small: SmallProgram, imports: readonly Fd[], subject: string): Promise<OwnedFd[]> {
+export async function runSmallAsync(
+  small: SmallProgram,
+  imports: readonly Fd[],
+  subject: string,
+): Promise<OwnedFd[]> {
   return exportsOf(small, await native.run(requestOf(small.program, imports, THREAD)), subject);
 }
 

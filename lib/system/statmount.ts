@@ -62,7 +62,8 @@ export function decodeStatmount(bytes: Uint8Array): MountStatus {
   const u32 = (at: number) => view.getUint32(at, true);
   const u64 = (at: number) => view.getBigUint64(at, true);
   const text = (at: number) => decodeBytes(stringAt(bytes, STRINGS + u32(at)));
-  const texts = (countAt: number, at: number) => stringsAt(bytes, STRINGS + u32(at), u32(countAt)).map(decodeBytes);
+  const texts = (countAt: number, at: number) =>
+    stringsAt(bytes, STRINGS + u32(at), u32(countAt)).map(decodeBytes);
   const mask = u64(8);
   const has = (bit: number) => (mask & BigInt(bit)) !== 0n;
   return {

@@ -1,10 +1,10 @@
-import { UsageError } from '../errors.ts';
+import { MountError, UsageError } from '../errors.ts';
 import { CLONE } from '../flags.ts';
 import type { IdMap, IdRange } from '../model/mount.ts';
 import type { RestoreOptions } from '../plan/options.ts';
+import { opened } from './arguments.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
 import { OwnedFd } from './fd.ts';
-import { MountError } from '../errors.ts';
 import { hintFor } from './hints.ts';
 import { native, type RunPlace } from './native.ts';
 
@@ -32,6 +32,16 @@ function mapLines(lines: readonly string[], name: string): Uint8Array {
   return Buffer.from(lines.map((line) => `${line.trim()}\n`).join(''));
 }
 
+const NS_GET_USERNS = 0xb701; // _IO(0xb7, 1), ioctl_ns(2)
+
+/** The user namespace that owns a namespace. @throws {MountError} EPERM when it is out of the caller's sight. */
+export function owningUserNamespace(namespace: OwnedFd): OwnedFd {
+  return opened(native.sys.ioctl(namespace.number, NS_GET_USERNS), 'user namespace', () => ({
+    syscall: 'ioctl',
+    arguments: [namespace.toString(), 'NS_GET_USERNS'],
+  }));
+}
+
 /** A user namespace that holds the map of an idmapped mount. @throws {MountError} */
 export function idmapNamespace(map: IdMap, mount: number): OwnedFd {
   const answer = native.userNamespace(rangeLines(map.uid), rangeLines(map.gid));
@@ -50,5 +60,7 @@ export function idmapNamespace(map: IdMap, mount: number): OwnedFd {
 }
 
 function rangeLines(ranges: readonly IdRange[]): Uint8Array {
-  return Buffer.from(ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join(''));
+  return Buffer.from(
+    ranges.map(({ inside, outside, length }) => `${inside} ${outside} ${length}\n`).join(''),
+  );
 }

@@ -1,0 +1,47 @@
+export {
+  CancelledError,
+  MalformedTreeError,
+  MountError,
+  MountyardError,
+  ParseError,
+  ProcfsError,
+  ProgramError,
+  UndoError,
+  UsageError,
+} from './errors.ts';
+export { formatHostFacts, parseHostFacts } from './formats/facts.ts';
+export { formatMountinfo, parseMountinfo } from './formats/mountinfo.ts';
+export { formatSnapshot, parseSnapshot, snapshotJsonSchema } from './formats/snapshot.ts';
+export { type ComparePolicy, diffTrees } from './model/diff.ts';
+export type { Difference, DifferenceKind } from './model/difference.ts';
+export type { Capabilities, DestinationFact, FilesystemFact, HostFacts, SourceFact } from './model/facts.ts';
+export type { IdMap, IdRange, Kind, Mount, PathString, Propagation } from './model/mount.ts';
+export type { Problem, ProblemCode } from './model/problems.ts';
+export type { Snapshot } from './model/snapshot.ts';
+export { MountTree } from './model/tree.ts';
+export type { Into, RestoreOptions, TargetName } from './plan/options.ts';
+export type { PlanNotes, RestorePlan, Target } from './plan/plan.ts';
+export {
+  type Cure,
+  type Requirement,
+  type RequirementKind,
+  UnmetRequirementsError,
+} from './plan/requirements.ts';
+export { requirements } from './plan/resolve.ts';
+export { planRestore } from './plan/restore.ts';
+export type { HostEffect, Origin, Step } from './plan/steps.ts';
+export { type CaptureOptions, captureTree } from './system/capture.ts';
+export type { Progress } from './system/execute.ts';
+export { inspectHost } from './system/inspect.ts';
+export { MountNamespace } from './system/namespace.ts';
+export type { PinReport } from './system/pin.ts';
+export { probe } from './system/probe.ts';
+export {
+  type RestoreSyncOptions,
+  type RestoreTreeOptions,
+  restoreTree,
+  restoreTreeSync,
+} from './system/restore.ts';
+export { RestoredTree, type RestoreReport, type Timings } from './system/restored.ts';
+export { captureSnapshot } from './system/snapshot.ts';
+export { verifyTree } from './system/verify.ts';

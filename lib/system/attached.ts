@@ -1,0 +1,65 @@
+import { UsageError } from '../errors.ts';
+import { MNT } from '../flags.ts';
+import type { Mount } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import { umount2 } from './calls-mount.ts';
+import { captureOwn } from './capture.ts';
+import type { OwnedFd } from './fd.ts';
+import { kindOfMode, statFd } from './lookup.ts';
+import { Procfs } from './procfs.ts';
+import { runSmall, smallProgram } from './small-program.ts';
+
+const UNMOUNT = smallProgram({ imports: ['root'] }, (program) => {
+  program.op('fchdir', { a: 0 });
+  program.op('umount2', { s1: '.', f1: MNT.DETACH });
+});
+
+/** A tree that was attached in the calling thread's namespace, held by an fd of its root. */
+export class AttachedTree implements Disposable {
+  readonly #root: OwnedFd;
+
+  /** Takes over the fd; `path` is where the tree was attached. */
+  constructor(
+    root: OwnedFd,
+    readonly path: string,
+  ) {
+    this.#root = root;
+  }
+
+  /** The tree as it stands: its root is at `/` in it. @throws {UsageError} when it is not attached any more. */
+  read(procfs: Procfs): MountTree {
+    const host = captureOwn(procfs);
+    const top = this.#findIn(host);
+    if (!top)
+      throw new UsageError(`the tree at ${this.path} is not attached in this mount namespace any more`);
+    return host.subtree(top);
+  }
+
+  /**
+   * Unmounts exactly this tree, wherever it was moved to, and closes the fd. umount2(2) works on the topmost mount of
+   * a stack, so what is mounted over the tree's root goes first: it is part of the tree.
+   * @throws {MountError} when the kernel refuses.
+   */
+  release(): void {
+    if (this.#root.closed) return;
+    using procfs = Procfs.open();
+    while (this.#findIn(captureOwn(procfs))) this.#unmountTop();
+    this.#root.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+
+  #findIn(host: MountTree): Mount | undefined {
+    const status = statFd(this.#root.number);
+    return status && host.get(Number(status.mountId));
+  }
+
+  #unmountTop(): void {
+    const status = statFd(this.#root.number);
+    const isDirectory = status && kindOfMode(status.mode) === 'directory';
+    if (isDirectory) runSmall(UNMOUNT, [this.#root], `release of the tree at ${this.path}`);
+    else umount2(`/proc/self/fd/${this.#root.number}`, ['DETACH']);
+  }
+}

@@ -1,0 +1,130 @@
+import { CancelledError, type MountyardError, UndoError } from '../errors.ts';
+import type { Mount } from '../model/mount.ts';
+import type { RestorePlan } from '../plan/plan.ts';
+import type { Step } from '../plan/steps.ts';
+import type { CompiledProgram, ExportName } from '../program/compiled.ts';
+import { describeOp } from '../program/listing.ts';
+import { errnoName } from './errno.ts';
+import { failureOf, mainOpCount, type Purpose } from './failure.ts';
+import { OwnedFd } from './fd.ts';
+import type { HeldHost } from './held.ts';
+import { native, type RunPlace, type RunRequest, type RunResult } from './native.ts';
+
+/** How far a run is, in calls. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What to run, and with which fds. */
+export interface Execution {
+  readonly plan: RestorePlan;
+  readonly program: CompiledProgram;
+  readonly held: HeldHost;
+  readonly place: RunPlace;
+}
+
+export interface ExecuteOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called about ten times a second, and at the end. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** The fds that a program handed back. */
+export type ExportedFds = { readonly [name in ExportName]?: OwnedFd };
+
+const PROGRESS_INTERVAL_MS = 100;
+const CANCEL = 0;
+const DONE = 1;
+
+/**
+ * Runs a compiled restore, once.
+ *
+ * @throws {MountError} the call that was refused; all before it was taken back.
+ * @throws {UndoError} what could not be taken back.
+ * @throws {CancelledError} when the signal fired.
+ */
+export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<ExportedFds> {
+  const { signal, onProgress } = options;
+  if (signal?.aborted) throw new CancelledError(signal.reason);
+  const control = new Int32Array(new SharedArrayBuffer(8));
+  const cancel = () => Atomics.store(control, CANCEL, 1);
+  const total = mainOpCount(execution.program);
+  const report = () => onProgress?.({ done: Atomics.load(control, DONE), total });
+  signal?.addEventListener('abort', cancel, { once: true });
+  const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
+  try {
+    const result = await native.run({ ...requestOf(execution), control });
+    if (result.status === 'done') report();
+    return exportsOf(execution, result, signal);
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** {@link execute}, joined. */
+export function executeSync(execution: Execution): ExportedFds {
+  return exportsOf(execution, native.runSync(requestOf(execution)));
+}
+
+function requestOf({ plan, program, held, place }: Execution): RunRequest {
+  const idmaps = new Map(
+    plan.steps.flatMap((step) =>
+      step.kind === 'clone' && step.idmap ? [[step.mount, step.idmap] as const] : [],
+    ),
+  );
+  const idmapOf = (mount: number) => idmaps.get(mount);
+  const imports = Int32Array.from(program.imports, (slot) => held.importFd(slot, idmapOf).number);
+  return { program: program.bytes, imports, place };
+}
+
+function exportsOf(execution: Execution, result: RunResult, signal?: AbortSignal): ExportedFds {
+  const { program } = execution;
+  if (result.status !== 'done') throw withUndo(execution, result, failure(execution, result, signal));
+  const fds = program.exports.map((name, index): [ExportName, OwnedFd] | undefined => {
+    const fd = result.exports[index] ?? -1;
+    return fd < 0 ? undefined : [name, new OwnedFd(fd, name)];
+  });
+  return Object.fromEntries(fds.filter((entry) => entry !== undefined));
+}
+
+function failure({ plan, program }: Execution, result: RunResult, signal?: AbortSignal): MountyardError {
+  if (result.status === 'cancelled') return new CancelledError(signal?.reason);
+  return failureOf(program, result, (op) => purposeOf(plan, program, op));
+}
+
+function purposeOf(plan: RestorePlan, program: CompiledProgram, op: number): Purpose {
+  const index = program.stepOfOp[op] ?? -1;
+  const step = plan.steps[index];
+  if (!step) return { subject: 'the restore' };
+  const mount = step.mount === undefined ? undefined : plan.target.tree.get(step.mount);
+  return {
+    subject: mount ? mountName(mount) : 'the restore',
+    step: index,
+    reason: step.reason,
+    ...(mount && { mount: mount.id }),
+    ...pathsOf(step, mount),
+  };
+}
+
+function mountName(mount: Mount): string {
+  return `mount ${mount.id} (${mount.type}) at ${mount.mountPoint}`;
+}
+
+function pathsOf(step: Step, mount: Mount | undefined): Pick<Purpose, 'path' | 'dest'> {
+  if (step.kind === 'clone-source' || step.kind === 'share-source') return { path: step.source };
+  if (step.kind === 'attach' || step.kind === 'make-destination-private')
+    return { path: step.at, dest: step.at };
+  return mount ? { path: mount.mountPoint } : {};
+}
+
+/** The failure, or an {@link UndoError} around it when something of what was done is still there. */
+function withUndo({ program }: Execution, result: RunResult, cause: MountyardError): MountyardError {
+  if (result.undoFailures === 0) return cause;
+  const main = mainOpCount(program);
+  const left = result.undo.map(({ op, errno }) => `${describeOp(program, main + op)} = ${errnoName(errno)}`);
+  const more = result.undoFailures - left.length;
+  if (more > 0) left.push(`and ${more} more`);
+  return new UndoError(cause, left);
+}

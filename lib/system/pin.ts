@@ -1,0 +1,102 @@
+import { availableParallelism } from 'node:os';
+import { MountError } from '../errors.ts';
+import { AT_FDCWD, CLONE, O, S_IFREG } from '../flags.ts';
+import { encodeBytes } from '../model/bytes.ts';
+import type { PathString } from '../model/mount.ts';
+import { callString, checked, quote } from './arguments.ts';
+import { mountAs } from './calls-mount.ts';
+import { captureTree } from './capture.ts';
+import { errnoName } from './errno.ts';
+import type { OwnedFd } from './fd.ts';
+import { native } from './native.ts';
+import { Procfs } from './procfs.ts';
+import { runSmallAsync, smallProgram } from './small-program.ts';
+
+/** How a pin came about. */
+export interface PinReport {
+  readonly path: PathString;
+  /** Copies that were made before one could be pinned; 0: the namespace itself is pinned. */
+  readonly copies: number;
+}
+
+const ROUNDS = 4;
+const COPY = smallProgram({ imports: ['namespace', '/proc'], exports: ['copy'] }, (program) => {
+  program.op('setns', { a: 0, f1: CLONE.NEWNS });
+  program.op('unshare', { f1: CLONE.NEWNS });
+  program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: 2 });
+});
+
+/**
+ * Binds a namespace file onto `path`. Linux permits it only for a namespace with a higher id than the caller's, and
+ * hands ids out in batches, one a CPU: so on EINVAL copies are made in several threads at once, which the scheduler
+ * spreads over the CPUs, until one has a higher id.
+ */
+export async function pinNamespace(
+  namespace: OwnedFd,
+  path: PathString,
+): Promise<{ readonly report: PinReport; readonly copy?: OwnedFd }> {
+  const made = makeFile(path);
+  try {
+    const refused = tryPin(namespace, path);
+    if (!refused) return { report: { path, copies: 0 } };
+    if (refused.code !== 'EINVAL') throw refused;
+    return await pinCopy(namespace, path, refused);
+  } catch (error) {
+    if (made) native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0);
+    throw error;
+  }
+}
+
+async function pinCopy(namespace: OwnedFd, path: PathString, refused: MountError) {
+  // A copy loses `unbindable` (seen on Linux 6.18): then it would be another tree.
+  if (captureTree({ fd: namespace }).mounts.some((mount) => mount.propagation.unbindable)) {
+    throw pinError(refused, 'a copy with a higher id would lose the unbindable mounts of the tree');
+  }
+  using procfs = Procfs.open();
+  let copies = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const width = availableParallelism() * 2;
+    const made = await Promise.allSettled(
+      Array.from({ length: width }, () =>
+        runSmallAsync(COPY, [namespace, procfs.root], `pin(${quote(path)})`),
+      ),
+    );
+    copies += width;
+    const fds = made.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    const pinned = fds.find((fd) => tryPin(fd, path) === undefined);
+    for (const fd of fds) if (fd !== pinned) fd.close();
+    if (pinned) return { report: { path, copies }, copy: pinned };
+    const failed = made.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+  throw pinError(refused, `none of ${copies} copies got a higher id`);
+}
+
+/** The mount's refusal; nothing when it is pinned. */
+function tryPin(namespace: OwnedFd, path: PathString): MountError | undefined {
+  try {
+    mountAs(`pin(${quote(path)})`, `/proc/self/fd/${namespace.number}`, path, { flags: ['BIND'] });
+    return undefined;
+  } catch (error) {
+    if (error instanceof MountError) return error;
+    throw error;
+  }
+}
+
+function pinError(refused: MountError, why: string): MountError {
+  const { code, errno, syscall, call, path, dest } = refused;
+  const hint = `Linux pins a mount namespace only when its id is higher than the caller's, and ${why}. Keep it by an open fd instead (--hold).`;
+  return new MountError({ code, errno, syscall, call, path, dest, subject: `pin(${quote(dest)})`, hint });
+}
+
+/** Makes the file to bind onto; whether it was made now. @throws {MountError} */
+function makeFile(path: PathString): boolean {
+  const answer = native.sys.mknodat(AT_FDCWD, callString(path), S_IFREG | 0o444, 0n);
+  if (answer < 0 && errnoName(-answer) === 'EEXIST') return false;
+  checked(
+    answer,
+    () => ({ syscall: 'mknodat', arguments: ['AT_FDCWD', quote(path), 'S_IFREG|0444', '0'], path }),
+    `pin(${quote(path)})`,
+  );
+  return true;
+}

@@ -1,0 +1,114 @@
+import type { Snapshot } from '../model/snapshot.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { RestoreOptions } from '../plan/options.ts';
+import { UnmetRequirementsError } from '../plan/requirements.ts';
+import { planRestore } from '../plan/restore.ts';
+import { compileRestore } from '../program/compile.ts';
+import { AttachedTree } from './attached.ts';
+import { readTree } from './capture.ts';
+import { type ExecuteOptions, type Execution, type ExportedFds, execute, executeSync } from './execute.ts';
+import { mainOpCount } from './failure.ts';
+import type { OwnedFd } from './fd.ts';
+import { inspectHostHolding } from './inspect.ts';
+import { MountNamespace } from './namespace.ts';
+import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
+import { oneTree } from './snapshot.ts';
+import { Stopwatch } from './stopwatch.ts';
+import { owningUserNamespace, placeFor } from './userns.ts';
+import { verifyOnHost } from './verify.ts';
+
+/** How {@link restoreTreeSync} goes about it. */
+export interface RestoreSyncOptions extends RestoreOptions {
+  /** `false`: the tree is read back, and not compared. */
+  readonly verify?: boolean;
+}
+
+/** How {@link restoreTree} goes about it. */
+export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {}
+
+/**
+ * Builds a mount tree again and reads it back to see that it is the same. Nothing outside changes until the last
+ * call, and when anything fails everything is taken back. The result holds the tree: `release()` it, or `using`.
+ *
+ * @throws {MalformedTreeError} when no namespace can hold the tree.
+ * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
+ * @throws {UsageError} for options that contradict each other, and for a snapshot of several namespaces.
+ * @throws {MountError} for a call that the kernel refused; {UndoError} when something of it is left.
+ * @throws {CancelledError} when `signal` fired.
+ */
+export async function restoreTree(
+  input: MountTree | Snapshot,
+  options: RestoreTreeOptions = {},
+): Promise<RestoredTree> {
+  const prepared = prepare(input, options);
+  using _held = prepared.held;
+  const exports = await execute(prepared, options);
+  return finish(prepared, exports, options);
+}
+
+/** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
+export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyncOptions = {}): RestoredTree {
+  const prepared = prepare(input, options);
+  using _held = prepared.held;
+  return finish(prepared, executeSync(prepared), options);
+}
+
+interface Prepared extends Execution {
+  readonly watch: Stopwatch;
+}
+
+function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared {
+  const tree = oneTree(input);
+  const watch = new Stopwatch();
+  const { facts, held } = inspectHostHolding(tree, options);
+  watch.lap('inspect');
+  try {
+    const plan = planRestore(tree, options, facts);
+    if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
+    watch.lap('plan');
+    const program = compileRestore(plan);
+    watch.lap('compile');
+    return { plan, program, held, place: placeFor(options.userNamespace), watch };
+  } catch (error) {
+    held.close();
+    throw error;
+  }
+}
+
+function finish(prepared: Prepared, exports: ExportedFds, options: RestoreSyncOptions): RestoredTree {
+  const { plan, program, held, watch } = prepared;
+  watch.lap('run');
+  using mountinfo = exports.mountinfo;
+  const keeper = keeperOf(exports, options);
+  try {
+    using root = keeper.namespace && exports.root;
+    const tree = keeper.attached
+      ? keeper.attached.read(held.procfs)
+      : readTree(mountinfo as OwnedFd, root as OwnedFd);
+    watch.lap('readBack');
+    const verified = options.verify !== false;
+    const differences = verified ? verifyOnHost(plan.target, tree, held) : [];
+    watch.lap('verify');
+    const report: RestoreReport = {
+      ...plan.notes,
+      verified,
+      mounts: tree.size,
+      calls: mainOpCount(program),
+      hostEffects: plan.hostEffects,
+      timings: watch.timings,
+    };
+    return new RestoredTree({ tree, target: plan.target, differences, report, keeper });
+  } catch (error) {
+    letGo(keeper); // what could not be read back is not left standing
+    throw error;
+  }
+}
+
+function keeperOf(exports: ExportedFds, { into, userNamespace }: RestoreOptions): Keeper {
+  const { namespace } = exports;
+  if (!namespace) {
+    return { attached: new AttachedTree(exports.root as OwnedFd, into && 'at' in into ? into.at : '/') };
+  }
+  const user = userNamespace === undefined ? undefined : owningUserNamespace(namespace);
+  return { namespace: new MountNamespace(namespace, { user }) };
+}

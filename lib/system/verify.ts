@@ -1,0 +1,41 @@
+import { type ComparePolicy, diffTrees } from '../model/diff.ts';
+import type { Difference } from '../model/difference.ts';
+import { MountTree } from '../model/tree.ts';
+import type { Target } from '../plan/plan.ts';
+import { captureOwn } from './capture.ts';
+import type { HeldHost } from './held.ts';
+import { statFd } from './lookup.ts';
+
+/**
+ * In what `actual` is not what was expected; nothing, when it is the same. A plan's target brings what is not to be
+ * compared: stand-ins, the options of windows. Masters outside the tree have no counterpart without a host: see
+ * {@link verifyOnHost}.
+ */
+export function verifyTree(expected: MountTree | Target, actual: MountTree): Difference[] {
+  return expected instanceof MountTree
+    ? diffTrees(expected, actual)
+    : diffTrees(expected.tree, actual, policyOf(expected));
+}
+
+/** {@link verifyTree}, with each master outside the tree compared with the host mount that was to be followed. */
+export function verifyOnHost(target: Target, actual: MountTree, held: HeldHost): Difference[] {
+  return diffTrees(target.tree, actual, { ...policyOf(target), groups: hostGroups(target, held) });
+}
+
+function policyOf({ standIns, looseSuperOptions }: Target): ComparePolicy {
+  return { standIns, looseSuperOptions };
+}
+
+/** The peer group that the mount of each followed host path is in now, by the master group that it stands for. */
+function hostGroups({ hostMasters }: Target, held: HeldHost): Map<number, number> {
+  const groups = new Map<number, number>();
+  if (hostMasters.size === 0) return groups;
+  const host = captureOwn(held.procfs);
+  for (const [master, path] of hostMasters) {
+    const fd = held.get(path, 'mount') ?? held.get(path, 'path');
+    const status = fd && statFd(fd.number);
+    const shared = status && host.get(Number(status.mountId))?.propagation.shared;
+    if (shared !== undefined) groups.set(master, shared);
+  }
+  return groups;
+}
