@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
-import { formatFacts, parseFacts } from '../formats/facts.ts';
+import { formatHostFacts, parseHostFacts } from '../formats/facts.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
@@ -46,14 +46,14 @@ export function addPlan(program: Command, session: Session): void {
       const facts = await factsFor(tree, options, values.host);
       const { terminal } = session;
       if (values.format === 'facts') {
-        terminal.result(formatFacts(facts));
+        terminal.result(formatHostFacts(facts));
         return;
       }
       if (values.auto) refuseWithProposals(tree, options, facts, terminal);
       const plan = planRestore(tree, options, facts);
       if (values.format === 'json') terminal.result(JSON.stringify(planToJson(plan)));
       else if (values.format === 'text') terminal.result(renderPlan(plan, terminal.resultLook));
-      else terminal.result(listProgram(compileRestore(plan, options)).map(lineText).join('\n'));
+      else terminal.result(listProgram(compileRestore(plan)).map(lineText).join('\n'));
     });
   addRestoreOptions(command);
 }
@@ -63,7 +63,7 @@ async function factsFor(
   options: RestoreOptions,
   host: string | undefined,
 ): Promise<HostFacts> {
-  if (host !== undefined) return parseFacts(readInput(host));
+  if (host !== undefined) return parseHostFacts(readInput(host));
   const { inspectHost } = await import('../system/inspect.ts');
   return inspectHost(tree, options);
 }

@@ -4,7 +4,7 @@ import type { MountTree } from '../model/tree.ts';
 import { renderDifferences } from '../render/differences.ts';
 import { lineText } from '../render/escape.ts';
 import { renderReport } from '../render/report.ts';
-import type { RestoredTree } from '../system/restore.ts';
+import type { RestoredTree } from '../system/restored.ts';
 import { refuseWithProposals } from './auto.ts';
 import { waitForGuest } from './guest.ts';
 import { untilReleased } from './hold.ts';
@@ -48,9 +48,19 @@ async function restore(snapshot: string, values: Values, session: Session): Prom
 
   const { restoreTree } = await import('../system/restore.ts');
   const options = { ...restoreOptionsOf(values), verify: values.verify };
-  await using restored = await untilInterrupted((signal) => restoreTree(tree, { ...options, signal }));
+  const restored = await untilInterrupted((signal) => restoreTree(tree, { ...options, signal }));
+  if (restored.differences?.length) session.status = STATUS.different;
+  if (values.at === undefined) {
+    await using _namespace = restored;
+    await use(restored, values, session);
+  } else {
+    // It stays where it was attached: only `release` would take it away.
+    sayOutcome(restored, values, session);
+  }
+}
 
-  if (restored.differences.length > 0) session.status = STATUS.different;
+async function use(restored: RestoredTree, values: Values, session: Session): Promise<void> {
+  const { guest } = session;
   if (values.pin !== undefined) await namespaceOf(restored).pin(values.pin);
   if (values.hold) await hold(restored, session);
   else if (guest === undefined) sayOutcome(restored, values, session);
@@ -98,7 +108,7 @@ async function runGuest(
   guest: readonly string[],
   { terminal }: Session,
 ): Promise<number> {
-  if (restored.differences.length > 0) {
+  if (restored.differences?.length) {
     terminal.note(renderDifferences(restored.differences, terminal.noteLook));
     terminal.note('mountyard: the restored tree differs from the one asked for: COMMAND was not run');
     return COMMAND_STATUS.failed;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { Difference } from '../model/difference.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { Target } from '../plan/plan.ts';
 import { UnmetRequirementsError } from '../plan/requirements.ts';
 import { planRestore } from '../plan/restore.ts';
 import { renderDifferences } from '../render/differences.ts';
@@ -22,10 +22,8 @@ export function addVerify(program: Command, session: Session): void {
     .argument('<SNAPSHOT>')
     .option('--json', 'prints the differences as JSON')
     .action(async (snapshot: string, values: Values) => {
-      const { verifyTree } = await import('../system/verify.ts');
       const { terminal } = session;
-      const expected = await expectedOf(readTree(snapshot), values, terminal);
-      const differences = verifyTree(expected, await captureNamed(values));
+      const differences = await compare(readTree(snapshot), values, terminal);
       const text = values.json
         ? JSON.stringify(differences)
         : renderDifferences(differences, terminal.resultLook);
@@ -36,17 +34,21 @@ export function addVerify(program: Command, session: Session): void {
 }
 
 /**
- * What a restore would build here. A tree that this host cannot build, and for which no option was given, was
- * captured and not restored: it is then compared as it is.
+ * What is not as a restore would build it here. A tree that this host cannot build, and for which no option was
+ * given, was captured and not restored: it is then compared as it is.
  */
-async function expectedOf(tree: MountTree, values: Values, terminal: Terminal): Promise<MountTree | Target> {
-  const { inspectHost } = await import('../system/inspect.ts');
+async function compare(tree: MountTree, values: Values, terminal: Terminal): Promise<Difference[]> {
+  const { inspectHostHolding } = await import('../system/inspect.ts');
+  const { verifyOnHost, verifyTree } = await import('../system/verify.ts');
   const options = restoreOptionsOf(values);
+  const actual = await captureNamed(values);
+  const { facts, held } = inspectHostHolding(tree, options);
+  using _held = held;
   try {
-    return planRestore(tree, options, inspectHost(tree, options)).target;
+    return verifyOnHost(planRestore(tree, options, facts).target, actual, held);
   } catch (error) {
     if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
     terminal.note('mountyard: a restore here would need options; compared as captured');
-    return tree;
+    return verifyTree(tree, actual);
   }
 }

@@ -78,10 +78,10 @@ const hostFacts = z.strictObject({
 });
 
 /**
- * Reads the facts of a host, as `formatFacts` wrote them.
+ * Reads the facts of a host, as `formatHostFacts` wrote them.
  * @throws {ParseError} for what is no JSON, no host facts, or of another version.
  */
-export function parseFacts(input: Uint8Array | string): HostFacts {
+export function parseHostFacts(input: Uint8Array | string): HostFacts {
   const result = hostFacts.safeParse(parseJson(typeof input === 'string' ? input : decodeBytes(input)));
   if (result.success) return result.data as HostFacts;
   const issue = result.error.issues[0];
@@ -91,7 +91,7 @@ export function parseFacts(input: Uint8Array | string): HostFacts {
 }
 
 /** The facts as JSON; every path keeps its bytes. */
-export function formatFacts(facts: HostFacts): string {
+export function formatHostFacts(facts: HostFacts): string {
   return `${JSON.stringify(facts, null, 1)}\n`;
 }
 

@@ -2,12 +2,13 @@ import { attributesOf, attributeWords } from '../flags.ts';
 import type { Pair } from './diff.ts';
 import type { Difference, DifferenceKind } from './difference.ts';
 import type { IdMap, IdRange } from './mount.ts';
-import { comparableSuperOptions } from './super-options.ts';
+import { comparedSuperOptions } from './super-options.ts';
 
 interface Allowances {
   readonly sameRoot: boolean;
   readonly standIn: boolean;
   readonly looseSuperOptions: boolean;
+  readonly looseSource: boolean;
 }
 
 /** What differs between the two mounts taken by themselves, in the order of `DifferenceKind`. */
@@ -29,11 +30,11 @@ export function diffFields({ expected, actual }: Pair, allowances: Allowances): 
     if (expected.type === actual.type) {
       compare('subtype', expected.subtype ?? '', actual.subtype ?? '');
       if (!allowances.looseSuperOptions && expected.superOptions !== actual.superOptions) {
-        const words = (superOptions: string) => comparableSuperOptions(expected.type, superOptions).join(',');
-        compare('superblock-options', words(expected.superOptions), words(actual.superOptions));
+        const [left, right] = comparedSuperOptions(expected.type, expected.superOptions, actual.superOptions);
+        compare('superblock-options', left, right);
       }
     }
-    compare('source', expected.source, actual.source);
+    if (!allowances.looseSource) compare('source', expected.source, actual.source);
   }
 
   const expectedBits = attributesOf(expected.options);

@@ -12,6 +12,8 @@ export interface ComparePolicy {
   readonly standIns?: ReadonlySet<number>;
   /** Superblock options are not compared. */
   readonly looseSuperOptions?: ReadonlySet<number>;
+  /** Expected ids whose source is not compared. */
+  readonly looseSources?: ReadonlySet<number>;
   /** Peer groups outside the expected tree, and the groups of this host that stand for them. */
   readonly groups?: ReadonlyMap<number, number>;
 }
@@ -60,6 +62,7 @@ export function diffTrees(expected: MountTree, actual: MountTree, policy: Compar
       ...diffFields(place, {
         sameRoot: standIn ? roots.matches(place) : place.expected.root === place.actual.root,
         standIn,
+        looseSource: policy.looseSources?.has(place.expected.id) === true,
         looseSuperOptions: policy.looseSuperOptions?.has(place.expected.id) === true,
       }).filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
       ...filesystems(place),

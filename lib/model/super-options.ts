@@ -36,6 +36,27 @@ export function superOptionWords(superOptions: string): SuperOption[] {
     });
 }
 
+/** Keys that newer kernels print whether or not they were set (fs/devpts, fs/hugetlbfs). */
+const PRINTED_BY_DEFAULT: { readonly [type: string]: readonly string[] } = {
+  devpts: ['ptmxmode'],
+  hugetlbfs: ['pagesize'],
+};
+
+/**
+ * {@link comparableSuperOptions} of two superblocks of one type, as one text each: a key that newer kernels print by
+ * default counts only where both print it.
+ */
+export function comparedSuperOptions(type: string, left: string, right: string): readonly [string, string] {
+  const words = [comparableSuperOptions(type, left), comparableSuperOptions(type, right)] as const;
+  const defaults = Object.hasOwn(PRINTED_BY_DEFAULT, type) ? (PRINTED_BY_DEFAULT[type] ?? []) : [];
+  const oneSided = defaults.filter((key) => hasKey(words[0], key) !== hasKey(words[1], key));
+  const text = (list: readonly string[]) => list.filter((word) => !oneSided.some((key) => isOf(word, key))).join(',');
+  return [text(words[0]), text(words[1])];
+}
+
+const isOf = (word: string, key: string) => word === key || word.startsWith(`${key}=`);
+const hasKey = (words: readonly string[], key: string) => words.some((word) => isOf(word, key));
+
 /**
  * The words that two superblocks are compared by, sorted by key: without what the kernel prints unasked, and with
  * old spellings in their present form. Words of one key keep their order, which is the order of an overlay's layers.

@@ -2,6 +2,7 @@
 import { own } from '../model/facts.ts';
 import type { FilesystemFact, HostFacts } from '../model/facts.ts';
 import type { Mount } from '../model/mount.ts';
+import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { name } from './choices.ts';
 import { externalCure, skipCure, standInCure } from './cures.ts';
@@ -145,18 +146,19 @@ function pathDefects(
   const shown = members[0] as Mount;
   for (const origin of origins) {
     for (const { mount, spot, as } of wanted.get(origin) ?? []) {
-      const found = fact ? (own(fact.paths, spot.path) ?? 'unknown') : 'unknown';
+      const above = pathComponents(spot.path)[0] === '..';
+      const found = above ? 'absent' : ((fact && own(fact.paths, spot.path)) ?? 'unknown');
       if (found === 'directory' || found === 'file') continue;
       const what = `${shown.type} here`;
       if (found === 'unknown') {
         assumed.push(`the ${what} has ${spot.path}`);
         continue;
       }
-      const lack = found === 'absent' ? 'does not exist in the' : 'is a symlink in the';
+      const lack = above ? 'is above the root of' : found === 'absent' ? 'does not exist in' : 'is a symlink in';
       defects.push({
         kind: 'path',
         mounts: [mount],
-        reason: `${name(mount)} needs ${spot.path} as its ${as}, which ${lack} ${what}`,
+        reason: `${name(mount)} needs ${spot.path} as its ${as}, which ${lack} the ${what}`,
         cures: [
           skipCure(tree, mount),
           ...(as === 'root' ? [externalCure(tree, mount)] : []),

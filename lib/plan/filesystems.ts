@@ -22,6 +22,8 @@ interface Row {
   readonly pass?: readonly string[];
   /** Printed by kernels, not accepted by them, and without meaning for what is restored. */
   readonly drop?: readonly string[];
+  /** Takes the source name that it is mounted with for an option, and drops it (fs/pstore/inode.c). */
+  readonly swallowsSource?: true;
   /** Can be made in a new user namespace, or what else must be new for that. */
   readonly userNamespace?: true | 'pid' | 'net' | 'ipc' | 'cgroup';
 }
@@ -55,7 +57,7 @@ const ROWS: { readonly [type: string]: Row } = {
   securityfs: { role: 'window' },
   selinuxfs: { role: 'window' },
   fusectl: { role: 'window' },
-  pstore: { role: 'window' },
+  pstore: { role: 'window', swallowsSource: true },
   configfs: { role: 'window' },
   efivarfs: { role: 'window' },
   binfmt_misc: { role: 'window', userNamespace: true },
@@ -79,6 +81,10 @@ export function filesystemRole(type: string): FilesystemRole {
 /** Whether mount points and roots can be created in a filesystem of this type that is made here. */
 export function takesNodes(type: string): boolean {
   return rowOf(type).nodes === true;
+}
+
+export function swallowsSource(type: string): boolean {
+  return rowOf(type).swallowsSource === true;
 }
 
 /** `true`, the kind of namespace that must be new too, or `false`: whether a new user namespace can mount it. */

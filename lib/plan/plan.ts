@@ -10,6 +10,8 @@ export interface Target {
   readonly standIns: ReadonlySet<number>;
   /** Mounts of windows: their superblock options are reported, not compared. */
   readonly looseSuperOptions: ReadonlySet<number>;
+  /** Mounts of types that keep no source name of the caller's: it is not compared. */
+  readonly looseSources: ReadonlySet<number>;
   /** The host path whose mount's peer group each master outside the tree stands for. */
   readonly hostMasters: ReadonlyMap<number, PathString>;
 }

@@ -5,7 +5,7 @@ import type { Mount, Propagation } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
 import { MountTree } from '../model/tree.ts';
-import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
+import { filesystemKey, filesystemRole, splitOptions, swallowsSource } from './filesystems.ts';
 import { skippedMounts } from './forest.ts';
 import type { PlanNotes, Target } from './plan.ts';
 import type { Resolution } from './resolve.ts';
@@ -18,13 +18,16 @@ export function standInSource(mount: Mount): string {
 export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
   const standIns = new Set<number>();
   const looseSuperOptions = new Set<number>();
+  const looseSources = new Set<number>();
   const mounts = resolution.tree.mounts.map((mount) => {
     const supply = resolution.supplies.get(mount.id);
     if (supply?.kind === 'stand-in') standIns.add(mount.id);
     if (supply?.kind === 'fresh' && filesystemRole(mount.type) === 'window') looseSuperOptions.add(mount.id);
+    if (supply?.kind === 'fresh' && swallowsSource(mount.type)) looseSources.add(mount.id);
     return targetMount(mount, resolution, facts);
   });
-  return { tree: new MountTree(mounts), standIns, looseSuperOptions, hostMasters: resolution.masters.followed };
+  const tree = new MountTree(mounts);
+  return { tree, standIns, looseSuperOptions, looseSources, hostMasters: resolution.masters.followed };
 }
 
 function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mount {
@@ -99,7 +102,8 @@ export function makeNotes(captured: MountTree, resolution: Resolution, facts: Ho
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
     }),
     droppedOptions: fresh.filter(firstOfSuperblock).flatMap((mount) => {
-      const { dropped } = splitOptions(mount);
+      const source = swallowsSource(mount.type) && mount.source !== 'none' ? [`source=${mount.source}`] : [];
+      const dropped = [...splitOptions(mount).dropped, ...source];
       return dropped.length > 0 ? [{ mount, options: dropped }] : [];
     }),
     windowOptions: fresh.flatMap((mount) => {

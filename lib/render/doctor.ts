@@ -40,11 +40,12 @@ export function renderDoctor(capabilities: Capabilities, options: RenderOptions 
     [{ text: '  device nodes' }, yesNo(privileges.mknod), quiet('CAP_MKNOD in the initial user namespace')],
     [{ text: '  new user namespace' }, answer(privileges.userNamespace), quiet('restores without privilege')],
   ];
-  const engineRows = ENGINES.map((engine) => [
-    { text: `  ${engine}` },
-    answer(engines[engine]),
-    quiet(ENGINE_NOTES[engine] + (engine === first ? ': what a restore will use' : '')),
-  ]);
+  const engineRows = ENGINES.map((engine) => {
+    const found = engines[engine];
+    if (found !== true) return [{ text: `  ${engine}` }, yesNo(false), quiet(lineText(found))];
+    const used = engine === first ? ': what a restore will use' : '';
+    return [{ text: `  ${engine}` }, yesNo(true), quiet(ENGINE_NOTES[engine] + used)];
+  });
   const who = `${privileges.inUserNamespace ? ', in a user namespace' : ''}`;
   return [
     `Linux ${lineText(capabilities.kernel)}, uid ${privileges.uid}${who}`,

@@ -39,12 +39,8 @@ export function inspectFilesystem(view: FilesystemView, question: FilesystemQues
   const status = statFd(mount.number);
   const device = status && deviceText(status.device);
   const shown = view.host.mounts.find((host) => host.device === device && host.type === question.type);
-  return {
-    creatable: true,
-    ...(device !== undefined && { device }),
-    ...(shown && { superOptions: shown.superOptions }),
-    paths,
-  };
+  // Of a window that nothing else shows, the superblock went with the trial, and its number may be another's now.
+  return { creatable: true, ...(shown && { device: shown.device, superOptions: shown.superOptions }), paths };
 }
 
 /** The parameters that change nothing; or why none are known. */

@@ -22,8 +22,8 @@ export function verifyOnHost(target: Target, actual: MountTree, held: HeldHost):
   return diffTrees(target.tree, actual, { ...policyOf(target), groups: hostGroups(target, held) });
 }
 
-function policyOf({ standIns, looseSuperOptions }: Target): ComparePolicy {
-  return { standIns, looseSuperOptions };
+function policyOf({ standIns, looseSuperOptions, looseSources }: Target): ComparePolicy {
+  return { standIns, looseSuperOptions, looseSources };
 }
 
 /** The peer group that the mount of each followed host path is in now, by the master group that it stands for. */

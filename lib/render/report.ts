@@ -1,0 +1,48 @@
+import type { Difference } from '../model/difference.ts';
+import type { PlanNotes } from '../plan/plan.ts';
+import type { HostEffect } from '../plan/steps.ts';
+import { renderDifferences } from './differences.ts';
+import { count, section } from './lines.ts';
+import { NO_PAINT, type Paint, type RenderOptions } from './paint.ts';
+import { hostEffectLines, noteLines } from './plan.ts';
+
+type Stage = 'inspect' | 'plan' | 'compile' | 'run' | 'readBack' | 'verify';
+
+/** What is told of a restore; the library's `RestoredTree` is one. */
+export interface Outcome {
+  /** `undefined`: the tree was not compared. */
+  readonly differences: readonly Difference[] | undefined;
+  readonly report: PlanNotes & {
+    readonly mounts: number;
+    readonly calls: number;
+    readonly hostEffects: readonly HostEffect[];
+    /** Milliseconds. */
+    readonly timings: { readonly [stage in Stage]: number };
+  };
+}
+
+/** What a restore did: how much, whether it is the same, what is not as captured, what changed on the host. */
+export function renderReport({ differences, report }: Outcome, options: RenderOptions = {}): string {
+  const paint = options.paint ?? NO_PAINT;
+  const total = Object.values<number>(report.timings).reduce((sum, time) => sum + time, 0);
+  const effects = report.hostEffects.length === 0 ? [] : ['', ...hostEffectLines(report.hostEffects, paint)];
+  return [
+    `Restored ${count(report.mounts, 'mount')} with ${count(report.calls, 'call')} in ${total.toFixed(1)} ms`,
+    ...verdict(differences, paint, options),
+    ...effects,
+    ...section(noteLines(report), paint.heading('Not as captured'), paint),
+  ].join('\n');
+}
+
+function verdict(
+  differences: readonly Difference[] | undefined,
+  paint: Paint,
+  options: RenderOptions,
+): string[] {
+  if (differences === undefined) return [paint.warning('Not compared with what was asked for.')];
+  if (differences.length === 0) return [paint.good('Read back: the same tree.')];
+  return [
+    paint.bad(`Read back: ${count(differences.length, 'difference')}`),
+    renderDifferences(differences, options),
+  ];
+}
