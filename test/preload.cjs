@@ -20,7 +20,7 @@ function isAdministrator() {
 function enterPrivateNamespace() {
   const root = path.join(__dirname, '..');
   const { sys } = process.env.MOUNTYARD_ADDON
-    ? require(process.env.MOUNTYARD_ADDON)
+    ? require(path.resolve(process.env.MOUNTYARD_ADDON))
     : require('node-gyp-build')(root);
   const must = (call, value) => {
     if (value < 0) throw new Error(`test/preload.cjs: ${call}: errno ${-value}`);

@@ -5,6 +5,7 @@
  * calling thread. Paths and strings are bytes without their NUL; `null` stands for NULL.
  */
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export type Bytes = Uint8Array;
@@ -135,7 +136,7 @@ function load(): Native {
   const require = createRequire(import.meta.url);
   // A sanitizer or coverage build under test.
   const override = process.env.MOUNTYARD_ADDON;
-  if (override !== undefined && override !== '') return require(override) as Native;
+  if (override !== undefined && override !== '') return require(resolve(override)) as Native;
   const find = require('node-gyp-build') as (root: string) => Native;
   try {
     return find(root);

@@ -114,8 +114,9 @@ Napi::Value run_sync(const Napi::CallbackInfo& info) {
 }
 
 // A run whose thread settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
-// thread has let go of the function or when the environment (a worker, the process) ends, joins the thread and
-// only then deletes what the thread uses. A worker that is terminated thus waits for its program's end.
+// thread has let go of the function or when the environment ends, joins the thread and only then deletes what
+// the thread uses. A worker that is terminated thus waits for its program's end; process.exit() waits for
+// nothing, and cuts a program off as a kill would.
 class AsyncRun {
  public:
   static Napi::Promise start(Napi::Env env, Request request) {

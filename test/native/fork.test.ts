@@ -7,7 +7,7 @@ import { native, type RunPlace, type RunResult } from '../../lib/system/native.t
 import { openFds } from './fds.ts';
 import { hasEveryId, otherId } from './ids.ts';
 import { build, mkdir, open, place, slow, type TestProgram, tmpfs } from './program-builder.ts';
-import { runSpawned } from './spawn.ts';
+import { runSpawned, runSpawnedTwice } from './spawn.ts';
 
 const { EINVAL, ENOENT, EPERM } = constants.errno;
 const enter = fileURLToPath(new URL('../../build/Release/mountyard-enter', import.meta.url));
@@ -175,9 +175,7 @@ describe('an unprivileged user', () => {
   const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
   test.skipIf(!hasEveryId)('restores the tree in a child (skipped without all ids: it changes user)', () => {
-    const [asynchronous, synchronous] = runSpawned(nobody, build(restoreAndExport), userPlace(), {
-      twice: true,
-    }) as [RunResult, RunResult];
+    const [asynchronous, synchronous] = runSpawnedTwice(nobody, build(restoreAndExport), userPlace());
     expect(asynchronous).toMatchObject({ status: 'done', undoFailures: 0 });
     expect(synchronous).toMatchObject({ status: 'done', undoFailures: 0 });
     expect(synchronous.exports).toHaveLength(2);
