@@ -61,6 +61,14 @@ export function slaveCure(tree: MountTree, mount: Mount): Cure {
   };
 }
 
+export function slaveOfSupplyCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'slaves',
+    cli: `--slave ${typed(tree, mount)}`,
+    effect: 'it follows the peer group of the mount that supplies it',
+  };
+}
+
 export function ignoreCure(): Cure {
   return {
     option: 'ignoreHostPropagation',

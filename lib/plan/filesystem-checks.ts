@@ -144,6 +144,7 @@ function pathDefects(
   const defects: Requirement[] = [];
   const origins = new Set(members.map((mount) => layout.roots.get(mount.id)?.origin ?? ''));
   const shown = members[0] as Mount;
+  const told = new Set<Mount>();
   for (const origin of origins) {
     for (const { mount, spot, as } of wanted.get(origin) ?? []) {
       const above = pathComponents(spot.path)[0] === '..';
@@ -154,6 +155,8 @@ function pathDefects(
         assumed.push(`the ${what} has ${spot.path}`);
         continue;
       }
+      if (told.has(mount)) continue; // a path mounted on itself is missing once
+      told.add(mount);
       const lack = above ? 'is above the root of' : found === 'absent' ? 'does not exist in' : 'is a symlink in';
       defects.push({
         kind: 'path',

@@ -23,6 +23,12 @@ export class GroupSteps {
     this.#steps = steps;
   }
 
+  /** Makes the holder of the mount's group, where it has one and it is not there yet. */
+  prepare(mount: Mount): void {
+    const group = this.#groupOf(mount);
+    if (group !== undefined) this.#make(group, mount);
+  }
+
   /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
   join(mount: Mount): void {
     const group = this.#groupOf(mount);

@@ -6,7 +6,7 @@ import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { UsageError } from '../errors.ts';
 import { type Choices, name } from './choices.ts';
-import { externalCure, ignoreCure, shareCure, slaveCure } from './cures.ts';
+import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from './cures.ts';
 import { filesystemKey, splitOptions } from './filesystems.ts';
 import type { Findings } from './findings.ts';
 import type { Supplies } from './supply.ts';
@@ -51,7 +51,11 @@ export function resolveMasters(
         reason:
           `${slaves.map(name).join(', ')} ${slaves.length === 1 ? 'is a slave' : 'are slaves'} of peer group ` +
           `${group}, which has no member in the tree`,
-        cures: [slaveCure(tree, slave), ignoreCure()],
+        cures: [
+          ...(supplies.get(slave.id)?.kind === 'host' ? [slaveOfSupplyCure(tree, slave)] : []),
+          slaveCure(tree, slave),
+          ignoreCure(),
+        ],
       });
     }
   }

@@ -67,10 +67,14 @@ function* enterAndLeave(tree: MountTree): Generator<{ mount: Mount; leaving: boo
   }
 }
 
-/** The root's own group goes last where it becomes a root: pivot_root(2) refuses a shared one. */
+/**
+ * The root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is
+ * made before, while host mounts can still be cloned.
+ */
 function finish(resolution: Resolution, root: Mount, groups: GroupSteps, steps: Step[]): void {
   const { at, makeDestinationPrivate } = resolution.choices;
   if (at === undefined) {
+    groups.prepare(root);
     steps.push({
       kind: 'become-root',
       mount: root.id,

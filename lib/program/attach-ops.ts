@@ -7,7 +7,11 @@ import { BY_FD, type Emitter } from './emitter.ts';
  * root on top of the new one, from where it is detached (pivot_root(2), NOTES).
  */
 export function becomeRoot(emitter: Emitter, root: number): void {
-  emitter.op('unshare', { f1: CLONE.NEWNS });
+  const left = emitter.op('unshare', { f1: CLONE.NEWNS });
+  // What is undone on the host is undone from its own namespace.
+  if (emitter.has('import:namespace')) {
+    emitter.undo(left, 'setns', { a: emitter.get('import:namespace'), f1: CLONE.NEWNS });
+  }
   emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
   emitter.op('move_mount', { a: root, s1: '', s2: '/', n: MOVE_MOUNT.F_EMPTY_PATH });
   emitter.op('fchdir', { a: root });

@@ -96,7 +96,8 @@ function importsOf(plan: RestorePlan, isNamespace: boolean): Import[] {
     if (step.kind === 'clone' && step.idmap) imports.push({ kind: 'idmap', mount: step.mount });
   }
   if (isNamespace) imports.push({ kind: 'proc' });
-  if (plan.origins.some(hasLongSource)) imports.push({ kind: 'namespace' });
+  const returns = plan.origins.some(hasLongSource) || plan.steps.some((step) => step.kind === 'share-source');
+  if (returns) imports.push({ kind: 'namespace' });
   return imports;
 }
 
