@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 // Every test file is a process of its own, and the preload gives it a private mount namespace before Node starts a
 // thread: no test can touch the machine's mounts. `threads` would move one thread only.
 const shared = { pool: 'forks', isolate: true, testTimeout: 20_000, hookTimeout: 60_000 } as const;
-const preload = existsSync('test/preload.cjs') ? ['--require', './test/preload.cjs'] : []; // until it is there
+const preload = ['--require', './test/preload.cjs'];
 const ci = process.env.CI === 'true';
 
 export default defineConfig({

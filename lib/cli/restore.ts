@@ -49,7 +49,7 @@ async function restore(snapshot: string, values: Values, session: Session): Prom
   const { restoreTree } = await import('../system/restore.ts');
   const options = { ...restoreOptionsOf(values), verify: values.verify };
   const restored = await untilInterrupted((signal) => restoreTree(tree, { ...options, signal }));
-  if (restored.differences?.length) session.status = STATUS.different;
+  if (restored.differences.length > 0) session.status = STATUS.different;
   if (values.at === undefined) {
     await using _namespace = restored;
     await use(restored, values, session);
@@ -98,8 +98,10 @@ function sayOutcome(restored: RestoredTree, { json }: Values, { terminal }: Sess
 async function hold(restored: RestoredTree, { terminal }: Session): Promise<void> {
   const { differences, tree } = restored;
   const namespace = `/proc/${process.pid}/fd/${namespaceOf(restored).fd.number}`;
+  // Whoever reads the line may answer at once.
+  const released = untilReleased();
   terminal.result(JSON.stringify({ pid: process.pid, namespace, mounts: tree.size, differences }));
-  await untilReleased();
+  await released;
 }
 
 /** COMMAND's exit status. It does not run in a tree that is not the one asked for. */
@@ -108,7 +110,7 @@ async function runGuest(
   guest: readonly string[],
   { terminal }: Session,
 ): Promise<number> {
-  if (restored.differences?.length) {
+  if (restored.differences.length > 0) {
     terminal.note(renderDifferences(restored.differences, terminal.noteLook));
     terminal.note('mountyard: the restored tree differs from the one asked for: COMMAND was not run');
     return COMMAND_STATUS.failed;

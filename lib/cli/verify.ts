@@ -43,12 +43,13 @@ async function compare(tree: MountTree, values: Values, terminal: Terminal): Pro
   const options = restoreOptionsOf(values);
   const actual = await captureNamed(values);
   const { facts, held } = inspectHostHolding(tree, options);
-  using _held = held;
   try {
     return verifyOnHost(planRestore(tree, options, facts).target, actual, held);
   } catch (error) {
     if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
     terminal.note('mountyard: a restore here would need options; compared as captured');
     return verifyTree(tree, actual);
+  } finally {
+    held.close();
   }
 }

@@ -37,7 +37,6 @@ export function readTarget(argument: string): TargetName {
 export function readHostPath(argument: string): PathString {
   const path = readWord(argument);
   if (path === '') throw new UsageError('the path is empty');
-  if (path.includes('\0')) throw new UsageError('a path cannot hold a zero byte');
   if (path.startsWith('/')) return path;
   const base = process.cwd();
   return base.endsWith('/') ? base + path : `${base}/${path}`;

@@ -25,21 +25,13 @@ export function renderPlan(plan: RestorePlan, options: RenderOptions = {}): stri
 
 /** The plan as plain data: what JSON can hold, nothing left out. */
 export function planToJson(plan: RestorePlan): unknown {
-  const { target } = plan;
-  return {
-    target: {
-      mounts: target.tree.mounts,
-      standIns: [...target.standIns],
-      looseSuperOptions: [...target.looseSuperOptions],
-      hostMasters: Object.fromEntries(target.hostMasters),
-    },
-    origins: plan.origins,
-    steps: plan.steps,
-    hostEffects: plan.hostEffects,
-    notes: plan.notes,
-    unmetToRun: plan.unmetToRun,
-    imports: plan.imports,
-  };
+  const { tree, ...compared } = plan.target;
+  const lists = Object.entries(compared).map(([name, ids]) => [name, plainOf(ids)]);
+  return { ...plan, target: { mounts: tree.mounts, ...Object.fromEntries(lists) } };
+}
+
+function plainOf(ids: ReadonlySet<number> | ReadonlyMap<number, string>): unknown {
+  return ids instanceof Map ? Object.fromEntries(ids) : [...ids];
 }
 
 export function hostEffectLines(effects: readonly HostEffect[], paint: Paint): string[] {

@@ -10,9 +10,10 @@ type Stage = 'inspect' | 'plan' | 'compile' | 'run' | 'readBack' | 'verify';
 
 /** What is told of a restore; the library's `RestoredTree` is one. */
 export interface Outcome {
-  /** `undefined`: the tree was not compared. */
-  readonly differences: readonly Difference[] | undefined;
+  readonly differences: readonly Difference[];
   readonly report: PlanNotes & {
+    /** Whether the tree was compared with what was asked for. */
+    readonly verified: boolean;
     readonly mounts: number;
     readonly calls: number;
     readonly hostEffects: readonly HostEffect[];
@@ -28,18 +29,15 @@ export function renderReport({ differences, report }: Outcome, options: RenderOp
   const effects = report.hostEffects.length === 0 ? [] : ['', ...hostEffectLines(report.hostEffects, paint)];
   return [
     `Restored ${count(report.mounts, 'mount')} with ${count(report.calls, 'call')} in ${total.toFixed(1)} ms`,
-    ...verdict(differences, paint, options),
+    ...(report.verified
+      ? verdict(differences, paint, options)
+      : [paint.warning('Not compared with what was asked for.')]),
     ...effects,
     ...section(noteLines(report), paint.heading('Not as captured'), paint),
   ].join('\n');
 }
 
-function verdict(
-  differences: readonly Difference[] | undefined,
-  paint: Paint,
-  options: RenderOptions,
-): string[] {
-  if (differences === undefined) return [paint.warning('Not compared with what was asked for.')];
+function verdict(differences: readonly Difference[], paint: Paint, options: RenderOptions): string[] {
   if (differences.length === 0) return [paint.good('Read back: the same tree.')];
   return [
     paint.bad(`Read back: ${count(differences.length, 'difference')}`),

@@ -13,6 +13,7 @@ import { renderDifferences } from '../../../lib/render/differences.ts';
 import { renderDoctor } from '../../../lib/render/doctor.ts';
 import { renderError } from '../../../lib/render/error.ts';
 import { renderProposals } from '../../../lib/render/proposals.ts';
+import { renderReport } from '../../../lib/render/report.ts';
 import { renderRequirements } from '../../../lib/render/requirements.ts';
 import { mount } from './mounts.ts';
 
@@ -83,7 +84,7 @@ test('doctor says what is there and which engine a restore takes', () => {
   const text = renderDoctor(CAPABLE);
   expect(text).toMatch(/^Linux 6\.18\.5, uid 0$/m);
   expect(text).toMatch(/^ {2}detached +yes +.*: what a restore will use$/m);
-  expect(text).toMatch(/^ {2}classic +not built +/m);
+  expect(text).toMatch(/^ {2}classic +no +not built$/m);
   expect(text).toMatch(/^Trees can be restored here, with the detached engine\.$/m);
 });
 
@@ -136,4 +137,40 @@ test('errors are worded without a stack, and only what a defect throws is not', 
     'EACCES: open /x',
   );
   expect(renderError(new TypeError('x is not a function'))).toBeUndefined();
+});
+
+test('a report says how much was restored, whether it is the same, and what is not as captured', () => {
+  const report = {
+    verified: true,
+    mounts: 21,
+    calls: 187,
+    hostEffects: [],
+    timings: { inspect: 1.25, plan: 0, compile: 0, run: 10.5, readBack: 0, verify: 0 },
+    standIns: [{ mount: data, because: 'ext4 cannot be made here' }],
+    skipped: [],
+    leftEmpty: [],
+    ignoredMasters: [],
+    droppedOptions: [],
+    windowOptions: [],
+    assumed: [],
+  };
+  expect(renderReport({ differences: [], report })).toBe(
+    [
+      'Restored 21 mounts with 187 calls in 11.8 ms',
+      'Read back: the same tree.',
+      '',
+      'Not as captured',
+      '  - stand-in for #2 /data (tmpfs): ext4 cannot be made here',
+    ].join('\n'),
+  );
+  const differences = [{ kind: 'type', mount: data, expected: 'tmpfs', actual: 'ramfs' }] as const;
+  expect(renderReport({ differences, report })).toMatch(
+    /\nRead back: 1 difference\n~ {2}\/data {2}#2 {2}type/,
+  );
+  const effect = { kind: 'attach', path: '/x', description: 'the tree appears', undone: true } as const;
+  expect(
+    renderReport({ differences: [], report: { ...report, verified: false, hostEffects: [effect] } }),
+  ).toMatch(
+    /\nNot compared with what was asked for\.\n\nChanges on the host\n {2}attach \/x: the tree appears/,
+  );
 });

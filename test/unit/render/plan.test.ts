@@ -24,6 +24,7 @@ const PLAN: RestorePlan = {
     tree: new MountTree([root, data]),
     standIns: new Set([2]),
     looseSuperOptions: new Set(),
+    looseSources: new Set([1]),
     hostMasters: new Map([[7, '/srv']]),
   },
   origins: [
@@ -176,6 +177,8 @@ describe('renderPlan', () => {
 test('planToJson is plain data with everything in it', () => {
   const json = planToJson(PLAN);
   expect(JSON.parse(JSON.stringify(json))).toEqual(json);
-  expect(json).toMatchObject({ target: { standIns: [2], hostMasters: { 7: '/srv' }, mounts: [root, data] } });
+  expect(json).toMatchObject({
+    target: { standIns: [2], looseSources: [1], hostMasters: { 7: '/srv' }, mounts: [root, data] },
+  });
   expect(Object.keys(json as object).sort()).toEqual(Object.keys(PLAN).sort());
 });
