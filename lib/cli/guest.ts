@@ -34,7 +34,7 @@ export async function waitForGuest(child: ChildProcess, name: string, terminal: 
 }
 
 /** What to exit with when COMMAND could not be started, having said why. */
-export function cannotRun(error: NodeJS.ErrnoException, name: string, terminal: Terminal): number {
+function cannotRun(error: NodeJS.ErrnoException, name: string, terminal: Terminal): number {
   const missing = error.code === 'ENOENT';
   terminal.note(`mountyard: ${name}: ${missing ? 'no such command in the restored tree' : error.message}`);
   return missing ? COMMAND_STATUS.notFound : COMMAND_STATUS.notRunnable;

@@ -28,7 +28,7 @@ export interface RestoreValues {
   readonly at?: PathString;
 }
 
-export const TARGET_HELP = `
+const TARGET_HELP = `
 TARGET names a mount of the tree: its mount point (the topmost mount there), or #ID.
 T=S splits at the first = that no backslash escapes; \\ooo is a byte, \\\\ a backslash.`;
 

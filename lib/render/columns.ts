@@ -16,7 +16,7 @@ const COMBINING = /\p{M}/u;
 const ASCII = /^[ -~]*$/;
 
 /** The columns that a text takes on a terminal. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += WIDE.test(character) ? 2 : COMBINING.test(character) ? 0 : 1;
@@ -50,7 +50,7 @@ export function layOut(rows: readonly (readonly Cell[])[], paint: Paint): string
 }
 
 /** The width of each column, by the cells that do not push their line out. */
-export function columnWidths(rows: readonly (readonly Cell[])[]): number[] {
+function columnWidths(rows: readonly (readonly Cell[])[]): number[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) {
