@@ -1,9 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { native, type RunPlace } from '../../lib/system/native.ts';
 import { hasEveryId } from './ids.ts';
 import { build, open, slow, type TestProgram, tmpfs } from './program-builder.ts';
@@ -136,33 +138,50 @@ const ownMounts: RunPlace = {
 };
 const ownPids: RunPlace = { ...ownMounts, unshare: 0x20020000 };
 
-test('a killed child is a result', async () => {
-  const control = new Int32Array(2);
-  const running = native.run({
-    program: build(slow(100_000)),
-    imports: new Int32Array(0),
-    place: ownMounts,
-    control,
+describe('a program that never ends', () => {
+  let directory: string;
+  let endless: Buffer;
+
+  // It opens a FIFO that nobody writes to.
+  beforeEach(() => {
+    directory = mkdtempSync(path.join(tmpdir(), 'mountyard-'));
+    const fifo = path.join(directory, 'fifo');
+    expect(native.sys.mknodat(-100, Buffer.from(fifo), 0o010600, 0n)).toBe(0);
+    endless = build({ main: [open(undefined, fifo, 0, { f1: 0o2000000n })] });
   });
-  while (Atomics.load(control, 1) < 1) await delay(1);
-  for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
-  expect(await running).toMatchObject({ status: 'failed', op: -1, stage: 'child', exports: [] });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  test('fails when its child is killed', async () => {
+    const running = native.run({ program: endless, imports: new Int32Array(0), place: ownMounts });
+    const [child] = await descendantsOf(process.pid, 1);
+    process.kill(child as number, 'SIGKILL');
+    expect(await running).toMatchObject({ status: 'failed', op: -1, stage: 'child', exports: [] });
+  });
+
+  test.each([
+    ['its child', ownMounts, 1],
+    ['its child and the one that is pid 1', ownPids, 2],
+  ])('dies with its process, which takes %s along', async (_, where, generations) => {
+    const node = startSpawned(endless, where);
+    const pids = await descendantsOf(node.pid as number, generations);
+    node.kill('SIGKILL');
+    // A zombie, which some init reaps later, has no executable.
+    while (pids.some((pid) => existsSync(`/proc/${pid}/exe`))) await delay(5);
+  });
 });
 
-test.each([
-  ['its child', ownMounts, 1],
-  ['its child and the one that is pid 1', ownPids, 2],
-])('a killed process takes %s along', async (_, where, generations) => {
-  const node = startSpawned(build(slow(300_000)), where);
-  let pids: number[] = [];
-  while (pids.length < generations) {
+/** The child, the child's child and so on, once there are as many generations. */
+async function descendantsOf(pid: number, generations: number): Promise<number[]> {
+  for (;;) {
+    const pids: number[] = [];
+    for (let last: number | undefined = pid; last !== undefined; last = childrenOf(last)[0]) pids.push(last);
+    if (pids.length > generations) return pids.slice(1);
     await delay(5);
-    pids = childrenOf(node.pid as number);
-    pids.push(...pids.flatMap(childrenOf));
   }
-  node.kill('SIGKILL');
-  while (pids.some((pid) => existsSync(`/proc/${pid}`))) await delay(5);
-});
+}
 
 function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
