@@ -1,3 +1,7 @@
+import { MountTree } from './model/tree.ts';
+import { installInspectors } from './render/inspect.ts';
+import { RestoredTree } from './system/restored.ts';
+
 export {
   CancelledError,
   MalformedTreeError,
@@ -27,9 +31,20 @@ export {
   type RequirementKind,
   UnmetRequirementsError,
 } from './plan/requirements.ts';
+export { type Proposal, proposeOptions } from './plan/propose.ts';
 export { requirements } from './plan/resolve.ts';
 export { planRestore } from './plan/restore.ts';
 export type { HostEffect, Origin, Step } from './plan/steps.ts';
+export type { CompiledProgram } from './program/compiled.ts';
+export { compileRestore } from './program/compile.ts';
+export { listProgram } from './program/listing.ts';
+export { renderDifferences } from './render/differences.ts';
+export type { RenderOptions } from './render/paint.ts';
+export { renderPlan } from './render/plan.ts';
+export { renderReport } from './render/report.ts';
+export { renderRequirements } from './render/requirements.ts';
+export { renderTree } from './render/tree.ts';
+export * as sys from './sys.ts';
 export { type CaptureOptions, captureTree } from './system/capture.ts';
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
@@ -45,3 +60,5 @@ export {
 export { RestoredTree, type RestoreReport, type Timings } from './system/restored.ts';
 export { captureSnapshot } from './system/snapshot.ts';
 export { verifyTree } from './system/verify.ts';
+
+installInspectors({ MountTree, RestoredTree });

@@ -44,20 +44,20 @@ export function checkFilesystems(
     const { parameters, refused } = splitOptions(first);
     const key = filesystemKey(first.type, parameters);
     const fact = own(facts.filesystems, key);
+    const taken: string[] = [];
     const found = [
       ...optionDefects(tree, first, refused),
       ...makingDefects(tree, members, key, fact, newUserNamespace),
-      ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, assumed)),
+      ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, taken)),
     ];
-    if (fact?.creatable === undefined || fact.creatable === 'unknown') {
-      assumed.push(`${key} can be mounted here`);
-    }
+    if (fact?.creatable === undefined || fact.creatable === 'unknown') taken.push(`a ${key} can be mounted here`);
     if (filesystemRole(first.type) === 'window' && found.length === 0) {
       const other = claimed.get(key);
       if (other) found.push(secondWindow(tree, members, key, other));
       else claimed.set(key, first);
     }
     if (found.length > 0) defects.set(device, found);
+    else assumed.push(...taken);
   }
   return { defects, assumed };
 }
