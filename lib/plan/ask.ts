@@ -44,7 +44,10 @@ export function hostQuestions(tree: MountTree, options: RestoreOptions): HostQue
 function filesystemQuestion(mount: Mount, paths: Set<PathString>) {
   const { parameters } = splitOptions(mount);
   const window = filesystemRole(mount.type) === 'window';
-  return { key: filesystemKey(mount.type, parameters), question: { type: mount.type, parameters, window, paths } };
+  return {
+    key: filesystemKey(mount.type, parameters),
+    question: { type: mount.type, parameters, window, paths },
+  };
 }
 
 function neededPaths(

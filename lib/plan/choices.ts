@@ -44,9 +44,11 @@ export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
   if (root !== undefined && top && (external.has(top.id) || standIn.has(top.id) || skip.has(top.id))) {
     throw new UsageError(`root supplies ${name(top)}, which another option names too: give one of them`);
   }
-  if (top && skip.has(top.id)) throw new UsageError('skip names the root mount: nothing would be left to restore');
+  if (top && skip.has(top.id))
+    throw new UsageError('skip names the root mount: nothing would be left to restore');
   for (const [option, path] of hostPaths(root, external, slaves, at)) {
-    if (!path.startsWith('/')) throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
+    if (!path.startsWith('/'))
+      throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
   }
 
   return {
@@ -77,7 +79,9 @@ function findTarget(tree: MountTree, option: string, target: TargetName): Mount 
   if (found) return found;
   const hidden = tree.mounts.find((mount) => mount.mountPoint === target);
   if (hidden) {
-    throw new UsageError(`${option}: the mount at ${target} is hidden under another: name it as #${hidden.id}`);
+    throw new UsageError(
+      `${option}: the mount at ${target} is hidden under another: name it as #${hidden.id}`,
+    );
   }
   throw new UsageError(`${option}: the tree has no mount ${byId === undefined ? 'at ' : ''}${target}`);
 }

@@ -12,7 +12,13 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
     const origin = origins.id(key, layout.members.get(key)?.[0] as Mount);
     for (const path of deletedRoots.in(key)) {
       const node = kinds.kindAt({ origin: key, path });
-      const remove: Step = { kind: 'delete', origin, path, node, reason: 'it was deleted after it was mounted' };
+      const remove: Step = {
+        kind: 'delete',
+        origin,
+        path,
+        node,
+        reason: 'it was deleted after it was mounted',
+      };
       if (!deletedRoots.isDoubled(key, path)) {
         steps.push(remove);
         continue;
@@ -22,7 +28,13 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
       steps.push({ kind: 'rename', origin, from: path, to: aside, reason });
       steps.push({ kind: 'rename', origin, from: waitingName(path), to: path, reason });
       steps.push(remove);
-      steps.push({ kind: 'rename', origin, from: aside, to: path, reason: 'the live one has its name again' });
+      steps.push({
+        kind: 'rename',
+        origin,
+        from: aside,
+        to: path,
+        reason: 'the live one has its name again',
+      });
     }
     if (origins.isReadOnly(key)) steps.push(readOnlyStep(origin));
   }

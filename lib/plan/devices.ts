@@ -26,7 +26,8 @@ export function deviceSteps(origin: OriginId, taken: readonly PathString[]): Ste
   const steps: Step[] = [];
   for (const [device, major, minor] of DEVICES) {
     const path = `/${device}`;
-    if (!used.has(path)) steps.push({ kind: 'make-device', origin, path, major, minor, permissions: 0o666, reason });
+    if (!used.has(path))
+      steps.push({ kind: 'make-device', origin, path, major, minor, permissions: 0o666, reason });
   }
   for (const [link, target] of LINKS) {
     const path = `/${link}`;

@@ -1,6 +1,7 @@
 /** Which superblocks can be made here for real, and what keeps the others from it. */
-import { own } from '../model/facts.ts';
+
 import type { FilesystemFact, HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -50,7 +51,8 @@ export function checkFilesystems(
       ...makingDefects(tree, members, key, fact, newUserNamespace),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, taken)),
     ];
-    if (fact?.creatable === undefined || fact.creatable === 'unknown') taken.push(`a ${key} can be mounted here`);
+    if (fact?.creatable === undefined || fact.creatable === 'unknown')
+      taken.push(`a ${key} can be mounted here`);
     if (filesystemRole(first.type) === 'window' && found.length === 0) {
       const other = claimed.get(key);
       if (other) found.push(secondWindow(tree, members, key, other));
@@ -157,7 +159,11 @@ function pathDefects(
       }
       if (told.has(mount)) continue; // a path mounted on itself is missing once
       told.add(mount);
-      const lack = above ? 'is above the root of' : found === 'absent' ? 'does not exist in' : 'is a symlink in';
+      const lack = above
+        ? 'is above the root of'
+        : found === 'absent'
+          ? 'does not exist in'
+          : 'is a symlink in';
       defects.push({
         kind: 'path',
         mounts: [mount],

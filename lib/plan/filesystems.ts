@@ -136,7 +136,9 @@ const V1_FLAGS = new Set([
 /** The controllers and the name that say which cgroup v1 hierarchy it is. */
 function hierarchyOf(words: readonly SuperOption[]): Parameter[] {
   return words
-    .filter((word) => !MEANINGLESS.has(word.key) && !V1_FLAGS.has(word.key) && !SUPERBLOCK_FLAGS.has(word.key))
+    .filter(
+      (word) => !MEANINGLESS.has(word.key) && !V1_FLAGS.has(word.key) && !SUPERBLOCK_FLAGS.has(word.key),
+    )
     .filter((word) => word.value === undefined || word.key === 'name')
     .sort((left, right) => (left.key < right.key ? -1 : 1));
 }

@@ -1,6 +1,7 @@
 /** What the stages of resolving find and hand on: requirements, assumptions and notes. */
-import { own } from '../model/facts.ts';
+
 import type { HostFacts, PathFact } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Spot } from './layout.ts';
 import type { Requirement } from './requirements.ts';
 

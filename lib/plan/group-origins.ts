@@ -1,6 +1,7 @@
 /** What each peer group is started from: something as wide as all its members, its slaves and theirs. */
-import { own } from '../model/facts.ts';
+
 import type { HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -82,7 +83,8 @@ function widest(
   const sources = keys.map((key) => hostSource({ origin: key, path: '/' }));
   if (sources.every((source) => source === undefined)) {
     // Made here under several source names, a window is one superblock; anything else is not.
-    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return { origin: first };
+    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies))
+      return { origin: first };
   } else {
     const shown = spots.map((spot) => onHost(spot, facts));
     for (const key of keys) {

@@ -47,7 +47,11 @@ export class GroupSteps {
   /** Makes the holder of a group after that of its master. A chain of masters may be long: no recursion. */
   #make(wanted: GroupKey, mount: Mount): void {
     const chain: GroupKey[] = [];
-    for (let key: GroupKey | undefined = wanted; key !== undefined && !this.#made.has(key); key = this.#masterOf(key)) {
+    for (
+      let key: GroupKey | undefined = wanted;
+      key !== undefined && !this.#made.has(key);
+      key = this.#masterOf(key)
+    ) {
       chain.push(key);
       this.#made.add(key);
     }
@@ -75,7 +79,10 @@ export class GroupSteps {
         const reason = `${name(mount)} is to follow it, and a ${before} mount passes nothing on`;
         this.#steps.push({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
-      this.#push({ kind: 'make-group', group: key, from: { mountOf: source }, followsHost: true, shared: false }, mount);
+      this.#push(
+        { kind: 'make-group', group: key, from: { mountOf: source }, followsHost: true, shared: false },
+        mount,
+      );
       return;
     }
     const master = this.#masterOf(key);

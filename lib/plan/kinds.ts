@@ -42,7 +42,10 @@ export function solveKinds(tree: MountTree, layout: Layout, knownKind: KnownKind
   }
   for (const [origin, paths] of spots.byOrigin) {
     for (const [path, node] of [...paths]) {
-      spots.learn(node, path === '/' && !origin.startsWith('host:') ? 'directory' : knownKind({ origin, path }));
+      spots.learn(
+        node,
+        path === '/' && !origin.startsWith('host:') ? 'directory' : knownKind({ origin, path }),
+      );
       learnAncestors(spots, origin, path);
     }
   }

@@ -1,10 +1,11 @@
 /** Masters outside the tree: whose host mount each follows, and whether it can. */
-import { own } from '../model/facts.ts';
+
+import { UsageError } from '../errors.ts';
 import type { HostFacts, SourceFact } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { UsageError } from '../errors.ts';
 import { type Choices, name } from './choices.ts';
 import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from './cures.ts';
 import { filesystemKey, splitOptions } from './filesystems.ts';
@@ -76,7 +77,11 @@ function refuseNeedlessSlaves(tree: MountTree, choices: Choices): void {
 }
 
 /** One answer settles a whole master group. */
-function chosenSource(slaves: readonly Mount[], choices: Choices, supplies: Supplies): PathString | undefined {
+function chosenSource(
+  slaves: readonly Mount[],
+  choices: Choices,
+  supplies: Supplies,
+): PathString | undefined {
   let chosen: PathString | undefined;
   for (const slave of slaves) {
     const answer = choices.slaves.get(slave.id);
@@ -95,7 +100,9 @@ function chosenSource(slaves: readonly Mount[], choices: Choices, supplies: Supp
 function supplyingSource(slave: Mount, supplies: Supplies): PathString {
   const supply = supplies.get(slave.id);
   if (supply?.kind === 'host') return supply.source;
-  throw new UsageError(`slaves: nothing of the host supplies ${name(slave)}: name the path whose mount it follows`);
+  throw new UsageError(
+    `slaves: nothing of the host supplies ${name(slave)}: name the path whose mount it follows`,
+  );
 }
 
 /** Whether the source's mount has to be made shared first. */

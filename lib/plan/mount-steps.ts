@@ -34,7 +34,9 @@ export class MountSteps {
       attributes: attributesOf(mount.options) & MOUNT_ATTR_ALL,
       unbindable: mount.propagation.unbindable,
       ...(idmap ? { idmap } : {}),
-      reason: take ? `${name(mount)} is the only one to show this filesystem` : `${name(mount)} shows ${spot.path} of it`,
+      reason: take
+        ? `${name(mount)} is the only one to show this filesystem`
+        : `${name(mount)} shows ${spot.path} of it`,
     });
     this.#place(mount);
   }

@@ -36,5 +36,7 @@ export interface RestoreOptions {
   /** Forces one engine. */
   readonly engine?: 'detached' | 'yard' | 'classic';
   /** Builds in a new user namespace: the caller mapped to 0, or these maps. */
-  readonly userNamespace?: 'self' | { readonly uidMap: readonly string[]; readonly gidMap: readonly string[] };
+  readonly userNamespace?:
+    | 'self'
+    | { readonly uidMap: readonly string[]; readonly gidMap: readonly string[] };
 }

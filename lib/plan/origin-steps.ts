@@ -1,5 +1,5 @@
-import { own } from '../model/facts.ts';
 import type { HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { name } from './choices.ts';
 import { waitingName } from './deleted-roots.ts';
@@ -58,7 +58,12 @@ export class OriginSteps {
           }
         : { kind: 'filesystem', type: mount.type, source: mount.source, parameters: this.#parameters(mount) };
     this.list.push(origin);
-    this.#steps.push({ kind: 'make-filesystem', origin: id, mount: mount.id, reason: whyMade(mount, supply) });
+    this.#steps.push({
+      kind: 'make-filesystem',
+      origin: id,
+      mount: mount.id,
+      reason: whyMade(mount, supply),
+    });
     if (!takesNodes(origin.type)) return;
     this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
@@ -78,7 +83,13 @@ export class OriginSteps {
     for (const path of kinds.paths(key)) {
       if (path === '/') continue;
       const node = kinds.kindAt({ origin: key, path });
-      this.#steps.push({ kind: 'make-node', origin: id, path, node, reason: 'the tree shows it, or mounts on it' });
+      this.#steps.push({
+        kind: 'make-node',
+        origin: id,
+        path,
+        node,
+        reason: 'the tree shows it, or mounts on it',
+      });
       if (!deletedRoots.isDoubled(key, path)) continue;
       const reason = 'it is to be deleted, and another of its name stays';
       this.#steps.push({ kind: 'make-node', origin: id, path: waitingName(path), node, reason });
@@ -113,7 +124,11 @@ export function readOnlyStep(origin: OriginId): Step {
   return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
 }
 
-function whyMade(mount: Mount, supply: { readonly kind: string; readonly because?: string } | undefined): string {
-  if (supply?.kind === 'stand-in') return `stands in for the ${mount.type} of ${name(mount)}: ${supply.because}`;
+function whyMade(
+  mount: Mount,
+  supply: { readonly kind: string; readonly because?: string } | undefined,
+): string {
+  if (supply?.kind === 'stand-in')
+    return `stands in for the ${mount.type} of ${name(mount)}: ${supply.because}`;
   return `the ${mount.type} that ${name(mount)} shows`;
 }

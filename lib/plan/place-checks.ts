@@ -78,8 +78,16 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
     mounts: tree.root ? [tree.root] : [],
     reason: `${source} is a mount of this user namespace, which a new one cannot clone`,
     cures: [
-      { option: 'run', cli: 'unshare -Urm mountyard restore …', effect: 'a copy of the namespace that owns its mounts' },
-      { option: 'standIn', cli: '--stand-in all', effect: 'empty tmpfs instead of what the host would supply' },
+      {
+        option: 'run',
+        cli: 'unshare -Urm mountyard restore …',
+        effect: 'a copy of the namespace that owns its mounts',
+      },
+      {
+        option: 'standIn',
+        cli: '--stand-in all',
+        effect: 'empty tmpfs instead of what the host would supply',
+      },
     ],
   });
 }

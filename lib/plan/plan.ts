@@ -26,7 +26,11 @@ export interface PlanNotes {
   /** Options that the kernel prints but does not accept. */
   readonly droppedOptions: readonly { readonly mount: Mount; readonly options: readonly string[] }[];
   /** Windows whose options on this host are others than those captured. */
-  readonly windowOptions: readonly { readonly mount: Mount; readonly captured: string; readonly inForce: string }[];
+  readonly windowOptions: readonly {
+    readonly mount: Mount;
+    readonly captured: string;
+    readonly inForce: string;
+  }[];
   /** Facts that were not known and are taken to be as the tree needs them. */
   readonly assumed: readonly string[];
 }

@@ -38,7 +38,13 @@ function propose(tree: MountTree, host: MountTree, requirement: Requirement): Pr
   const target = targetName(tree, mount);
   const value = option === 'root' ? source : `${target}=${source}`;
   const flag = { root: '--root', external: '--external', slaves: '--slave' }[option];
-  return { option, target, source, cli: `${flag} ${quoted(value)}`, because: `${name(mount)}: ${match.because}` };
+  return {
+    option,
+    target,
+    source,
+    cli: `${flag} ${quoted(value)}`,
+    because: `${name(mount)}: ${match.because}`,
+  };
 }
 
 function optionFor(requirement: Requirement): Proposal['option'] | undefined {
@@ -62,14 +68,18 @@ function findMatch(host: MountTree, mount: Mount, option: Proposal['option']): M
   );
   const { master } = mount.propagation;
   const peer = showing.find((other) => other.propagation.shared === master && other.device === mount.device);
-  if (option === 'slaves' && peer) return { on: peer, because: `${peer.mountPoint} is in peer group ${master}` };
+  if (option === 'slaves' && peer)
+    return { on: peer, because: `${peer.mountPoint} is in peer group ${master}` };
 
   const same = showing.find((other) => other.device === mount.device && other.source === mount.source);
-  if (same) return { on: same, because: `${same.mountPoint} is of the same device ${same.device} and source` };
+  if (same)
+    return { on: same, because: `${same.mountPoint} is of the same device ${same.device} and source` };
   const disk = showing.find((other) => other.source === mount.source && other.source.startsWith('/'));
   if (disk) return { on: disk, because: `${disk.mountPoint} has the same source ${disk.source}` };
   const window = filesystemRole(mount.type) === 'window' ? showing[0] : undefined;
-  return window && { on: window, because: `${window.mountPoint} shows the one ${window.type} of this machine` };
+  return (
+    window && { on: window, because: `${window.mountPoint} shows the one ${window.type} of this machine` }
+  );
 }
 
 /** For a shell. */

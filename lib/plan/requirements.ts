@@ -1,5 +1,5 @@
-import type { Mount } from '../model/mount.ts';
 import { MountyardError } from '../errors.ts';
+import type { Mount } from '../model/mount.ts';
 import type { RestoreOptions } from './options.ts';
 
 /** What a host can fail to give. */

@@ -1,7 +1,7 @@
 /** Turns what was captured into what will be built, or into every unmet requirement. */
 import { MalformedTreeError } from '../errors.ts';
-import { own } from '../model/facts.ts';
 import type { HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Kind, Mount } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Choices, chooseFrom, name } from './choices.ts';
@@ -96,7 +96,13 @@ function settleSupplies(
   findings: Findings,
 ): Map<number, Supply> {
   const supplies = assignSupplies(tree, choices);
-  const { defects, assumed } = checkFilesystems(tree, supplies, layOut(tree, supplies), facts, choices.userNamespace);
+  const { defects, assumed } = checkFilesystems(
+    tree,
+    supplies,
+    layOut(tree, supplies),
+    facts,
+    choices.userNamespace,
+  );
   for (const [device, members] of tree.superblocks) {
     const found = defects.get(device);
     const unsupplied = members.filter((mount) => supplies.get(mount.id)?.kind === 'none');

@@ -63,7 +63,8 @@ function* enterAndLeave(tree: MountTree): Generator<{ mount: Mount; leaving: boo
     if (visit.leaving) continue;
     stack.push({ mount: visit.mount, leaving: true });
     const children = placingOrder(tree.childrenOf(visit.mount));
-    for (let i = children.length - 1; i >= 0; i -= 1) stack.push({ mount: children[i] as Mount, leaving: false });
+    for (let i = children.length - 1; i >= 0; i -= 1)
+      stack.push({ mount: children[i] as Mount, leaving: false });
   }
 }
 
@@ -108,7 +109,12 @@ function hostEffects(resolution: Resolution, steps: readonly Step[]): HostEffect
     } else if (step.kind === 'make-mount-point') {
       const supply = resolution.supplies.get(resolution.tree.get(step.mount)?.parentId ?? step.mount);
       const path = (supply?.kind === 'host' ? supply.source : '') + step.path;
-      effects.push({ kind: step.kind, path, description: `the ${step.node} ${path} is created, and stays`, undone: true });
+      effects.push({
+        kind: step.kind,
+        path,
+        description: `the ${step.node} ${path} is created, and stays`,
+        undone: true,
+      });
     } else if (step.kind === 'make-destination-private') {
       effects.push({
         kind: step.kind,

@@ -1,6 +1,7 @@
 /** Whether the host paths that the caller named hold what the tree needs of them. */
-import { own } from '../model/facts.ts';
+
 import type { HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';

@@ -26,7 +26,12 @@ export type NodeKind = 'directory' | 'file';
 export type Step = { readonly reason: string; readonly mount?: number } & (
   | { readonly kind: 'make-filesystem'; readonly origin: OriginId }
   | { readonly kind: 'clone-source'; readonly origin: OriginId; readonly source: PathString }
-  | { readonly kind: 'make-node'; readonly origin: OriginId; readonly path: PathString; readonly node: NodeKind }
+  | {
+      readonly kind: 'make-node';
+      readonly origin: OriginId;
+      readonly path: PathString;
+      readonly node: NodeKind;
+    }
   | {
       readonly kind: 'make-device';
       readonly origin: OriginId;

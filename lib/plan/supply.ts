@@ -47,7 +47,8 @@ function supplySuperblock(
   const waiting = () => members.filter((mount) => !supplies.has(mount.id));
 
   for (const mount of members) {
-    const source = mount === tree.root ? (choices.root ?? choices.external.get(mount.id)) : choices.external.get(mount.id);
+    const source =
+      mount === tree.root ? (choices.root ?? choices.external.get(mount.id)) : choices.external.get(mount.id);
     if (source !== undefined) supplyByHost(mount, source);
   }
   if (members.some((mount) => choices.standIn.has(mount.id))) {
@@ -55,7 +56,8 @@ function supplySuperblock(
     return;
   }
   bindFromCovers(waiting(), covers, supplies);
-  for (const mount of sourcedSlaves(waiting(), choices)) supplyByHost(mount, choices.slaves.get(mount.id) as PathString);
+  for (const mount of sourcedSlaves(waiting(), choices))
+    supplyByHost(mount, choices.slaves.get(mount.id) as PathString);
   bindFromCovers(waiting(), covers, supplies);
 
   const rest = waiting();
@@ -63,7 +65,8 @@ function supplySuperblock(
   const shown = rest.some(isWholeFilesystem);
   const asked = choices.freshAll || rest.some((mount) => choices.fresh.has(mount.id));
   const made = role !== 'external' && (shown || (asked && role === 'instance'));
-  for (const mount of rest) supplies.set(mount.id, made ? { kind: 'fresh', empty: !shown } : { kind: 'none' });
+  for (const mount of rest)
+    supplies.set(mount.id, made ? { kind: 'fresh', empty: !shown } : { kind: 'none' });
 }
 
 /**
@@ -82,7 +85,11 @@ function isWholeFilesystem(mount: Mount): boolean {
 }
 
 /** Binds each mount from the narrowest cover that its root lies in. */
-function bindFromCovers(waiting: readonly Mount[], covers: readonly Cover[], supplies: Map<number, Supply>): void {
+function bindFromCovers(
+  waiting: readonly Mount[],
+  covers: readonly Cover[],
+  supplies: Map<number, Supply>,
+): void {
   if (covers.length === 0) return;
   const byRoot = new Map(covers.map((cover) => [cover.root, cover]));
   for (const mount of waiting) {

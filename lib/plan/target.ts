@@ -1,6 +1,7 @@
 /** The tree as it will stand: what verification compares with. */
-import { own } from '../model/facts.ts';
+
 import type { HostFacts } from '../model/facts.ts';
+import { own } from '../model/facts.ts';
 import type { Mount, Propagation } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
@@ -62,7 +63,10 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       };
     }
     default: {
-      const device = own(facts.filesystems, filesystemKey(mount.type, splitOptions(mount).parameters))?.device;
+      const device = own(
+        facts.filesystems,
+        filesystemKey(mount.type, splitOptions(mount).parameters),
+      )?.device;
       return { ...base, kind, device: device ?? `new:${mount.device}` };
     }
   }

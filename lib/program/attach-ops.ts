@@ -23,8 +23,18 @@ export function becomeRoot(emitter: Emitter, root: number): void {
 export function handBackNamespace(emitter: Emitter): void {
   const proc = emitter.get('import:proc');
   const flags = O.CLOEXEC;
-  emitter.op('openat2', { a: proc, s1: 'thread-self/ns/mnt', f1: flags, out: emitter.get('export:namespace') });
-  emitter.op('openat2', { a: proc, s1: 'thread-self/mountinfo', f1: flags, out: emitter.get('export:mountinfo') });
+  emitter.op('openat2', {
+    a: proc,
+    s1: 'thread-self/ns/mnt',
+    f1: flags,
+    out: emitter.get('export:namespace'),
+  });
+  emitter.op('openat2', {
+    a: proc,
+    s1: 'thread-self/mountinfo',
+    f1: flags,
+    out: emitter.get('export:mountinfo'),
+  });
 }
 
 /** Binds the destination on itself and makes the bind private. */

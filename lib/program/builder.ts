@@ -92,7 +92,11 @@ function writeOp(view: DataView, at: number, op: Pending, strings: StringBlock):
   view.setUint32(at + OP.s1, strings.offset(args.s1), true);
   view.setUint32(at + OP.s2, strings.offset(args.s2), true);
   view.setUint32(at + OP.s3, strings.offset(args.s3), true);
-  view.setUint32(at + OP.n, typeof args.n === 'number' ? args.n >>> 0 : numberOfData(op.name, args.n, strings), true);
+  view.setUint32(
+    at + OP.n,
+    typeof args.n === 'number' ? args.n >>> 0 : numberOfData(op.name, args.n, strings),
+    true,
+  );
   view.setBigUint64(at + OP.f1, BigInt(args.f1 ?? 0), true);
   view.setBigUint64(at + OP.f2, BigInt(args.f2 ?? 0), true);
   view.setBigUint64(at + OP.f3, BigInt(args.f3 ?? 0), true);
@@ -113,7 +117,8 @@ class StringBlock {
     if (text === undefined) return NO_STRING;
     const known = this.#offsets.get(text);
     if (known !== undefined) return known;
-    if (text.includes('\0')) throw new UsageError(`a path or option holds a NUL byte: ${JSON.stringify(text)}`);
+    if (text.includes('\0'))
+      throw new UsageError(`a path or option holds a NUL byte: ${JSON.stringify(text)}`);
     const bytes = encodeBytes(`${text}\0`);
     const offset = this.size;
     this.chunks.push(bytes);

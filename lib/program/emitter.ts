@@ -115,7 +115,14 @@ export class Emitter {
   withResolved(directory: number, path: string, name: string, use: (slot: number) => void): void {
     this.withinReach(directory, path, (from, rest) => {
       const out = this.temporary(name);
-      this.op('openat2', { a: from, s1: rest, f1: O.PATH | O.NOFOLLOW | O.CLOEXEC, f3: BENEATH, out, retries: RETRIES });
+      this.op('openat2', {
+        a: from,
+        s1: rest,
+        f1: O.PATH | O.NOFOLLOW | O.CLOEXEC,
+        f3: BENEATH,
+        out,
+        retries: RETRIES,
+      });
       use(out);
       this.close(out);
     });
@@ -167,7 +174,8 @@ export class Emitter {
 /** The last slash within reach. A single name is at most 255 bytes, so there is one. */
 function cutAt(path: string): number {
   let cut = path.lastIndexOf('/', LONGEST_PATH);
-  while (cut > 0 && encodeBytes(path.slice(0, cut)).length > LONGEST_PATH) cut = path.lastIndexOf('/', cut - 1);
+  while (cut > 0 && encodeBytes(path.slice(0, cut)).length > LONGEST_PATH)
+    cut = path.lastIndexOf('/', cut - 1);
   if (cut <= 0) throw new Error('a name longer than a path may be');
   return cut;
 }

@@ -68,7 +68,11 @@ function callArguments(op: DecodedOp, fd: SlotText): string[] {
     case 'fsconfig':
       return [fd(a), `FSCONFIG_${nameOf(FSCONFIG, n)}`, quote(s1), quote(s2), b < 0 ? String(f1) : fd(b)];
     case 'fsmount':
-      return [fd(a), n === 1 ? 'FSMOUNT_CLOEXEC' : formatFlags(n, {}), formatFlags(f1, MOUNT_ATTR, 'MOUNT_ATTR_')];
+      return [
+        fd(a),
+        n === 1 ? 'FSMOUNT_CLOEXEC' : formatFlags(n, {}),
+        formatFlags(f1, MOUNT_ATTR, 'MOUNT_ATTR_'),
+      ];
     case 'fspick':
       return [fd(a), quote(s1), formatFlags(n, FSPICK, 'FSPICK_')];
     case 'openat2':
@@ -107,7 +111,9 @@ function attributes({ f1, f2, f3, b }: DecodedOp, fd: SlotText): string {
     const whole = (f2 & atime) === atime;
     const names = [
       ...(whole ? ['MOUNT_ATTR__ATIME'] : []),
-      ...(whole && (f2 & ~atime) === 0n ? [] : [formatFlags(whole ? f2 & ~atime : f2, MOUNT_ATTR, 'MOUNT_ATTR_')]),
+      ...(whole && (f2 & ~atime) === 0n
+        ? []
+        : [formatFlags(whole ? f2 & ~atime : f2, MOUNT_ATTR, 'MOUNT_ATTR_')]),
     ];
     fields.push(`attr_clr=${names.join('|')}`);
   }

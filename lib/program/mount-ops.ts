@@ -75,7 +75,12 @@ export function shareSource(emitter: Emitter, step: StepOf<'share-source'>): voi
 export function makeGroup(emitter: Emitter, step: StepOf<'make-group'>): void {
   const out = emitter.slot(`group:${step.group}`, step.group);
   if ('mountOf' in step.from) {
-    emitter.op('open_tree', { a: emitter.get(`import:mount:${step.from.mountOf}`), s1: '', n: CLONE_FD, out });
+    emitter.op('open_tree', {
+      a: emitter.get(`import:mount:${step.from.mountOf}`),
+      s1: '',
+      n: CLONE_FD,
+      out,
+    });
     emitter.setattr(out, 0, 0, step.followsHost ? MS.SLAVE : MS.PRIVATE);
   } else {
     emitter.op('open_tree', { a: emitter.get(`origin:${step.from.origin}`), s1: '', n: CLONE_FD, out });

@@ -23,7 +23,10 @@ const FILE_MODE = 0o644;
 const LONGEST_PARAMETER = 255;
 
 export function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
-  return emitter.slot(`origin:${id}`, origin.kind === 'host' ? `clone of ${origin.source}` : `${origin.type} ${id}`);
+  return emitter.slot(
+    `origin:${id}`,
+    origin.kind === 'host' ? `clone of ${origin.source}` : `${origin.type} ${id}`,
+  );
 }
 
 /** Whether its source is one for mount(2) alone. */
@@ -62,7 +65,9 @@ export function longSourceOps(emitter: Emitter, origins: readonly Origin[], unsh
   emitter.op('unshare', { f1: unshareFlags });
   emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
   for (const { origin, id } of long) {
-    const data = origin.parameters.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)).join(',');
+    const data = origin.parameters
+      .map(({ key, value }) => (value === undefined ? key : `${key}=${value}`))
+      .join(',');
     emitter.op('mount', { s1: origin.source, s2: '/', s3: origin.type, n: data });
     emitter.op('open_tree', {
       s1: '/..',
@@ -115,7 +120,11 @@ function deviceNumber(major: number, minor: number): number {
 }
 
 export function makeLink(emitter: Emitter, step: StepOf<'make-link'>): void {
-  emitter.op('symlinkat', { s1: step.target, a: emitter.get(`origin:${step.origin}`), s2: step.path.slice(1) });
+  emitter.op('symlinkat', {
+    s1: step.target,
+    a: emitter.get(`origin:${step.origin}`),
+    s2: step.path.slice(1),
+  });
 }
 
 export function renameNode(emitter: Emitter, step: StepOf<'rename'>): void {
