@@ -57,7 +57,7 @@ export class DeletedRoots {
   /** Whether something of the name stays, so that the deleted one needs another until the end. */
   isDoubled(origin: OriginKey, path: PathString): boolean {
     const roots = this.#origins.get(origin);
-    return roots !== undefined && roots.deleted.has(path) && roots.live.has(path);
+    return roots?.deleted.has(path) === true && roots.live.has(path);
   }
 
   /** Where the root of a mount is found while the tree is built. */

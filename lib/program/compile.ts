@@ -46,38 +46,54 @@ function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
   const origin = (id: number) => plan.origins[id] as Origin;
   switch (step.kind) {
     case 'make-filesystem':
-      return makeFilesystem(emitter, step.origin, origin(step.origin));
+      makeFilesystem(emitter, step.origin, origin(step.origin));
+      break;
     case 'clone-source':
-      return cloneSource(emitter, step, origin(step.origin));
+      cloneSource(emitter, step, origin(step.origin));
+      break;
     case 'make-node':
     case 'make-mount-point':
-      return makeNode(emitter, step);
+      makeNode(emitter, step);
+      break;
     case 'make-device':
-      return makeDevice(emitter, step);
+      makeDevice(emitter, step);
+      break;
     case 'make-link':
-      return makeLink(emitter, step);
+      makeLink(emitter, step);
+      break;
     case 'clone':
-      return cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
+      cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
+      break;
     case 'place':
-      return placeMount(emitter, step, mountPoint(step.mount));
+      placeMount(emitter, step, mountPoint(step.mount));
+      break;
     case 'share-source':
-      return shareSource(emitter, step);
+      shareSource(emitter, step);
+      break;
     case 'make-group':
-      return makeGroup(emitter, step);
+      makeGroup(emitter, step);
+      break;
     case 'set-group':
-      return joinGroup(emitter, step);
+      joinGroup(emitter, step);
+      break;
     case 'rename':
-      return renameNode(emitter, step);
+      renameNode(emitter, step);
+      break;
     case 'delete':
-      return deleteNode(emitter, step);
+      deleteNode(emitter, step);
+      break;
     case 'superblock-read-only':
-      return makeReadOnly(emitter, step);
+      makeReadOnly(emitter, step);
+      break;
     case 'become-root':
-      return becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+      becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+      break;
     case 'make-destination-private':
-      return makeDestinationPrivate(emitter);
+      makeDestinationPrivate(emitter);
+      break;
     case 'attach':
-      return attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
+      attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
+      break;
   }
 }
 

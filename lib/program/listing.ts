@@ -45,7 +45,7 @@ const CALL_NAMES: { readonly [name: string]: string } = { check: 'fstat' };
 type SlotText = (slot: number) => string;
 
 function slotText(program: CompiledProgram): SlotText {
-  return (slot) => (slot < 0 ? 'AT_FDCWD' : `${slot}<${escape(program.slotNames[slot] ?? '?')}>`);
+  return (slot) => (slot < 0 ? 'AT_FDCWD' : `${slot}<${escaped(program.slotNames[slot] ?? '?')}>`);
 }
 
 function callArguments(op: DecodedOp, fd: SlotText): string[] {
@@ -163,11 +163,11 @@ function nameOf(table: { readonly [name: string]: number }, value: number): stri
 }
 
 function quote(text: string | undefined): string {
-  return text === undefined ? 'NULL' : `"${escape(text).replaceAll('"', '\\"')}"`;
+  return text === undefined ? 'NULL' : `"${escaped(text).replaceAll('"', '\\"')}"`;
 }
 
 /** Control characters and bytes that are no text, as C writes them. */
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[\\\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (character === '\\') return '\\\\';
