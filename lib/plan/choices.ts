@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.ts';
-import type { IdMap, Mount, PathString } from '../model/mount.ts';
+import { type IdMap, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { RestoreOptions, TargetName } from './options.ts';
 
@@ -41,8 +41,8 @@ export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
 
   refuseTwice(tree, { external: new Set(external.keys()), fresh, standIn, skip });
   const top = tree.root;
-  if (root !== undefined && top && (external.has(top.id) || standIn.has(top.id) || skip.has(top.id))) {
-    throw new UsageError(`root supplies ${name(top)}, which another option names too: give one of them`);
+  if (root !== undefined && top && [external, fresh, standIn, skip].some((named) => named.has(top.id))) {
+    throw new UsageError(`root supplies ${nameOf(top)}, which another option names too: give one of them`);
   }
   if (top && skip.has(top.id))
     throw new UsageError('skip names the root mount: nothing would be left to restore');
@@ -116,7 +116,7 @@ function refuseTwice(tree: MountTree, sets: { readonly [option: string]: Readonl
       const other = owner.get(id);
       const mount = tree.get(id);
       if (other !== undefined && mount) {
-        throw new UsageError(`both ${other} and ${option} name ${name(mount)}: give one of them`);
+        throw new UsageError(`both ${other} and ${option} name ${nameOf(mount)}: give one of them`);
       }
       owner.set(id, option);
     }
@@ -133,9 +133,4 @@ function* hostPaths(
   if (at !== undefined) yield ['into.at', at];
   for (const path of external.values()) yield ['external', path];
   for (const path of slaves.values()) if (path !== true) yield ['slaves', path];
-}
-
-/** `mount 44 at /proc`: how sentences name a mount. */
-export function name(mount: Mount): string {
-  return `mount ${mount.id} at ${mount.mountPoint}`;
 }
