@@ -1,7 +1,7 @@
 import { attributesOf, attributeWords } from '../flags.ts';
-import type { Pair } from './diff.ts';
 import type { Difference, DifferenceKind } from './difference.ts';
 import type { IdMap, IdRange } from './mount.ts';
+import type { Pair } from './pair.ts';
 import { comparedSuperOptions } from './super-options.ts';
 
 interface Allowances {

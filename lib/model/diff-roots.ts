@@ -1,5 +1,5 @@
-import type { Pair } from './diff.ts';
 import type { Mount } from './mount.ts';
+import type { Pair } from './pair.ts';
 import { parentPath } from './paths.ts';
 
 const ABOVE_THE_READER = /^(?:\/\.\.)+$/;

@@ -1,8 +1,7 @@
-import type { Pair } from './diff.ts';
 import type { Difference } from './difference.ts';
-import type { Mount } from './mount.ts';
+import { type Mount, nameOf } from './mount.ts';
+import type { Pair } from './pair.ts';
 import type { MountTree } from './tree.ts';
-import { nameOf } from './tree-problems.ts';
 
 type Compare = (pair: Pair) => Difference[];
 

@@ -3,6 +3,7 @@ import { RootRenaming } from './diff-roots.ts';
 import { matchFilesystems, matchGroups } from './diff-sharing.ts';
 import type { Difference } from './difference.ts';
 import type { Mount } from './mount.ts';
+import type { Pair } from './pair.ts';
 import { relativePath } from './paths.ts';
 import { type MountTree, placingOrder } from './tree.ts';
 
@@ -16,12 +17,6 @@ export interface ComparePolicy {
   readonly looseSources?: ReadonlySet<number>;
   /** Peer groups outside the expected tree, and the groups of this host that stand for them. */
   readonly groups?: ReadonlyMap<number, number>;
-}
-
-/** An expected mount and the actual one in its place. */
-export interface Pair {
-  readonly expected: Mount;
-  readonly actual: Mount;
 }
 
 type Place = Pair | { readonly missing: Mount } | { readonly extra: Mount };

@@ -60,3 +60,8 @@ export interface Mount {
   /** The line as it was read, where the kernel of today would print it differently. */
   readonly verbatim?: string;
 }
+
+/** `mount 44 at /proc`, as all sentences name a mount. */
+export function nameOf(mount: Mount): string {
+  return `mount ${mount.id} at ${mount.mountPoint}`;
+}

@@ -50,7 +50,8 @@ export function comparedSuperOptions(type: string, left: string, right: string):
   const words = [comparableSuperOptions(type, left), comparableSuperOptions(type, right)] as const;
   const defaults = Object.hasOwn(PRINTED_BY_DEFAULT, type) ? (PRINTED_BY_DEFAULT[type] ?? []) : [];
   const oneSided = defaults.filter((key) => hasKey(words[0], key) !== hasKey(words[1], key));
-  const text = (list: readonly string[]) => list.filter((word) => !oneSided.some((key) => isOf(word, key))).join(',');
+  const text = (list: readonly string[]) =>
+    list.filter((word) => !oneSided.some((key) => isOf(word, key))).join(',');
   return [text(words[0]), text(words[1])];
 }
 

@@ -1,20 +1,26 @@
-import type { Mount } from './mount.ts';
+import { type Mount, nameOf } from './mount.ts';
 import { hasOddComponent, isCleanAbsolute, isInside } from './paths.ts';
 import type { Problem, ProblemCode } from './problems.ts';
-import type { MountTree } from './tree.ts';
 
 /** What the kernel prints as the root of a namespace file: `net:[4026531833]` (of nsfs, and of proc before 3.19). */
 const NAMED_INODE = /^[a-z_]+:\[\d+\]$/;
 /** A cgroup above or beside the reader's cgroup namespace: `/..`, `/../../other`. */
 const LEADING_DOTS = /^(?:\/\.\.)+(?=\/|$)/;
 
-/** `mount 44 at /proc`, as all sentences name a mount. */
-export function nameOf(mount: Mount): string {
-  return `mount ${mount.id} at ${mount.mountPoint}`;
+/** What of a tree is looked at. */
+interface Family {
+  readonly mounts: readonly Mount[];
+  readonly size: number;
+  readonly roots: readonly Mount[];
+  readonly isForest: boolean;
+  readonly groups: ReadonlyMap<number, readonly Mount[]>;
+  get(id: number): Mount | undefined;
+  parentOf(mount: Mount): Mount | undefined;
+  childrenOf(mount: Mount): readonly Mount[];
 }
 
 /** Every problem of a tree, in the order of `ProblemCode`. Linear in the number of mounts. */
-export function findProblems(tree: MountTree): Problem[] {
+export function findProblems(tree: Family): Problem[] {
   if (tree.size === 0) return [problem('empty', [], 'the table has no mount')];
   return [
     ...duplicateIds(tree),
@@ -38,7 +44,7 @@ function listed(mounts: readonly Mount[]): string {
   return names.length === 0 ? last : `${names.join(', ')} and ${last}`;
 }
 
-function duplicateIds(tree: MountTree): Problem[] {
+function duplicateIds(tree: Family): Problem[] {
   const extra = tree.mounts.filter((mount) => tree.get(mount.id) !== mount);
   return extra.map((mount) => {
     const both = [tree.get(mount.id) as Mount, mount];
@@ -46,7 +52,7 @@ function duplicateIds(tree: MountTree): Problem[] {
   });
 }
 
-function cycles(tree: MountTree): Problem[] {
+function cycles(tree: Family): Problem[] {
   const found: Problem[] = [];
   const done = new Set<Mount>();
   for (const start of tree.mounts) {
@@ -68,7 +74,7 @@ function cycles(tree: MountTree): Problem[] {
   return found;
 }
 
-function severalTops(tree: MountTree): Problem[] {
+function severalTops(tree: Family): Problem[] {
   const tops = tree.roots;
   if (tops.length < 2 || tree.isForest) return [];
   const own = tops.filter((mount) => mount.id === mount.parentId);
@@ -84,7 +90,7 @@ function severalTops(tree: MountTree): Problem[] {
   return [problem('two-roots', tops, `${listed(tops)} are all at the top, though one of them is at /`)];
 }
 
-function samePlaces(tree: MountTree): Problem[] {
+function samePlaces(tree: Family): Problem[] {
   const found: Problem[] = [];
   const look = (siblings: readonly Mount[], where: string) => {
     if (siblings.length < 2) return;
@@ -104,7 +110,7 @@ function samePlaces(tree: MountTree): Problem[] {
   return found;
 }
 
-function pathProblems(tree: MountTree, mount: Mount): Problem[] {
+function pathProblems(tree: Family, mount: Mount): Problem[] {
   const found: Problem[] = [];
   const { root, mountPoint } = mount;
   if (!mountPoint.startsWith('/')) {
@@ -144,7 +150,7 @@ function pathProblems(tree: MountTree, mount: Mount): Problem[] {
   return found;
 }
 
-function groupProblems(tree: MountTree): Problem[] {
+function groupProblems(tree: Family): Problem[] {
   const found: Problem[] = [];
   for (const [group, members] of tree.groups) {
     const first = members[0] as Mount;
@@ -163,7 +169,7 @@ function groupProblems(tree: MountTree): Problem[] {
   return found;
 }
 
-function masterCycles(tree: MountTree): Problem[] {
+function masterCycles(tree: Family): Problem[] {
   const masterOf = new Map<number, number>();
   for (const [group, members] of tree.groups) {
     const master = members.find((mount) => mount.propagation.master !== undefined)?.propagation.master;

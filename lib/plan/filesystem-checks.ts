@@ -2,10 +2,9 @@
 
 import type { FilesystemFact, HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount } from '../model/mount.ts';
+import { type Mount, nameOf } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { name } from './choices.ts';
 import { externalCure, skipCure, standInCure } from './cures.ts';
 import {
   filesystemKey,
@@ -93,7 +92,7 @@ function optionDefects(tree: MountTree, mount: Mount, refused: readonly string[]
     {
       kind: 'option',
       mounts: [mount],
-      reason: `${name(mount)} is a ${mount.type} with ${options}, which a snapshot may not set`,
+      reason: `${nameOf(mount)} is a ${mount.type} with ${options}, which a snapshot may not set`,
       cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
     },
   ];
@@ -115,7 +114,7 @@ function makingDefects(
     {
       kind: 'filesystem',
       mounts: members,
-      reason: `${name(mount)} is a ${key}, which cannot be mounted here: ${why}`,
+      reason: `${nameOf(mount)} is a ${key}, which cannot be mounted here: ${why}`,
       cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
     },
   ];
@@ -167,7 +166,7 @@ function pathDefects(
       defects.push({
         kind: 'path',
         mounts: [mount],
-        reason: `${name(mount)} needs ${spot.path} as its ${as}, which ${lack} the ${what}`,
+        reason: `${nameOf(mount)} needs ${spot.path} as its ${as}, which ${lack} the ${what}`,
         cures: [
           skipCure(tree, mount),
           ...(as === 'root' ? [externalCure(tree, mount)] : []),
@@ -185,7 +184,7 @@ function secondWindow(tree: MountTree, members: readonly Mount[], key: string, o
     kind: 'window',
     mounts: members,
     reason:
-      `${name(mount)} is a second ${key} beside that of ${name(other)}: ` +
+      `${nameOf(mount)} is a second ${key} beside that of ${nameOf(other)}: ` +
       'a machine, or a namespace of it, has only one',
     cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
   };

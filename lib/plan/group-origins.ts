@@ -2,10 +2,9 @@
 
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount, PathString } from '../model/mount.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { name } from './choices.ts';
 import { externalCure, skipCure } from './cures.ts';
 import { type Findings, hostSource } from './findings.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
@@ -103,7 +102,7 @@ function widest(
     kind: 'group-root',
     mounts: [odd, members[0] as Mount],
     reason:
-      `${name(odd)} and ${name(members[0] as Mount)} share a peer group or follow one another, ` +
+      `${nameOf(odd)} and ${nameOf(members[0] as Mount)} share a peer group or follow one another, ` +
       'but what supplies them is not parts of one filesystem that a host mount shows whole',
     cures: [externalCure(tree, odd), externalCure(tree, members[0] as Mount), skipCure(tree, odd)],
   });

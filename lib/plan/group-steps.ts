@@ -1,5 +1,4 @@
-import type { Mount, PathString } from '../model/mount.ts';
-import { name } from './choices.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { GroupKey, Step, StepOf } from './steps.ts';
@@ -76,7 +75,7 @@ export class GroupSteps {
       const before = masters.toShare.get(source);
       if (before !== undefined && !this.#shared.has(source)) {
         this.#shared.add(source);
-        const reason = `${name(mount)} is to follow it, and a ${before} mount passes nothing on`;
+        const reason = `${nameOf(mount)} is to follow it, and a ${before} mount passes nothing on`;
         this.#steps.push({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
       this.#push(

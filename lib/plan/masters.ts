@@ -3,10 +3,10 @@
 import { UsageError } from '../errors.ts';
 import type { HostFacts, SourceFact } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount, PathString } from '../model/mount.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Choices, name } from './choices.ts';
+import type { Choices } from './choices.ts';
 import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from './cures.ts';
 import { filesystemKey, splitOptions } from './filesystems.ts';
 import type { Findings } from './findings.ts';
@@ -50,7 +50,7 @@ export function resolveMasters(
         kind: 'master',
         mounts: slaves,
         reason:
-          `${slaves.map(name).join(', ')} ${slaves.length === 1 ? 'is a slave' : 'are slaves'} of peer group ` +
+          `${slaves.map(nameOf).join(', ')} ${slaves.length === 1 ? 'is a slave' : 'are slaves'} of peer group ` +
           `${group}, which has no member in the tree`,
         cures: [
           ...(supplies.get(slave.id)?.kind === 'host' ? [slaveOfSupplyCure(tree, slave)] : []),
@@ -69,9 +69,9 @@ function refuseNeedlessSlaves(tree: MountTree, choices: Choices): void {
     const mount = tree.get(id);
     if (!mount) continue;
     const { master } = mount.propagation;
-    if (master === undefined) throw new UsageError(`slaves: ${name(mount)} is not a slave`);
+    if (master === undefined) throw new UsageError(`slaves: ${nameOf(mount)} is not a slave`);
     if (tree.groups.has(master)) {
-      throw new UsageError(`slaves: the master of ${name(mount)}, peer group ${master}, is in the tree`);
+      throw new UsageError(`slaves: the master of ${nameOf(mount)}, peer group ${master}, is in the tree`);
     }
   }
 }
@@ -101,7 +101,7 @@ function supplyingSource(slave: Mount, supplies: Supplies): PathString {
   const supply = supplies.get(slave.id);
   if (supply?.kind === 'host') return supply.source;
   throw new UsageError(
-    `slaves: nothing of the host supplies ${name(slave)}: name the path whose mount it follows`,
+    `slaves: nothing of the host supplies ${nameOf(slave)}: name the path whose mount it follows`,
   );
 }
 
@@ -124,7 +124,7 @@ function mustShare(
     findings.require({
       kind: 'source',
       mounts: slaves,
-      reason: `${name(slave)} is to follow the mount of ${source}, which cannot be opened: ${fact.error ?? fact.kind}`,
+      reason: `${nameOf(slave)} is to follow the mount of ${source}, which cannot be opened: ${fact.error ?? fact.kind}`,
       cures: [slaveCure(tree, slave), ignoreCure()],
     });
     return false;
@@ -143,7 +143,7 @@ function mustShare(
     kind: 'private-source',
     mounts: slaves,
     reason:
-      `${name(slave)} is to follow ${source}, but the mount there (${fact.mount.mountPoint}) is in no peer group ` +
+      `${nameOf(slave)} is to follow ${source}, but the mount there (${fact.mount.mountPoint}) is in no peer group ` +
       'and so has nothing to pass on',
     cures: [shareCure(), slaveCure(tree, slave), ignoreCure()],
   });
@@ -175,7 +175,7 @@ function checkSlave(
     kind: 'wrong-superblock',
     mounts: [slave],
     reason:
-      `${name(slave)} is to follow ${source}, but what supplies it ` +
+      `${nameOf(slave)} is to follow ${source}, but what supplies it ` +
       (shown?.device === followed.device
         ? `shows more of the filesystem than the mount there does (${followed.mountPoint})`
         : `is another filesystem than that of the mount there (${followed.mountPoint}, ${followed.type})`),

@@ -1,7 +1,6 @@
 import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
-import type { Mount } from '../model/mount.ts';
+import { type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
-import { name } from './choices.ts';
 import { takesNodes } from './filesystems.ts';
 import type { Spot } from './layout.ts';
 import type { OriginSteps } from './origin-steps.ts';
@@ -35,8 +34,8 @@ export class MountSteps {
       unbindable: mount.propagation.unbindable,
       ...(idmap ? { idmap } : {}),
       reason: take
-        ? `${name(mount)} is the only one to show this filesystem`
-        : `${name(mount)} shows ${spot.path} of it`,
+        ? `${nameOf(mount)} is the only one to show this filesystem`
+        : `${nameOf(mount)} shows ${spot.path} of it`,
     });
     this.#place(mount);
   }
@@ -51,7 +50,7 @@ export class MountSteps {
       parent: parent.id,
       path,
       ownNodes: this.#hasOnlyOwnNodes(parent),
-      reason: path === '' ? `it covers ${name(parent)}` : `it belongs on ${name(parent)}`,
+      reason: path === '' ? `it covers ${nameOf(parent)}` : `it belongs on ${nameOf(parent)}`,
     });
   }
 

@@ -1,7 +1,6 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount, PathString } from '../model/mount.ts';
-import { name } from './choices.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { waitingName } from './deleted-roots.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
@@ -103,7 +102,7 @@ export class OriginSteps {
       origin: id,
       source,
       mount: mount.id,
-      reason: `the host supplies ${name(mount)}; the clone is private, so that nothing reaches the host`,
+      reason: `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`,
     });
     for (const missing of this.#resolution.missingMountPoints) {
       if (missing.spot.origin !== key) continue;
@@ -113,7 +112,7 @@ export class OriginSteps {
         origin: id,
         path: missing.spot.path,
         node: this.#resolution.kinds.kindAt(missing.spot),
-        reason: `${name(missing.mount)} needs it`,
+        reason: `${nameOf(missing.mount)} needs it`,
       });
     }
   }
@@ -129,6 +128,6 @@ function whyMade(
   supply: { readonly kind: string; readonly because?: string } | undefined,
 ): string {
   if (supply?.kind === 'stand-in')
-    return `stands in for the ${mount.type} of ${name(mount)}: ${supply.because}`;
-  return `the ${mount.type} that ${name(mount)} shows`;
+    return `stands in for the ${mount.type} of ${nameOf(mount)}: ${supply.because}`;
+  return `the ${mount.type} that ${nameOf(mount)} shows`;
 }

@@ -1,9 +1,8 @@
 /** Options that a host's own mount table suggests: proposals only, for the caller to give. */
 import type { HostFacts } from '../model/facts.ts';
-import type { Mount, PathString } from '../model/mount.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { joinPath, relativePath } from '../model/paths.ts';
 import { MountTree } from '../model/tree.ts';
-import { name } from './choices.ts';
 import { targetName } from './cures.ts';
 import { filesystemRole } from './filesystems.ts';
 import type { RestoreOptions, TargetName } from './options.ts';
@@ -43,7 +42,7 @@ function propose(tree: MountTree, host: MountTree, requirement: Requirement): Pr
     target,
     source,
     cli: `${flag} ${quoted(value)}`,
-    because: `${name(mount)}: ${match.because}`,
+    because: `${nameOf(mount)}: ${match.because}`,
   };
 }
 

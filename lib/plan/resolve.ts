@@ -2,9 +2,9 @@
 import { MalformedTreeError } from '../errors.ts';
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Kind, Mount } from '../model/mount.ts';
+import { type Kind, type Mount, nameOf } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Choices, chooseFrom, name } from './choices.ts';
+import { type Choices, chooseFrom } from './choices.ts';
 import { externalCure, freshCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
@@ -156,8 +156,8 @@ function whyExternal(mount: Mount): string {
     return 'the tree is that of a task chrooted into a plain directory: its root has to be supplied';
   }
   return filesystemRole(mount.type) === 'external'
-    ? `${name(mount)} is ${/^[aeiou]/.test(mount.type) ? 'an' : 'a'} ${mount.type}, which only the host can supply`
-    : `${name(mount)} shows ${mount.root} of a ${mount.type} whose / the tree does not have`;
+    ? `${nameOf(mount)} is ${/^[aeiou]/.test(mount.type) ? 'an' : 'a'} ${mount.type}, which only the host can supply`
+    : `${nameOf(mount)} shows ${mount.root} of a ${mount.type} whose / the tree does not have`;
 }
 
 function knownKind(
@@ -182,7 +182,7 @@ function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findings: Fi
   findings.require({
     kind: 'node-kind',
     mounts: [mount],
-    reason: `${name(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${place.origin.replace(/^host:/, '')}`,
+    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${place.origin.replace(/^host:/, '')}`,
     cures: [supplyCure(tree, mount), skipCure(tree, mount)],
   });
 }
@@ -193,7 +193,7 @@ function requireIdmaps(tree: MountTree, choices: Choices, findings: Findings): v
     findings.require({
       kind: 'idmap',
       mounts: [mount],
-      reason: `${name(mount)} is idmapped, and a mountinfo text does not tell the map`,
+      reason: `${nameOf(mount)} is idmapped, and a mountinfo text does not tell the map`,
       cures: [
         {
           option: 'idmap',
@@ -222,14 +222,14 @@ function requireDev(
     findings.require({
       kind: 'device-nodes',
       mounts: [mount],
-      reason: `device nodes go into a tmpfs made here, which ${name(mount)} is not`,
+      reason: `device nodes go into a tmpfs made here, which ${nameOf(mount)} is not`,
       cures: [standInCure(tree, mount)],
     });
   } else if (!facts.capabilities.privileges.mknod || choices.userNamespace) {
     findings.require({
       kind: 'device-nodes',
       mounts: [mount],
-      reason: `the device nodes for ${name(mount)} cannot be made in a user namespace`,
+      reason: `the device nodes for ${nameOf(mount)} cannot be made in a user namespace`,
       cures: [{ option: 'run', cli: 'leave --dev out', effect: 'the tree comes without device nodes' }],
     });
   }

@@ -2,10 +2,10 @@
 
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount, PathString } from '../model/mount.ts';
+import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Choices, name } from './choices.ts';
+import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { type Findings, hostPathFact, hostSource } from './findings.ts';
 import type { Layout, Spot } from './layout.ts';
@@ -35,7 +35,7 @@ export function checkSources(
       findings.require({
         kind: 'deleted-root',
         mounts: [mount],
-        reason: `${name(mount)} shows ${mount.root}, which was deleted: nothing of the host is deleted for it`,
+        reason: `${nameOf(mount)} shows ${mount.root}, which was deleted: nothing of the host is deleted for it`,
         cures: [supplyCure(tree, mount), skipCure(tree, mount)],
       });
     }
@@ -63,7 +63,7 @@ function checkRoot(tree: MountTree, mount: Mount, root: Spot, facts: HostFacts, 
   findings.require({
     kind: 'source',
     mounts: [mount],
-    reason: `${name(mount)} is to be supplied by ${path}, which cannot be used: ${trouble}`,
+    reason: `${nameOf(mount)} is to be supplied by ${path}, which cannot be used: ${trouble}`,
     cures: [supplyCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
   });
 }
@@ -91,8 +91,8 @@ function checkPlace(
     mounts: [mount],
     reason:
       found === 'absent'
-        ? `${name(mount)} needs ${path} as its mount point, which does not exist`
-        : `${name(mount)} needs ${path} as its mount point, but that is, or leads through, a symlink, which is not followed`,
+        ? `${nameOf(mount)} needs ${path} as its mount point, which does not exist`
+        : `${nameOf(mount)} needs ${path} as its mount point, but that is, or leads through, a symlink, which is not followed`,
     cures: [...(found === 'absent' ? [makeMountPointsCure()] : []), skipCure(tree, mount)],
   });
   return [];
