@@ -1,6 +1,6 @@
 /** Who supplies each mount, as far as tree and options alone tell. */
 import type { Mount, PathString } from '../model/mount.ts';
-import { isInside, joinPath, relativePath } from '../model/paths.ts';
+import { joinPath, pathComponents, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { filesystemRole } from './filesystems.ts';
@@ -104,8 +104,8 @@ function narrowestCover(byRoot: ReadonlyMap<PathString, Cover>, root: PathString
     const cover = byRoot.get(root.slice(0, end));
     if (cover) return cover;
   }
-  const whole = byRoot.get('/');
-  return whole && isInside('/', root) ? whole : undefined;
+  // A cgroup's `/..` is above its `/`.
+  return root.startsWith('/') && pathComponents(root)[0] !== '..' ? byRoot.get('/') : undefined;
 }
 
 /** The path of a mount point inside its parent's origin, given the parent's own path there. */
