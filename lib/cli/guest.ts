@@ -14,23 +14,30 @@ const HANDED_ON: readonly NodeJS.Signals[] = [
   'SIGWINCH',
 ];
 
-/** Waits for COMMAND; resolves to what to exit with: its status, 128 and the signal that ended it, 126 or 127. */
-export async function waitForGuest(child: ChildProcess, name: string, terminal: Terminal): Promise<number> {
+/** Runs COMMAND; resolves to what to exit with: its status, 128 and the signal that ended it, 126 or 127. */
+export async function runGuest(start: () => ChildProcess, name: string, terminal: Terminal): Promise<number> {
   const interactive = process.stdin.isTTY;
+  let child: ChildProcess | undefined;
   const handlers = new Map<NodeJS.Signals, () => void>();
   for (const signal of [...FROM_TERMINAL, ...HANDED_ON]) {
     const own = interactive && (FROM_TERMINAL.includes(signal) || signal === 'SIGWINCH');
-    handlers.set(signal, own ? () => {} : () => child.kill(signal));
+    handlers.set(signal, own ? () => {} : () => child?.kill(signal));
   }
+  // COMMAND may run before `start` returns, and a signal may come because of what it does.
   for (const [signal, handler] of handlers) process.on(signal, handler);
   try {
-    return await new Promise((resolve) => {
-      child.once('error', (error: NodeJS.ErrnoException) => resolve(cannotRun(error, name, terminal)));
-      child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
-    });
+    child = start();
+    return await exitStatus(child, name, terminal);
   } finally {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   }
+}
+
+function exitStatus(child: ChildProcess, name: string, terminal: Terminal): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => resolve(cannotRun(error, name, terminal)));
+    child.once('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
 }
 
 /** What to exit with when COMMAND could not be started, having said why. */

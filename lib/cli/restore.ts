@@ -6,7 +6,7 @@ import { lineText } from '../render/escape.ts';
 import { renderReport } from '../render/report.ts';
 import type { RestoredTree } from '../system/restored.ts';
 import { refuseWithProposals } from './auto.ts';
-import { waitForGuest } from './guest.ts';
+import { runGuest } from './guest.ts';
 import { untilReleased } from './hold.ts';
 import { readTree } from './input.ts';
 import { addRestoreOptions, option, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
@@ -64,7 +64,7 @@ async function use(restored: RestoredTree, values: Values, session: Session): Pr
   if (values.pin !== undefined) await namespaceOf(restored).pin(values.pin);
   if (values.hold) await hold(restored, session);
   else if (guest === undefined) sayOutcome(restored, values, session);
-  else session.status = await runGuest(restored, guest, session);
+  else session.status = await runInside(restored, guest, session);
 }
 
 function refuseContradictions(snapshot: string, values: Values, guest: readonly string[] | undefined): void {
@@ -105,7 +105,7 @@ async function hold(restored: RestoredTree, { terminal }: Session): Promise<void
 }
 
 /** COMMAND's exit status. It does not run in a tree that is not the one asked for. */
-async function runGuest(
+async function runInside(
   restored: RestoredTree,
   guest: readonly string[],
   { terminal }: Session,
@@ -116,8 +116,8 @@ async function runGuest(
     return COMMAND_STATUS.failed;
   }
   const [file = '', ...args] = guest;
-  const child = namespaceOf(restored).spawn(file, args, { stdio: 'inherit' });
-  return await waitForGuest(child, lineText(file), terminal);
+  const namespace = namespaceOf(restored);
+  return await runGuest(() => namespace.spawn(file, args, { stdio: 'inherit' }), lineText(file), terminal);
 }
 
 function namespaceOf(restored: RestoredTree): NonNullable<RestoredTree['namespace']> {
