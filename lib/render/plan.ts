@@ -48,7 +48,7 @@ export function hostEffectLines(effects: readonly HostEffect[], paint: Paint): s
 /** What a plan does differently from the tree as captured, a line each. */
 export function noteLines(notes: PlanNotes): string[] {
   return [
-    ...notes.standIns.map(({ mount, because }) => `stand-in for ${named(mount)}: ${because}`),
+    ...standInLines(notes.standIns),
     ...notes.skipped.map((mount) => `left out: ${named(mount)}`),
     ...notes.leftEmpty.map((mount) => `made anew and empty: ${named(mount)}`),
     ...notes.ignoredMasters.map(({ mount, master }) => `master:${master} dropped: ${named(mount)}`),
@@ -62,6 +62,22 @@ export function noteLines(notes: PlanNotes): string[] {
     ),
     ...notes.assumed.map((fact) => `assumed: ${fact}`),
   ].map(lineText);
+}
+
+/** A superblock stands in as a whole: one line for all its mounts. */
+function standInLines(standIns: PlanNotes['standIns']): string[] {
+  const mounts = new Map<string, Mount[]>();
+  const reasons = new Map<string, string>();
+  for (const { mount, because } of standIns) {
+    const known = mounts.get(mount.device);
+    if (known) known.push(mount);
+    else mounts.set(mount.device, [mount]);
+    reasons.set(mount.device, because);
+  }
+  return [...mounts].map(([device, [first, ...others]]) => {
+    const more = others.length === 0 ? '' : ` and ${count(others.length, 'more mount')} of it`;
+    return `stand-in for ${first ? named(first) : device}${more}: ${reasons.get(device)}`;
+  });
 }
 
 function stepLines(plan: RestorePlan, paint: Paint): string[] {
