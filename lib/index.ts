@@ -25,18 +25,18 @@ export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
 export type { Into, RestoreOptions, TargetName } from './plan/options.ts';
 export type { PlanNotes, RestorePlan, Target } from './plan/plan.ts';
+export { type Proposal, proposeOptions } from './plan/propose.ts';
 export {
   type Cure,
   type Requirement,
   type RequirementKind,
   UnmetRequirementsError,
 } from './plan/requirements.ts';
-export { type Proposal, proposeOptions } from './plan/propose.ts';
 export { requirements } from './plan/resolve.ts';
 export { planRestore } from './plan/restore.ts';
 export type { HostEffect, Origin, Step } from './plan/steps.ts';
-export type { CompiledProgram } from './program/compiled.ts';
 export { compileRestore } from './program/compile.ts';
+export type { CompiledProgram } from './program/compiled.ts';
 export { listProgram } from './program/listing.ts';
 export { renderDifferences } from './render/differences.ts';
 export type { RenderOptions } from './render/paint.ts';

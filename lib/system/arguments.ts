@@ -3,7 +3,7 @@ import { AT_FDCWD } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { PathString } from '../model/mount.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
-import { type Fd, fdNumber, fdText, OwnedFd } from './fd.ts';
+import { type Fd, fdName, fdNumber, fdText, OwnedFd } from './fd.ts';
 import { hintFor } from './hints.ts';
 
 /** A path from the working directory, the file that an fd is, or a path below an fd. */
@@ -35,9 +35,12 @@ function callPlace(at: Fd | undefined, path: PathString): CallPlace {
     bytes: callString(path),
     empty: at !== undefined && path === '',
     texts: () => [at === undefined ? 'AT_FDCWD' : fdText(at), quote(path)],
-    path: () =>
-      at === undefined || path.startsWith('/') ? path : `${fdText(at)}${path === '' ? '' : `/${path}`}`,
+    path: () => (at === undefined || path.startsWith('/') ? path : below(fdName(at), path)),
   };
+}
+
+function below(directory: string, path: string): string {
+  return path === '' ? directory : `${directory.replace(/\/$/, '')}/${path}`;
 }
 
 /** A string as bytes for a call. @throws {UsageError} when it holds a NUL, at which the kernel would cut it. */

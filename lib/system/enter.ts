@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process';
+import { UsageError } from '../errors.ts';
 import { enterPath } from './enter-path.ts';
 import type { OwnedFd } from './fd.ts';
 
@@ -28,7 +29,7 @@ export function spawnInside(
   options: SpawnOptions & EnterOptions,
 ): ChildProcess {
   const { cwd, uid, gid, stdio, ...rest } = options;
-  const streams = stdioArray(stdio);
+  const streams = standardStreams(stdio);
   const args: string[] = [];
   for (const name of ['user', 'mount', 'root'] as const) {
     const fd = fds[name];
@@ -40,10 +41,9 @@ export function spawnInside(
   return spawn(enterPath(), [...args, '--', ...command], { ...rest, stdio: streams });
 }
 
-function stdioArray(stdio: StdioOptions = 'pipe'): Exclude<StdioOptions, string> {
+/** The command gets its standard streams and no other file, so that nothing of this process leaks into it. */
+function standardStreams(stdio: StdioOptions = 'pipe'): Exclude<StdioOptions, string> {
   if (typeof stdio === 'string') return [stdio, stdio, stdio];
-  return Array.from(
-    { length: Math.max(3, stdio.length) },
-    (_, index) => stdio[index] ?? (index < 3 ? 'pipe' : 'ignore'),
-  );
+  if (stdio.length > 3) throw new UsageError('stdio: a command in a namespace gets standard streams only');
+  return [0, 1, 2].map((index) => stdio[index] ?? 'pipe');
 }

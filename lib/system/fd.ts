@@ -79,12 +79,17 @@ export function fdNumber(fd: Fd): number {
   return typeof fd === 'number' ? fd : fd.number;
 }
 
-/** `5</mnt>`: the number and what it stands for, as far as /proc tells. */
+/** `5</mnt>`: the number and what it stands for. */
 export function fdText(fd: Fd): string {
-  if (typeof fd !== 'number') return fd.toString();
+  return typeof fd === 'number' ? `${fd}<${fdName(fd)}>` : fd.toString();
+}
+
+/** What an fd stands for, as far as /proc tells of one that is not held here. */
+export function fdName(fd: Fd): string {
+  if (typeof fd !== 'number') return fd.name;
   try {
-    return `${fd}<${decodeBytes(readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' }))}>`;
+    return decodeBytes(readlinkSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' }));
   } catch {
-    return String(fd);
+    return `fd ${fd}`;
   }
 }

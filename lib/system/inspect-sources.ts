@@ -85,7 +85,7 @@ function isSameFile(real: PathString, fd: OwnedFd): boolean {
 
 const MAX_DEPTH = 4096;
 
-/** Opens the root of the mount that `fd` lies on, by its mount point or, where that is covered, by going up. */
+/** By its mount point or, where the way there is covered, by going up from `fd`; a covered root itself is out of reach. */
 function keepMountRoot(
   held: HeldHost,
   path: PathString,

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { MountError } from '../errors.ts';
 import { AT_FDCWD, CLONE, O, S_IFREG } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
@@ -10,26 +9,32 @@ import { errnoName } from './errno.ts';
 import type { OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 import { Procfs } from './procfs.ts';
-import { runSmallAsync, smallProgram } from './small-program.ts';
+import { runSmallAsync, type SmallProgram, smallProgram } from './small-program.ts';
 
 /** How a pin came about. */
 export interface PinReport {
   readonly path: PathString;
-  /** Copies that were made before one could be pinned; 0: the namespace itself is pinned. */
-  readonly copies: number;
+  /** A copy of the namespace is pinned, and held from now on in place of the first. */
+  readonly copied: boolean;
 }
 
 const ROUNDS = 4;
-const COPY = smallProgram({ imports: ['namespace', '/proc'], exports: ['copy'] }, (program) => {
-  program.op('setns', { a: 0, f1: CLONE.NEWNS });
-  program.op('unshare', { f1: CLONE.NEWNS });
-  program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: 2 });
-});
+/** Linux 6.18 hands ids of namespaces out in batches of so many, a batch to a CPU. */
+const BATCH = 4096;
+
+/** A copy whose id is of a new batch, and so above all that were handed out: the old one is used up first. */
+function copyProgram(): SmallProgram {
+  return smallProgram({ imports: ['namespace', '/proc'], exports: ['copy'] }, (program) => {
+    for (let used = 0; used < BATCH; used += 1) program.op('unshare', { f1: CLONE.NEWUTS }); // the cheapest one
+    program.op('setns', { a: 0, f1: CLONE.NEWNS });
+    program.op('unshare', { f1: CLONE.NEWNS });
+    program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: 2 });
+  });
+}
 
 /**
  * Binds a namespace file onto `path`. Linux permits it only for a namespace with a higher id than the caller's, and
- * hands ids out in batches, one a CPU: so on EINVAL copies are made in several threads at once, which the scheduler
- * spreads over the CPUs, until one has a higher id.
+ * ids do not rise from one CPU to another: so on EINVAL a copy with a higher id takes the namespace's place.
  */
 export async function pinNamespace(
   namespace: OwnedFd,
@@ -38,38 +43,28 @@ export async function pinNamespace(
   const made = makeFile(path);
   try {
     const refused = tryPin(namespace, path);
-    if (!refused) return { report: { path, copies: 0 } };
+    if (!refused) return { report: { path, copied: false } };
     if (refused.code !== 'EINVAL') throw refused;
-    return await pinCopy(namespace, path, refused);
+    return { report: { path, copied: true }, copy: await pinCopy(namespace, path, refused) };
   } catch (error) {
     if (made) native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0);
     throw error;
   }
 }
 
-async function pinCopy(namespace: OwnedFd, path: PathString, refused: MountError) {
+async function pinCopy(namespace: OwnedFd, path: PathString, refused: MountError): Promise<OwnedFd> {
   // A copy loses `unbindable` (seen on Linux 6.18): then it would be another tree.
   if (captureTree({ fd: namespace }).mounts.some((mount) => mount.propagation.unbindable)) {
     throw pinError(refused, 'a copy with a higher id would lose the unbindable mounts of the tree');
   }
   using procfs = Procfs.open();
-  let copies = 0;
+  const program = copyProgram();
   for (let round = 0; round < ROUNDS; round += 1) {
-    const width = availableParallelism() * 2;
-    const made = await Promise.allSettled(
-      Array.from({ length: width }, () =>
-        runSmallAsync(COPY, [namespace, procfs.root], `pin(${quote(path)})`),
-      ),
-    );
-    copies += width;
-    const fds = made.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-    const pinned = fds.find((fd) => tryPin(fd, path) === undefined);
-    for (const fd of fds) if (fd !== pinned) fd.close();
-    if (pinned) return { report: { path, copies }, copy: pinned };
-    const failed = made.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+    const [copy] = await runSmallAsync(program, [namespace, procfs.root], `pin(${quote(path)})`);
+    if (copy && tryPin(copy, path) === undefined) return copy;
+    copy?.close(); // the thread moved to another CPU on the way
   }
-  throw pinError(refused, `none of ${copies} copies got a higher id`);
+  throw pinError(refused, `none of ${ROUNDS} copies got a higher id`);
 }
 
 /** The mount's refusal; nothing when it is pinned. */

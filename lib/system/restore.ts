@@ -87,7 +87,7 @@ function finish(prepared: Prepared, exports: ExportedFds, options: RestoreSyncOp
       : readTree(mountinfo as OwnedFd, root as OwnedFd);
     watch.lap('readBack');
     const verified = options.verify !== false;
-    const differences = verified ? verifyOnHost(plan.target, tree, held) : [];
+    const differences = verified ? verifyOnHost(plan.target, tree, held, options.userNamespace) : [];
     watch.lap('verify');
     const report: RestoreReport = {
       ...plan.notes,

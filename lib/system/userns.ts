@@ -13,19 +13,27 @@ const LINE = /^\s*\d+\s+\d+\s+\d+\s*$/;
 /** Where the program of a restore runs: a fresh thread, or a child in a new user and mount namespace. */
 export function placeFor(userNamespace: RestoreOptions['userNamespace']): RunPlace {
   if (userNamespace === undefined) return { kind: 'thread' };
-  const uids = userNamespace === 'self' ? [`0 ${process.geteuid?.() ?? 0} 1`] : userNamespace.uidMap;
-  const gids = userNamespace === 'self' ? [`0 ${process.getegid?.() ?? 0} 1`] : userNamespace.gidMap;
+  const { uids, gids } = mapLines(userNamespace);
   return {
     kind: 'fork',
     unshare: CLONE.NEWUSER | CLONE.NEWNS,
-    uidMap: mapLines(uids, 'uidMap'),
+    uidMap: mapBytes(uids, 'uidMap'),
     // Only a process that may set groups in the parent may leave this at "allow" when it writes gid_map.
     setgroups: userNamespace === 'self' ? Buffer.from('deny') : new Uint8Array(0),
-    gidMap: mapLines(gids, 'gidMap'),
+    gidMap: mapBytes(gids, 'gidMap'),
   };
 }
 
-function mapLines(lines: readonly string[], name: string): Uint8Array {
+/** The lines of the maps of a new user namespace: `INSIDE OUTSIDE LENGTH`. */
+export function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): {
+  readonly uids: readonly string[];
+  readonly gids: readonly string[];
+} {
+  if (userNamespace !== 'self') return { uids: userNamespace.uidMap, gids: userNamespace.gidMap };
+  return { uids: [`0 ${process.geteuid?.() ?? 0} 1`], gids: [`0 ${process.getegid?.() ?? 0} 1`] };
+}
+
+function mapBytes(lines: readonly string[], name: string): Uint8Array {
   for (const line of lines) {
     if (!LINE.test(line)) throw new UsageError(`${name}: "${line}" is not "INSIDE OUTSIDE LENGTH"`);
   }

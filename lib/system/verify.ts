@@ -1,10 +1,12 @@
 import { type ComparePolicy, diffTrees } from '../model/diff.ts';
 import type { Difference } from '../model/difference.ts';
 import { MountTree } from '../model/tree.ts';
+import type { RestoreOptions } from '../plan/options.ts';
 import type { Target } from '../plan/plan.ts';
 import { captureOwn } from './capture.ts';
 import type { HeldHost } from './held.ts';
 import { statFd } from './lookup.ts';
+import { ownersAsSeenInside } from './owner-ids.ts';
 
 /**
  * In what `actual` is not what was expected; nothing, when it is the same. A plan's target brings what is not to be
@@ -17,9 +19,19 @@ export function verifyTree(expected: MountTree | Target, actual: MountTree): Dif
     : diffTrees(expected.tree, actual, policyOf(expected));
 }
 
-/** {@link verifyTree}, with each master outside the tree compared with the host mount that was to be followed. */
-export function verifyOnHost(target: Target, actual: MountTree, held: HeldHost): Difference[] {
-  return diffTrees(target.tree, actual, { ...policyOf(target), groups: hostGroups(target, held) });
+/**
+ * {@link verifyTree}, with what this host knows: each master outside the tree is compared with the host mount that
+ * was to be followed, and owners that the kernel prints are read as the ids that they are in the user namespace.
+ */
+export function verifyOnHost(
+  target: Target,
+  actual: MountTree,
+  held: HeldHost,
+  userNamespace?: RestoreOptions['userNamespace'],
+): Difference[] {
+  const host = captureOwn(held.procfs);
+  const seen = ownersAsSeenInside(actual, host, held.procfs, userNamespace);
+  return diffTrees(target.tree, seen, { ...policyOf(target), groups: hostGroups(target, held, host) });
 }
 
 function policyOf({ standIns, looseSuperOptions, looseSources }: Target): ComparePolicy {
@@ -27,10 +39,8 @@ function policyOf({ standIns, looseSuperOptions, looseSources }: Target): Compar
 }
 
 /** The peer group that the mount of each followed host path is in now, by the master group that it stands for. */
-function hostGroups({ hostMasters }: Target, held: HeldHost): Map<number, number> {
+function hostGroups({ hostMasters }: Target, held: HeldHost, host: MountTree): Map<number, number> {
   const groups = new Map<number, number>();
-  if (hostMasters.size === 0) return groups;
-  const host = captureOwn(held.procfs);
   for (const [master, path] of hostMasters) {
     const fd = held.get(path, 'mount') ?? held.get(path, 'path');
     const status = fd && statFd(fd.number);

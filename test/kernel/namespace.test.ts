@@ -1,0 +1,128 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, fstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { captureTree, MountNamespace, UsageError } from '../../lib/index.ts';
+import * as sys from '../../lib/sys.ts';
+import { pinNamespace } from '../../lib/system/pin.ts';
+import { isRoot } from './as-root.ts';
+import { openFds } from './open-fds.ts';
+
+const exit = (child: ChildProcess) => new Promise((resolve) => child.once('close', resolve));
+const output = (child: ChildProcess) => text(child.stdout as NodeJS.ReadableStream);
+
+test('the own namespace', () => {
+  using own = MountNamespace.current();
+  expect(readlinkSync(`/proc/self/fd/${own.fd.number}`)).toBe(readlinkSync('/proc/self/ns/mnt'));
+});
+
+describe.skipIf(!isRoot)('mount namespaces, as root', () => {
+  let before: string[];
+  let place: string;
+  beforeAll(() => {
+    place = mkdtempSync(join(tmpdir(), 'mountyard-namespace-'));
+    sys.mount('t', place, { type: 'tmpfs' });
+  });
+  afterAll(() => {
+    sys.umount(place, ['DETACH']);
+    rmSync(place, { recursive: true });
+  });
+  beforeEach(() => {
+    before = openFds();
+  });
+  afterEach(() => {
+    expect(openFds()).toEqual(before);
+  });
+
+  test('a new one is a private copy', () => {
+    sys.makeShared(place);
+    using namespace = MountNamespace.create();
+    sys.makePrivate(place);
+    const tree = namespace.capture();
+    expect(tree.mounts.map((mount) => mount.mountPoint)).toEqual(
+      captureTree().mounts.map((mount) => mount.mountPoint),
+    );
+    expect(tree.groups.size).toBe(0);
+    expect(tree.at(place)?.kind).toBe('directory');
+  });
+
+  test('a process of Node’s own runs inside, with the standard streams and nothing else', async () => {
+    using namespace = MountNamespace.create();
+    const script = `mount -t tmpfs inside ${place}; grep -c " - tmpfs inside " /proc/self/mountinfo; ls /proc/self/fd | tr '\\n' ' '; pwd`;
+    const child = namespace.spawn('sh', ['-c', script], { cwd: '/usr' });
+    const [printed, status] = await Promise.all([output(child), exit(child)]);
+    expect(printed).toMatch(/^1\n0 1 2 \d+ \/usr\n$/); // the fourth is the directory that ls reads
+    expect(status).toBe(0);
+    expect(namespace.capture().at(place)?.source).toBe('inside');
+    expect(captureTree().at(place)?.source).toBe('t');
+  });
+
+  test('ids are taken on inside', async () => {
+    using namespace = MountNamespace.create();
+    const child = namespace.spawn('sh', ['-c', 'id -u; id -g'], { uid: 1234, gid: 2345 });
+    const ended = exit(child);
+    expect(await output(child)).toBe('1234\n2345\n');
+    await ended;
+  });
+
+  test('there are no streams but the standard ones', () => {
+    using namespace = MountNamespace.create();
+    const stdio = ['ignore', 'ignore', 'ignore', 'pipe'] as const;
+    expect(() => namespace.spawn('true', [], { stdio: [...stdio] })).toThrow(UsageError);
+  });
+
+  test('a command that is not there is 127, one that cannot run 126', async () => {
+    using namespace = MountNamespace.create();
+    expect(await exit(namespace.spawn('/no-such-command', [], { stdio: 'ignore' }))).toBe(127);
+    expect(await exit(namespace.spawn('/etc', [], { stdio: 'ignore' }))).toBe(126);
+  });
+
+  test('a pin keeps it, and is opened again by its path', async () => {
+    const path = join(place, 'pin');
+    const namespace = MountNamespace.create();
+    const report = await namespace.pin(path);
+    expect(report.path).toBe(path);
+    const inode = fstatSync(namespace.fd.number).ino;
+    namespace.close();
+    const again = MountNamespace.open(path);
+    expect(fstatSync(again.fd.number).ino).toBe(inode);
+    expect(again.capture().size).toBeGreaterThan(0);
+    again.close();
+    sys.umount(path, ['DETACH']);
+  });
+
+  test('a namespace that is older than the caller’s is copied before it is pinned', async () => {
+    // The caller's own, seen as any other: its id is never higher than itself.
+    const path = join(place, 'own');
+    using own = MountNamespace.current();
+    const size = captureTree().size;
+    const { report, copy } = await pinNamespace(own.fd, path);
+    expect(report.copied).toBe(true);
+    expect(readlinkSync(`/proc/self/fd/${copy?.number}`)).not.toBe(readlinkSync('/proc/self/ns/mnt'));
+    expect(copy && captureTree({ fd: copy }).size).toBe(size);
+    copy?.close();
+    sys.umount(path);
+  });
+
+  test('a tree with unbindable mounts cannot be copied: the error says so, and the file made for it is gone', async () => {
+    const path = join(place, 'refused');
+    sys.makeUnbindable(place);
+    using own = MountNamespace.current();
+    await expect(pinNamespace(own.fd, path)).rejects.toMatchObject({
+      code: 'EINVAL',
+      hint: expect.stringContaining('would lose the unbindable mounts'),
+    });
+    sys.makePrivate(place);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('no thread of Node’s changes its namespace', async () => {
+    const table = readFileSync('/proc/self/mountinfo', 'utf8');
+    using namespace = MountNamespace.create();
+    namespace.capture();
+    await exit(namespace.spawn('true'));
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(table);
+  });
+});
