@@ -8,7 +8,7 @@ import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from './cures.ts';
-import { filesystemKey, splitOptions } from './filesystems.ts';
+import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
 import type { Findings } from './findings.ts';
 import type { Supplies } from './supply.ts';
 
@@ -167,6 +167,10 @@ function checkSlave(
   const followed = own(facts.sources, source)?.mount;
   if (!followed) return;
   const shown = shownOnHost(slave, supplies, facts);
+  if (!shown && supplies.get(slave.id)?.kind === 'fresh' && filesystemRole(slave.type) === 'window') {
+    findings.assume(`the ${slave.type} here is the one that ${source} shows`);
+    return;
+  }
   if (shown && shown.device === followed.device && isInside(followed.root, shown.root)) return;
   const supply = supplies.get(slave.id);
   if (supply?.kind === 'none') return; // that it lacks a supply is said already
