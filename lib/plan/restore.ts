@@ -1,6 +1,7 @@
 /** Puts what was resolved into the order in which the kernel can build it. */
 import type { HostFacts } from '../model/facts.ts';
 import type { Mount } from '../model/mount.ts';
+import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { placingOrder } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
@@ -108,7 +109,7 @@ function hostEffects(resolution: Resolution, steps: readonly Step[]): HostEffect
       });
     } else if (step.kind === 'make-mount-point') {
       const supply = resolution.supplies.get(resolution.tree.get(step.mount)?.parentId ?? step.mount);
-      const path = (supply?.kind === 'host' ? supply.source : '') + step.path;
+      const path = joinPath(supply?.kind === 'host' ? supply.source : '/', step.path);
       effects.push({
         kind: step.kind,
         path,

@@ -3,7 +3,7 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
-import { parentPath } from '../model/paths.ts';
+import { joinPath, parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
@@ -52,7 +52,7 @@ export function checkSources(
 function checkRoot(tree: MountTree, mount: Mount, root: Spot, facts: HostFacts, findings: Findings): void {
   const source = hostSource(root) as PathString;
   const found = hostPathFact(facts, source, root.path);
-  const path = root.path === '/' ? source : source + root.path;
+  const path = joinPath(source, root.path);
   if (found === 'directory' || found === 'file') return;
   const fact = own(facts.sources, source);
   if (found === 'unknown' && fact?.error === undefined) {
@@ -79,23 +79,34 @@ function checkPlace(
 ): Spot[] {
   const source = hostSource(place) as PathString;
   const found = hostPathFact(facts, source, place.path);
-  const path = place.path === '/' ? source : source + place.path;
+  const path = joinPath(source, place.path);
   if (place.path === '/' || found === 'directory' || found === 'file') return [];
   if (found === 'unknown') {
     if (own(facts.sources, source)?.error === undefined) findings.assume(`${path} exists`);
     return [];
   }
-  if (found === 'absent' && choices.makeMountPoints) return spotsOnTheWay(place, facts, source);
+  const makable = found === 'absent' && !leadsThroughFile(place, facts, source);
+  if (makable && choices.makeMountPoints) return spotsOnTheWay(place, facts, source);
+  const trouble =
+    found !== 'absent'
+      ? 'but that is, or leads through, a symlink, which is not followed'
+      : makable
+        ? 'which does not exist'
+        : 'but that leads through a file';
   findings.require({
     kind: 'mount-point',
     mounts: [mount],
-    reason:
-      found === 'absent'
-        ? `${nameOf(mount)} needs ${path} as its mount point, which does not exist`
-        : `${nameOf(mount)} needs ${path} as its mount point, but that is, or leads through, a symlink, which is not followed`,
-    cures: [...(found === 'absent' ? [makeMountPointsCure()] : []), skipCure(tree, mount)],
+    reason: `${nameOf(mount)} needs ${path} as its mount point, ${trouble}`,
+    cures: [...(makable ? [makeMountPointsCure()] : []), skipCure(tree, mount)],
   });
   return [];
+}
+
+function leadsThroughFile(place: Spot, facts: HostFacts, source: PathString): boolean {
+  for (let path = parentPath(place.path); path !== '/'; path = parentPath(path)) {
+    if (hostPathFact(facts, source, path) === 'file') return true;
+  }
+  return hostPathFact(facts, source, '/') === 'file';
 }
 
 /** From the topmost that may be missing down; what turns out to exist is left alone when it is made. */
