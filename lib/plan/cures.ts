@@ -77,6 +77,14 @@ export function ignoreCure(): Cure {
   };
 }
 
+export function idmapCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'idmap',
+    cli: `--idmap ${typed(tree, mount, '=INSIDE:OUTSIDE:LENGTH')}`,
+    effect: 'the map that it is to have',
+  };
+}
+
 export function shareCure(): Cure {
   return {
     option: 'shareSources',

@@ -5,7 +5,7 @@ import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Choices, chooseFrom } from './choices.ts';
-import { externalCure, freshCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
+import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
@@ -106,7 +106,8 @@ function settleSupplies(
   for (const [device, members] of tree.superblocks) {
     const found = defects.get(device);
     const unsupplied = members.filter((mount) => supplies.get(mount.id)?.kind === 'none');
-    if (choices.standInAll && (found || unsupplied.length > 0)) {
+    const named = members.some((mount) => choices.fresh.has(mount.id));
+    if (choices.standInAll && !named && (found || unsupplied.length > 0)) {
       const because = found?.[0]?.reason ?? whyExternal(unsupplied[0] as Mount);
       for (const mount of members) {
         if (supplies.get(mount.id)?.kind !== 'host') supplies.set(mount.id, { kind: 'stand-in', because });
@@ -194,14 +195,7 @@ function requireIdmaps(tree: MountTree, choices: Choices, findings: Findings): v
       kind: 'idmap',
       mounts: [mount],
       reason: `${nameOf(mount)} is idmapped, and a mountinfo text does not tell the map`,
-      cures: [
-        {
-          option: 'idmap',
-          cli: `--idmap ${mount.mountPoint}=INSIDE:OUTSIDE:LENGTH`,
-          effect: 'the map that it is to have',
-        },
-        skipCure(tree, mount),
-      ],
+      cures: [idmapCure(tree, mount), skipCure(tree, mount)],
     });
   }
 }
