@@ -5,7 +5,11 @@ import { requirements } from '../../../lib/plan/resolve.ts';
 import { hostFacts } from '../../support/facts.ts';
 
 /** Each requirement in lines: kind and mounts, the reason, and each cure as typed. */
-export function told(tree: MountTree, options: RestoreOptions = {}, facts: HostFacts = hostFacts()): string[][] {
+export function told(
+  tree: MountTree,
+  options: RestoreOptions = {},
+  facts: HostFacts = hostFacts(),
+): string[][] {
   return requirements(tree, options, facts).map(({ kind, mounts, reason, cures }) => [
     [kind, ...mounts.map((mount) => mount.id)].join(' '),
     reason,
@@ -14,6 +18,10 @@ export function told(tree: MountTree, options: RestoreOptions = {}, facts: HostF
 }
 
 /** Only their kinds and mounts. */
-export function kindsTold(tree: MountTree, options: RestoreOptions = {}, facts: HostFacts = hostFacts()): string[] {
+export function kindsTold(
+  tree: MountTree,
+  options: RestoreOptions = {},
+  facts: HostFacts = hostFacts(),
+): string[] {
   return told(tree, options, facts).map(([what]) => what as string);
 }
