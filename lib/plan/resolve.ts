@@ -219,7 +219,7 @@ function requireDev(
       reason: `device nodes go into a tmpfs made here, which ${nameOf(mount)} is not`,
       cures: [standInCure(tree, mount)],
     });
-  } else if (!facts.capabilities.privileges.mknod || choices.userNamespace) {
+  } else if (choices.userNamespace || !mayMakeNodes(facts)) {
     findings.require({
       kind: 'device-nodes',
       mounts: [mount],
@@ -227,4 +227,9 @@ function requireDev(
       cures: [{ option: 'run', cli: 'leave --dev out', effect: 'the tree comes without device nodes' }],
     });
   }
+}
+
+/** A caller without any privilege is told that by itself: another, who has it, may run the plan. */
+function mayMakeNodes({ capabilities: { privileges } }: HostFacts): boolean {
+  return privileges.mknod || (!privileges.mount && !privileges.inUserNamespace);
 }
