@@ -113,7 +113,7 @@ export function fspick(place: Place, flags: Flags<keyof typeof FSPICK_FLAGS> = 0
 }
 
 /** What the kernel said in words about a filesystem context: one message a read, ENODATA at the end. */
-export function readKernelLog(context: number): string[] {
+function readKernelLog(context: number): string[] {
   const lines: string[] = [];
   const buffer = Buffer.alloc(1024);
   try {

@@ -121,13 +121,11 @@ export function readTree(mountinfo: Fd, root: Fd): MountTree {
 }
 
 /**
- * The tree with the kinds that can be seen from a root directory; of some mounts only, when `which` is given. What
- * is covered by another mount stays unknown.
+ * The tree with the kinds that can be seen from a root directory. What is covered by another mount stays unknown.
  */
-export function withKinds(tree: MountTree, root: Fd, which?: ReadonlySet<Mount>): MountTree {
+function withKinds(tree: MountTree, root: Fd): MountTree {
   const rootNumber = fdNumber(root);
   return tree.map((mount) => {
-    if (which && !which.has(mount)) return mount;
     const kind = kindOf(mount, rootNumber);
     return kind === mount.kind ? mount : { ...mount, kind };
   });

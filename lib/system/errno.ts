@@ -9,23 +9,17 @@ const UNNAMED_BY_NODE: readonly (readonly [string, number, string])[] = [
   ['ENOKEY', 126, 'required key not available'],
 ];
 
-const NUMBER_OF_NAME = new Map<string, number>([
-  ...Object.entries(constants.errno),
-  ...UNNAMED_BY_NODE.map(([name, errno]) => [name, errno] as const),
+// Of two names for one number, the one that the manual pages use.
+const NAME_OF_NUMBER = new Map<number, string>([
+  ...Object.entries(constants.errno).map(([name, errno]) => [errno, name] as const),
+  ...UNNAMED_BY_NODE.map(([name, errno]) => [errno, name] as const),
 ]);
-// Two names of one number: what a kernel answers is EAGAIN, not EWOULDBLOCK.
-const NAME_OF_NUMBER = new Map([...NUMBER_OF_NAME].map(([name, errno]) => [errno, name]));
 NAME_OF_NUMBER.set(constants.errno.EAGAIN, 'EAGAIN');
 NAME_OF_NUMBER.set(constants.errno.EOPNOTSUPP, 'EOPNOTSUPP');
 
 /** The name of a positive errno; `errno 999` for one that has none. */
 export function errnoName(errno: number): string {
   return NAME_OF_NUMBER.get(errno) ?? `errno ${errno}`;
-}
-
-/** The number of an errno's name. */
-export function errnoNumber(name: string): number | undefined {
-  return NUMBER_OF_NAME.get(name);
 }
 
 /** What an errno means, in libuv's words. */

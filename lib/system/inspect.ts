@@ -33,6 +33,7 @@ export function inspectHostHolding(
     const capabilities = probeWith(held.procfs);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
+    held.keepHost(host);
     const sourceView: SourceView = { host, held, mayMount };
     const sources = mapEntries(
       questions.sources,

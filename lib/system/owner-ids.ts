@@ -2,7 +2,7 @@ import { decodeBytes } from '../model/bytes.ts';
 import type { IdRange } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
-import type { Procfs } from './procfs.ts';
+import type { HeldHost } from './held.ts';
 import { mapLines } from './userns.ts';
 
 /** `uid=` and `gid=` as whole words; neither is ever quoted or escaped. */
@@ -11,18 +11,17 @@ const OWNER = /(^|,)(uid|gid)=(\d+)(?=,|$)/g;
 /**
  * A tmpfs prints its owner when that is not the initial user namespace's root, and as ids of the initial user
  * namespace (mm/shmem.c, shmem_show_options). So one that was made in a user namespace prints `uid=1000` where its
- * owner is root inside. Gives the tree with these ids as they are inside, and root left out, in filesystems that are
- * not the host's. A caller that lives more than one user namespace deep cannot know the initial one's ids.
+ * owner is root inside. Gives the tree with these ids as they are inside, and root left out, in filesystems that
+ * were made since inspection. A caller that lives more than one user namespace deep cannot know the initial one's ids.
  */
 export function ownersAsSeenInside(
   tree: MountTree,
-  host: MountTree,
-  procfs: Procfs,
+  held: HeldHost,
   userNamespace: RestoreOptions['userNamespace'],
 ): MountTree {
   const maps = {
-    uid: [ranges(decodeBytes(procfs.read('thread-self/uid_map')))],
-    gid: [ranges(decodeBytes(procfs.read('thread-self/gid_map')))],
+    uid: [ranges(decodeBytes(held.procfs.read('thread-self/uid_map')))],
+    gid: [ranges(decodeBytes(held.procfs.read('thread-self/gid_map')))],
   };
   if (userNamespace !== undefined) {
     const { uids, gids } = mapLines(userNamespace);
@@ -31,7 +30,7 @@ export function ownersAsSeenInside(
   }
   if ([...maps.uid, ...maps.gid].every(isIdentity)) return tree;
   return tree.map((mount) => {
-    if (host.superblocks.has(mount.device)) return mount;
+    if (held.devices.has(mount.device)) return mount;
     const superOptions = mount.superOptions.replace(
       OWNER,
       (word, comma: string, key: 'uid' | 'gid', id: string) => {

@@ -29,9 +29,8 @@ export function verifyOnHost(
   held: HeldHost,
   userNamespace?: RestoreOptions['userNamespace'],
 ): Difference[] {
-  const host = captureOwn(held.procfs);
-  const seen = ownersAsSeenInside(actual, host, held.procfs, userNamespace);
-  return diffTrees(target.tree, seen, { ...policyOf(target), groups: hostGroups(target, held, host) });
+  const seen = ownersAsSeenInside(actual, held, userNamespace);
+  return diffTrees(target.tree, seen, { ...policyOf(target), groups: hostGroups(target, held) });
 }
 
 function policyOf({ standIns, looseSuperOptions, looseSources }: Target): ComparePolicy {
@@ -39,8 +38,10 @@ function policyOf({ standIns, looseSuperOptions, looseSources }: Target): Compar
 }
 
 /** The peer group that the mount of each followed host path is in now, by the master group that it stands for. */
-function hostGroups({ hostMasters }: Target, held: HeldHost, host: MountTree): Map<number, number> {
+function hostGroups({ hostMasters }: Target, held: HeldHost): Map<number, number> {
   const groups = new Map<number, number>();
+  if (hostMasters.size === 0) return groups;
+  const host = captureOwn(held.procfs);
   for (const [master, path] of hostMasters) {
     const fd = held.get(path, 'mount') ?? held.get(path, 'path');
     const status = fd && statFd(fd.number);

@@ -18,8 +18,8 @@ import type { CompiledProgram } from '../../lib/program/compiled.ts';
 import * as sys from '../../lib/sys.ts';
 import { type Execution, execute, executeSync } from '../../lib/system/execute.ts';
 import { inspectHostHolding } from '../../lib/system/inspect.ts';
-import { isRoot } from './as-root.ts';
-import { openFds } from './open-fds.ts';
+import { openFds } from '../support/open-fds.ts';
+import { isRoot } from '../support/privilege.ts';
 
 const SMALL = parseMountinfo(`20 1 0:20 / / rw,relatime - tmpfs t rw
 21 20 0:21 / /a ro,nosuid,relatime shared:1 - tmpfs u rw,size=4k

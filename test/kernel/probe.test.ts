@@ -4,8 +4,8 @@ import { release } from 'node:os';
 import { expect, test } from 'vitest';
 import { probe } from '../../lib/index.ts';
 import { CAPABILITY_NAMES } from '../../lib/model/facts.ts';
-import { isRoot } from './as-root.ts';
-import { openFds } from './open-fds.ts';
+import { openFds } from '../support/open-fds.ts';
+import { isMachineRoot, isRoot } from '../support/privilege.ts';
 
 test('every call is named, and tried in a way that changes and leaves nothing', () => {
   const [fds, table] = [openFds(), readFileSync('/proc/self/mountinfo', 'utf8')];
@@ -32,7 +32,7 @@ const PRINT = `
   process.stdout.write(JSON.stringify([sys.openTree(-100, empty, 1), sys.moveMount(-100, empty, -100, empty, 0), sys.fsopen(Buffer.from('tmpfs'), 1)]));
 `;
 
-test.skipIf(!isRoot)(
+test.skipIf(!isMachineRoot)(
   'what the trials go by: without privilege the kernel says EPERM before it looks at a path',
   () => {
     const answers = execFileSync(process.execPath, ['-e', PRINT, process.cwd()], { uid: 65534, gid: 65534 });

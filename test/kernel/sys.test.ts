@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
-import { isRoot } from './as-root.ts';
-import { openFds } from './open-fds.ts';
+import { openFds } from '../support/open-fds.ts';
+import { isRoot } from '../support/privilege.ts';
 
 describe.skipIf(!isRoot)('mountyard/sys, as root', () => {
   let place: string;
