@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Mount } from '../../../lib/model/mount.ts';
+import { isInside, joinPath } from '../../../lib/model/paths.ts';
+import { MountTree } from '../../../lib/model/tree.ts';
+import type { RestorePlan } from '../../../lib/plan/plan.ts';
+import { planRestore } from '../../../lib/plan/restore.ts';
+import type { StepKind, StepOf } from '../../../lib/plan/steps.ts';
+import { hostFacts } from '../../support/facts.ts';
+import { mount } from '../model/mounts.ts';
+import { mountTrees } from './random-trees.ts';
+
+const plan = (tree: MountTree) => planRestore(tree, { ignoreHostPropagation: true }, hostFacts());
+
+function indexOf<K extends StepKind>(
+  { steps }: RestorePlan,
+  kind: K,
+  wanted: (step: StepOf<K>) => boolean,
+): number[] {
+  return steps.flatMap((step, index) => (step.kind === kind && wanted(step as StepOf<K>) ? [index] : []));
+}
+const only = (indexes: readonly number[]) => {
+  expect(indexes).toHaveLength(1);
+  return indexes[0] as number;
+};
+
+function* descendants(tree: MountTree, top: Mount): Generator<Mount> {
+  for (const child of tree.childrenOf(top)) {
+    yield child;
+    yield* descendants(tree, child);
+  }
+}
+
+function check(property: (tree: MountTree) => void): void {
+  fc.assert(fc.property(mountTrees, property), { numRuns: 200 });
+}
+
+describe('for any tree', () => {
+  test('that is generated there is no problem, or the tests would show nothing', () => {
+    check((tree) => {
+      expect(tree.problems).toEqual([]);
+    });
+  });
+
+  test('each mount is cloned once, and each but the root is placed once, on its parent', () => {
+    check((tree) => {
+      const restore = plan(tree);
+      for (const { id, parentId } of tree.mounts) {
+        const cloned = only(indexOf(restore, 'clone', (step) => step.mount === id));
+        if (id === tree.root?.id) continue;
+        const placed = only(indexOf(restore, 'place', (step) => step.mount === id));
+        expect(restore.steps[placed]).toMatchObject({ parent: parentId });
+        expect(placed).toBeGreaterThan(cloned);
+      }
+    });
+  });
+
+  test('each mount is placed after its parent, and after the siblings that it hides', () => {
+    check((tree) => {
+      const restore = plan(tree);
+      const placed = new Map(
+        restore.steps.map((step, index) => [step.kind === 'place' ? step.mount : -1, index]),
+      );
+      for (const each of tree.mounts) {
+        const parent = tree.parentOf(each);
+        if (!parent) continue;
+        const at = placed.get(each.id) as number;
+        expect(at).toBeGreaterThan(placed.get(parent.id) ?? -1);
+        for (const sibling of tree.childrenOf(parent)) {
+          if (sibling === each || !isInside(each.mountPoint, sibling.mountPoint)) continue;
+          expect(at).toBeGreaterThan(placed.get(sibling.id) as number);
+        }
+      }
+    });
+  });
+
+  test('each mount joins its group once, after all below it are placed, and only where it has one', () => {
+    check((tree) => {
+      const restore = plan(tree);
+      for (const each of tree.mounts) {
+        const { shared, master } = each.propagation;
+        const joined = indexOf(restore, 'set-group', (step) => step.mount === each.id);
+        if (shared === undefined && (master === undefined || !tree.groups.has(master))) {
+          expect(joined).toEqual([]);
+          continue;
+        }
+        const at = only(joined);
+        const group = shared === undefined ? `slaves:${master}` : `peers:${shared}`;
+        expect(restore.steps[at]).toMatchObject({ group });
+        for (const { id } of descendants(tree, each)) {
+          expect(at).toBeGreaterThan(only(indexOf(restore, 'place', (step) => step.mount === id)));
+        }
+      }
+    });
+  });
+
+  test('each group is made once, after its master, and from the filesystem of its members', () => {
+    check((tree) => {
+      const restore = plan(tree);
+      const made = new Map<string, number>();
+      restore.steps.forEach((step, index) => {
+        if (step.kind === 'set-group') expect(made.has(step.group)).toBe(true);
+        if (step.kind !== 'make-group') return;
+        expect(made.has(step.group)).toBe(false);
+        if (step.master !== undefined) expect(made.has(step.master)).toBe(true);
+        made.set(step.group, index);
+        const [role, id] = step.group.split(':');
+        const master = tree.groups.get(Number(id))?.[0]?.propagation.master;
+        const follows = master !== undefined && tree.groups.has(master) ? `peers:${master}` : undefined;
+        expect(step.master).toBe(role === 'slaves' ? `peers:${id}` : follows);
+        expect(step.shared).toBe(role === 'peers');
+      });
+    });
+  });
+
+  test('nothing is used before it is made: filesystems, paths in them, mounts', () => {
+    check((tree) => {
+      const nodes = new Map<number, Set<string>>();
+      const shown = new Map<number, { readonly origin: number; readonly path: string }>();
+      const has = (origin: number, path: string) => path === '/' || nodes.get(origin)?.has(path) === true;
+      for (const step of plan(tree).steps) {
+        if (step.kind === 'make-filesystem') {
+          expect(nodes.has(step.origin)).toBe(false);
+          nodes.set(step.origin, new Set());
+        } else if (step.kind === 'make-node') {
+          expect(has(step.origin, step.path)).toBe(false);
+          expect(has(step.origin, step.path.slice(0, step.path.lastIndexOf('/')) || '/')).toBe(true);
+          nodes.get(step.origin)?.add(step.path);
+        } else if (step.kind === 'clone') {
+          expect(nodes.has(step.origin) && has(step.origin, step.path)).toBe(true);
+          shown.set(step.mount, step);
+        } else if (step.kind === 'place') {
+          const parent = shown.get(step.parent);
+          expect(parent && has(parent.origin, joinPath(parent.path, step.path))).toBe(true);
+          expect(shown.has(step.mount)).toBe(true);
+        } else if (step.kind === 'set-group') {
+          expect(shown.has(step.mount)).toBe(true);
+        }
+      }
+    });
+  });
+
+  test('a filesystem that is taken for a mount is used for nothing after', () => {
+    check((tree) => {
+      const taken = new Set<number>();
+      for (const step of plan(tree).steps) {
+        const origins = [
+          ...('origin' in step ? [step.origin] : []),
+          ...(step.kind === 'make-group' && 'origin' in step.from ? [step.from.origin] : []),
+        ];
+        for (const origin of origins) expect(taken.has(origin)).toBe(false);
+        if (step.kind === 'clone' && step.take) taken.add(step.origin);
+      }
+    });
+  });
+
+  test('the target is the tree, with filesystems of its own and without ignored masters', () => {
+    check((tree) => {
+      const target = plan(tree).target.tree;
+      expect(
+        target.mounts.map(({ id, parentId, mountPoint, root }) => [id, parentId, mountPoint, root]),
+      ).toEqual(tree.mounts.map(({ id, parentId, mountPoint, root }) => [id, parentId, mountPoint, root]));
+      for (const [device, members] of tree.superblocks) {
+        expect(target.superblocks.get(`new:${device}`)?.map(({ id }) => id)).toEqual(
+          members.map(({ id }) => id),
+        );
+      }
+    });
+  });
+});
+
+describe('the number of steps grows as the number of mounts', () => {
+  const wide = (count: number, device: (id: number) => string) =>
+    new MountTree([
+      mount(1, 0, '/'),
+      ...Array.from({ length: count - 1 }, (_, i) => mount(i + 2, 1, `/m/${i}`, { device: device(i + 2) })),
+    ]);
+  const deep = (count: number, device: (id: number) => string) =>
+    new MountTree([
+      mount(1, 0, '/'),
+      ...Array.from({ length: count - 1 }, (_, i) => mount(i + 2, i + 1, '/m', { device: device(i + 2) })),
+    ]);
+  const own = (id: number) => `0:${id}`;
+  const one = () => '0:9';
+
+  test.each([
+    ['50,000 side by side, each of its own filesystem', wide(50_000, own), 4 * 50_000],
+    ['50,000 side by side, of one filesystem', wide(50_000, one), 3 * 50_000 + 2],
+    ['20,000 on top of each other, each of its own filesystem', deep(20_000, own), 3 * 20_000 + 1],
+    ['20,000 on top of each other, of one filesystem', deep(20_000, one), 2 * 20_000 + 3],
+  ])('%s', (_, tree, steps) => {
+    expect(plan(tree).steps).toHaveLength(steps);
+  });
+
+  test('50,000 members of one peer group, and 20,000 groups each of which follows the one before', () => {
+    const members = wide(50_000, one).map((each) =>
+      each.id === 1 ? each : { ...each, propagation: { shared: 5, unbindable: false } },
+    );
+    expect(plan(members).steps).toHaveLength(4 * 50_000 + 2);
+    const chain = wide(20_000, one).map((each) =>
+      each.id === 1
+        ? each
+        : {
+            ...each,
+            propagation: {
+              shared: each.id,
+              ...(each.id > 2 ? { master: each.id - 1 } : {}),
+              unbindable: false,
+            },
+          },
+    );
+    expect(plan(chain).steps).toHaveLength(5 * 20_000);
+  });
+});
