@@ -1,20 +1,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureSnapshot, captureTree, MountNamespace, parseMountinfo } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
 import { idmapNamespace } from '../../lib/system/userns.ts';
-import { openFds } from '../support/open-fds.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 
-let before: string[];
-beforeEach(() => {
-  before = openFds();
-});
-afterEach(() => {
-  expect(openFds()).toEqual(before);
-});
+expectNoLeakedFds();
 
 test('the own tree is what /proc/self/mountinfo says', () => {
   const text = parseMountinfo(readFileSync('/proc/self/mountinfo'));

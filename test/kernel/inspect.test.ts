@@ -1,24 +1,18 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { captureTree, inspectHost, parseMountinfo } from '../../lib/index.ts';
 import type { FilesystemQuestion } from '../../lib/plan/questions.ts';
 import * as sys from '../../lib/sys.ts';
 import { HeldHost } from '../../lib/system/held.ts';
 import { inspectFilesystem } from '../../lib/system/inspect-filesystems.ts';
 import { inspectDestination, inspectSource, type SourceView } from '../../lib/system/inspect-sources.ts';
-import { openFds } from '../support/open-fds.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 
-let fds: string[];
+expectNoLeakedFds();
 let table: string;
-beforeEach(() => {
-  fds = openFds();
-});
-afterEach(() => {
-  expect(openFds()).toEqual(fds);
-});
 
 describe.skipIf(!isRoot)('host paths, as root', () => {
   let place: string;

@@ -1,14 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, fstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, fstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureTree, MountNamespace, UsageError } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
 import { pinNamespace } from '../../lib/system/pin.ts';
-import { openFds } from '../support/open-fds.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
 
 const exit = (child: ChildProcess) => new Promise((resolve) => child.once('close', resolve));
 const output = (child: ChildProcess) => text(child.stdout as NodeJS.ReadableStream);
@@ -19,22 +19,14 @@ test('the own namespace', () => {
 });
 
 describe.skipIf(!isRoot)('mount namespaces, as root', () => {
-  let before: string[];
+  expectNoLeakedFds();
+  let scratch: ScratchMount;
   let place: string;
   beforeAll(() => {
-    place = mkdtempSync(join(tmpdir(), 'mountyard-namespace-'));
-    sys.mount('t', place, { type: 'tmpfs' });
+    scratch = new ScratchMount();
+    place = scratch.path;
   });
-  afterAll(() => {
-    sys.umount(place, ['DETACH']);
-    rmSync(place, { recursive: true });
-  });
-  beforeEach(() => {
-    before = openFds();
-  });
-  afterEach(() => {
-    expect(openFds()).toEqual(before);
-  });
+  afterAll(() => scratch[Symbol.dispose]());
 
   test('a new one is a private copy', () => {
     sys.makeShared(place);
@@ -56,7 +48,7 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     expect(printed).toMatch(/^1\n0 1 2 \d+ \/usr\n$/); // the fourth is the directory that ls reads
     expect(status).toBe(0);
     expect(namespace.capture().at(place)?.source).toBe('inside');
-    expect(captureTree().at(place)?.source).toBe('t');
+    expect(captureTree().at(place)?.source).toBe('scratch');
   });
 
   test.skipIf(!isMachineRoot)('ids are taken on inside', async () => {

@@ -1,30 +1,22 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
-import { openFds } from '../support/open-fds.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
 
 describe.skipIf(!isRoot)('mountyard/sys, as root', () => {
-  let place: string;
-  let before: string[];
+  expectNoLeakedFds();
 
+  let scratch: ScratchMount;
+  let place: string;
   beforeAll(() => {
-    place = mkdtempSync(join(tmpdir(), 'mountyard-sys-'));
-    sys.mount('tmpfs', place, { type: 'tmpfs', options: 'size=1m' });
+    scratch = new ScratchMount();
+    place = scratch.path;
   });
-  afterAll(() => {
-    sys.umount(place, ['DETACH']);
-    rmSync(place, { recursive: true });
-  });
-  beforeEach(() => {
-    before = openFds();
-  });
-  afterEach(() => {
-    expect(openFds()).toEqual(before);
-  });
+  afterAll(() => scratch[Symbol.dispose]());
 
   const at = (path: string) => captureTree().at(path);
   const make = (name: string) => {

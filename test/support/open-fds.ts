@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { afterEach, beforeEach, expect } from 'vitest';
 
 /** What each open fd of this process is, without the one that reads the list. */
 export function openFds(): string[] {
@@ -8,5 +9,16 @@ export function openFds(): string[] {
     } catch {
       return [];
     }
+  });
+}
+
+/** In a describe block or a file: each test leaves the open fds as it found them. */
+export function expectNoLeakedFds(): void {
+  let before: string[] = [];
+  beforeEach(() => {
+    before = openFds();
+  });
+  afterEach(() => {
+    expect(openFds()).toEqual(before);
   });
 }
