@@ -22,7 +22,7 @@ import {
  * Compiles a plan.
  *
  * @returns the bytes for the interpreter, what its import and export slots hold, and which step each op belongs to.
- * @throws UsageError for a path or option with a NUL byte.
+ * @throws UsageError for a path or option with a NUL byte, or a name that no path can hold.
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
   const isNamespace = plan.steps.some((step) => step.kind === 'become-root');

@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.ts';
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import { type OpArguments, ProgramBuilder } from './builder.ts';
@@ -28,6 +29,8 @@ export class Emitter {
   readonly #names: string[] = [];
   /** Closed, or held open to the end. */
   readonly #done = new Set<number>();
+  /** Directories that undoing needs, by slot and path. */
+  readonly #held = new Map<string, number>();
   readonly #imports: readonly Import[];
   readonly #exports: readonly ExportName[];
 
@@ -130,14 +133,16 @@ export class Emitter {
 
   /** The directory at a path, '' being the first one, kept open to the end because undoing needs it. */
   heldDirectory(directory: number, path: string): number {
-    let slot = directory;
-    if (path !== '') {
+    const key = `${directory}:${path}`;
+    let slot = this.#held.get(key) ?? directory;
+    if (path !== '' && slot === directory) {
       this.withinReach(directory, path, (from, rest) => {
         slot = this.temporary(rest);
         const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
         this.op('openat2', { a: from, s1: rest, f1: flags, f3: BENEATH, out: slot, retries: RETRIES });
       });
     }
+    this.#held.set(key, slot);
     this.#done.add(slot);
     return slot;
   }
@@ -176,7 +181,9 @@ function cutAt(path: string): number {
   let cut = path.lastIndexOf('/', LONGEST_PATH);
   while (cut > 0 && encodeBytes(path.slice(0, cut)).length > LONGEST_PATH)
     cut = path.lastIndexOf('/', cut - 1);
-  if (cut <= 0) throw new Error('a name longer than a path may be');
+  if (cut <= 0) {
+    throw new UsageError(`a name is longer than a path may be: ${JSON.stringify(path.slice(0, 40))}…`);
+  }
   return cut;
 }
 
