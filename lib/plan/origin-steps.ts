@@ -63,8 +63,7 @@ export class OriginSteps {
       mount: mount.id,
       reason: whyMade(mount, supply),
     });
-    if (!takesNodes(origin.type)) return;
-    this.#makeNodes(id, key);
+    if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
     if (dev?.origin === key) this.#steps.push(...deviceSteps(id, this.#resolution.kinds.paths(key)));
     if (this.isReadOnly(key) && !this.#resolution.deletedRoots.has(key)) this.#steps.push(readOnlyStep(id));
