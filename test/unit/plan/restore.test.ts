@@ -399,6 +399,17 @@ describe('a read-only superblock', () => {
     expect(stepsOf(tree).filter((line) => line.startsWith('superblock'))).toHaveLength(1);
   });
 
+  test('becomes so where nothing can be created in it, too', () => {
+    const tree = treeOf(ROOT, mount(2, 1, '/proc', { type: 'proc', superOptions: 'ro,hidepid=2' }));
+    expect(stepsOf(tree).slice(3)).toEqual([
+      'make-filesystem 1',
+      'superblock-read-only 1',
+      'take #2 = 1:/',
+      'place #2 on #1 at proc',
+      'become-root #1',
+    ]);
+  });
+
   test('of a stand-in or of a window stays writable', () => {
     const tree = treeOf(
       ROOT,

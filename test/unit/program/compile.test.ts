@@ -1,0 +1,327 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../../lib/errors.ts';
+import { parseMountinfo } from '../../../lib/formats/mountinfo.ts';
+import { encodeBytes } from '../../../lib/model/bytes.ts';
+import { MountTree } from '../../../lib/model/tree.ts';
+import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import { planRestore } from '../../../lib/plan/restore.ts';
+import { compileRestore } from '../../../lib/program/compile.ts';
+import { decodeOp, opCounts } from '../../../lib/program/decode.ts';
+import { describeOp, listProgram } from '../../../lib/program/listing.ts';
+import { hostFacts, onDisk, wholeMount } from '../../support/facts.ts';
+import { mount, treeOf } from '../model/mounts.ts';
+import { mountTrees } from '../plan/random-trees.ts';
+import { slotUse } from './slots.ts';
+
+const ROOT = mount(1, 0, '/');
+const disk = { device: '8:1', type: 'ext4', source: '/dev/sda1' };
+const golden = (name: string) => `golden/${name}.txt`;
+
+function compile(tree: MountTree, options: RestoreOptions = {}, facts = hostFacts()) {
+  return compileRestore(planRestore(tree, options, facts));
+}
+
+function listing(tree: MountTree, options: RestoreOptions = {}, facts = hostFacts()): string[] {
+  return listProgram(compile(tree, options, facts));
+}
+
+const asFile = (lines: readonly string[]) => `${lines.join('\n')}\n`;
+
+describe('the listing', () => {
+  test('of a single tmpfs', async () => {
+    const tree = treeOf(
+      mount(1, 0, '/', { superOptions: 'rw,size=4k,noswap', options: ['ro', 'nosuid', 'noatime'] }),
+    );
+    await expect(asFile(listing(tree))).toMatchFileSnapshot(golden('one-tmpfs'));
+  });
+
+  test('of peers, a slave, a deleted root and a read-only superblock', async () => {
+    const tree = treeOf(
+      mount(1, 0, '/', { propagation: { shared: 1 } }),
+      mount(2, 1, '/a', { device: '0:2', superOptions: 'ro', propagation: { shared: 2 } }),
+      mount(3, 2, '/a/b', {
+        device: '0:2',
+        superOptions: 'ro',
+        root: '/x',
+        propagation: { master: 2, unbindable: true },
+      }),
+      mount(4, 1, '/a/f', { device: '0:2', superOptions: 'ro', root: '/f', kind: 'file', deleted: true }),
+      mount(5, 2, '/a'),
+    );
+    await expect(asFile(listing(tree))).toMatchFileSnapshot(golden('sharing'));
+  });
+
+  test('of a tree on a host directory, attached below a shared mount, with all that is undone', async () => {
+    const idmap = {
+      uid: [{ inside: 0, outside: 9, length: 1 }],
+      gid: [{ inside: 0, outside: 9, length: 1 }],
+    };
+    const tree = treeOf(
+      mount(1, 0, '/', { ...disk, propagation: { master: 7 } }),
+      mount(2, 1, '/m/n'),
+      mount(3, 1, '/f', {
+        ...disk,
+        root: '/etc/hosts',
+        options: ['ro', 'relatime', 'idmapped'],
+        idmap,
+        kind: 'file',
+      }),
+      mount(4, 1, '/dev'),
+    );
+    const paths = { dev: 'directory', f: 'file', 'etc/hosts': 'file', m: 'absent', 'm/n': 'absent' } as const;
+    const source = wholeMount('/r', disk);
+    const facts = hostFacts({ sources: { '/r': { ...source, paths } } });
+    const options = {
+      root: '/r',
+      slaves: { '/': true },
+      shareSources: true,
+      makeMountPoints: true,
+      dev: '/dev',
+      into: { at: '/d' },
+      makeDestinationPrivate: true,
+    } as const;
+    await expect(asFile(listing(tree, options, facts))).toMatchFileSnapshot(golden('attached'));
+  });
+
+  test('of an LXC container', async () => {
+    const tree = parseMountinfo(readFileSync(new URL('../../tables/lxc-vivid.mountinfo', import.meta.url)));
+    const windows = {
+      '/sys/fs/fuse/connections': 'fusectl',
+      '/sys/kernel/debug': 'debugfs',
+      '/sys/kernel/security': 'securityfs',
+      '/sys/fs/pstore': 'pstore',
+    };
+    const sources = Object.fromEntries(
+      Object.entries(windows).map(([path, type]) => [
+        path,
+        wholeMount(path, { type, propagation: { shared: 3 } }),
+      ]),
+    );
+    const rootfs = onDisk('/lxc/u1', {
+      dev: 'directory',
+      proc: 'directory',
+      sys: 'directory',
+      run: 'directory',
+    });
+    const facts = hostFacts({
+      sources: { ...sources, '/lxc/u1': rootfs, '/run/cgmanager': wholeMount('/run', { type: 'tmpfs' }) },
+      filesystems: {
+        proc: { paths: { '/sys': 'directory', '/sys/net': 'directory', '/sysrq-trigger': 'absent' } },
+      },
+    });
+    const options = {
+      root: '/lxc/u1',
+      external: { '/sys/fs/cgroup/cgmanager': '/run/cgmanager' },
+      slaves: { '/': true, ...Object.fromEntries(Object.keys(windows).map((path) => [path, path])) },
+      skip: ['/proc/sysrq-trigger'],
+    } as const;
+    await expect(asFile(listing(tree, options, facts))).toMatchFileSnapshot(golden('lxc-vivid'));
+  });
+});
+
+describe('slots', () => {
+  test('are filled once, before they are used, and closed after their last use, for any tree', () => {
+    fc.assert(
+      fc.property(mountTrees, fc.boolean(), (tree, attached) => {
+        const options = { ignoreHostPropagation: true, ...(attached ? { into: { at: '/d' } } : {}) };
+        const use = slotUse(compile(tree, options));
+        expect(use.faults).toEqual([]);
+        expect(use.leftOpen).toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  const wide = (
+    rest: (id: number) => Parameters<typeof mount>[3],
+    at = (id: number) => `/${id}`,
+    root = ROOT,
+  ) =>
+    new MountTree([
+      root,
+      ...Array.from({ length: 10_000 }, (_, i) => mount(i + 2, 1, at(i + 2), rest(i + 2))),
+    ]);
+  const hostRoot = mount(1, 0, '/', disk);
+  const onHost = hostFacts({ sources: { '/r': onDisk('/r') } });
+  const absent = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, i) => [`m/${i + 2}`, 'absent' as const] as const),
+  );
+  const missing = hostFacts({ sources: { '/r': onDisk('/r', { m: 'directory', ...absent }) } });
+  const shared = (id: number) => ({ device: '0:9', propagation: { shared: id } });
+
+  test.each([
+    ['filesystems', wide(() => ({})), {}, hostFacts(), 4],
+    ['clones of one filesystem', wide(() => ({ device: '0:9' })), {}, hostFacts(), 4],
+    ['members of one peer group', wide(() => shared(5)), {}, hostFacts(), 5],
+    ['peer groups', wide(shared), {}, hostFacts(), 5],
+    ['mounts on a host directory', wide(() => ({}), undefined, hostRoot), { root: '/r' }, onHost, 5],
+    [
+      'mount points made in a host directory',
+      wide(
+        () => ({}),
+        (id) => `/m/${id}`,
+        hostRoot,
+      ),
+      { root: '/r', makeMountPoints: true },
+      missing,
+      6,
+    ],
+  ] as const)('are few at a time for 10,000 %s', (_, tree, options, facts, most) => {
+    const use = slotUse(compile(tree, options, facts));
+    expect(use.faults).toEqual([]);
+    expect(use.leftOpen).toEqual([]);
+    expect(use.mostOpen).toBeLessThanOrEqual(most);
+  });
+
+  test('are open from the start for filesystems whose source is too long for fsconfig', () => {
+    const { faults, mostOpen } = slotUse(compile(wide((id) => ({ source: `${id}${'x'.repeat(300)}` }))));
+    expect(faults).toEqual([]);
+    expect(mostOpen).toBeGreaterThan(9_999);
+  });
+
+  test('are as many as the tree is deep only where a mount waits for what is on it', () => {
+    const deep = (propagation: (id: number) => object) =>
+      new MountTree([
+        ROOT,
+        ...Array.from({ length: 2_000 }, (_, i) =>
+          mount(i + 2, i + 1, '/m', { propagation: propagation(i + 2) }),
+        ),
+      ]);
+    expect(slotUse(compile(deep(() => ({})))).mostOpen).toBeLessThanOrEqual(5);
+    const { faults, leftOpen, mostOpen } = slotUse(compile(deep((id) => ({ shared: id }))));
+    expect([faults, leftOpen]).toEqual([[], []]);
+    expect(mostOpen).toBeGreaterThan(2_000);
+  });
+});
+
+describe('each op', () => {
+  test('belongs to its step, and those of no step come first', () => {
+    const plan = planRestore(treeOf(mount(1, 0, '/', { source: 'x'.repeat(300) })), {}, hostFacts());
+    const { stepOfOp, bytes } = compileRestore(plan);
+    const { main } = opCounts(bytes);
+    const kinds = [...stepOfOp].slice(0, main).map((step) => plan.steps[step]?.kind ?? '');
+    expect(kinds).toEqual([...Array(6).fill(''), ...Array(8).fill('become-root')]);
+  });
+
+  test('is told with imports and exports by what they hold', () => {
+    const { imports, exports } = compile(
+      treeOf(ROOT, mount(2, 1, '/a', { ...disk, propagation: { master: 7 } })),
+      { slaves: { '/a': '/srv' }, shareSources: true },
+      hostFacts({ sources: { '/srv': wholeMount('/srv', disk) } }),
+    );
+    expect(imports).toEqual([
+      { kind: 'source', path: '/srv', of: 'path' },
+      { kind: 'source', path: '/srv', of: 'mount' },
+      { kind: 'proc' },
+      { kind: 'namespace' },
+    ]);
+    expect(exports).toEqual(['namespace', 'mountinfo', 'root']);
+    expect(compile(treeOf(ROOT), { into: { at: '/d' } })).toMatchObject({
+      imports: [{ kind: 'destination', path: '/d' }],
+      exports: ['root'],
+    });
+  });
+});
+
+describe('a path longer than PATH_MAX', () => {
+  const component = 'n'.repeat(200);
+  const long = (count: number, name = component) => Array.from({ length: count }, () => name).join('/');
+  const opsOf = (tree: MountTree, options: RestoreOptions = {}, facts = hostFacts()) => {
+    const program = compile(tree, options, facts);
+    const use = slotUse(program);
+    expect([use.faults, use.leftOpen]).toEqual([[], []]);
+    return Array.from({ length: opCounts(program.bytes).main }, (_, i) => decodeOp(program.bytes, i));
+  };
+  const longest = (ops: ReturnType<typeof opsOf>) =>
+    Math.max(...ops.flatMap(({ s1, s2 }) => [s1, s2]).map((path) => encodeBytes(path ?? '').length));
+
+  test('is walked in pieces when something is made, cloned, placed, renamed and deleted there', () => {
+    const deletedTwice = { device: '0:1', root: `/${long(45)}` };
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, `/${long(41)}`),
+      mount(3, 1, '/a', { ...deletedTwice, deleted: true }),
+      mount(4, 1, '/b', deletedTwice),
+    );
+    const ops = opsOf(tree);
+    expect(longest(ops)).toBeLessThan(4096);
+    const walked = ops.filter(({ name, s1 }) => name === 'openat2' && s1?.includes(component));
+    const pieces = walked.map(({ s1 }) => s1?.split('/').length);
+    expect(new Set(pieces)).toEqual(new Set([19]));
+    const placed = ops.filter(({ name, s2 }) => name === 'move_mount' && s2?.includes(component));
+    expect(placed.map(({ s2 }) => s2?.split('/').length)).toEqual([3]);
+  });
+
+  test('is walked in pieces below a host path too', () => {
+    const tree = treeOf(mount(1, 0, '/', disk), mount(2, 1, `/${long(30)}`));
+    const ops = opsOf(tree, { root: '/r' }, hostFacts({ sources: { '/r': onDisk('/r') } }));
+    expect(longest(ops)).toBeLessThan(4096);
+    expect(
+      ops.filter(({ name, a }) => name === 'openat2' && a !== 2).map(({ s1 }) => s1?.split('/').length),
+    ).toContain(11);
+  });
+
+  test('is measured in bytes', () => {
+    for (const name of ['é'.repeat(100), '\udcff'.repeat(200), '😀'.repeat(50)]) {
+      expect(longest(opsOf(treeOf(ROOT, mount(2, 1, `/${long(40, name)}`))))).toBeLessThan(4096);
+    }
+  });
+
+  test('with a single name that no filesystem takes is refused', () => {
+    expect(() => compile(treeOf(ROOT, mount(2, 1, `/${'n'.repeat(5000)}`)))).toThrow(UsageError);
+  });
+});
+
+describe('a source', () => {
+  test('of up to 255 bytes is a parameter', () => {
+    expect(listing(treeOf(mount(1, 0, '/', { source: 'x'.repeat(255) })))[0]).toMatch(/^fsopen\(/);
+  });
+
+  test('longer than that goes through mount(2), in a namespace that is left again', () => {
+    const source = `/${'é'.repeat(128)}`;
+    const tree = treeOf(mount(1, 0, '/', { source, superOptions: 'rw,size=4k,noswap' }));
+    expect(listing(tree).slice(0, 6)).toEqual([
+      'unshare(CLONE_NEWNS)',
+      'mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)',
+      `mount("${source}", "/", "tmpfs", 0, "size=4k,noswap")`,
+      'open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) = 4<root>',
+      'umount2("/..", MNT_DETACH)',
+      'setns(1<caller namespace>, CLONE_NEWNS)',
+    ]);
+  });
+});
+
+describe('hostile names', () => {
+  const hostile = 'a\n\x1b[31m"\\\u202e\u2028\udcff\x7f\x85';
+
+  test('are escaped in a listing, in strings and in what a fd stands for', () => {
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, `/${hostile}`, { source: hostile, device: '0:2' }),
+      mount(3, 1, '/b', { device: '0:2', root: `/${hostile}` }),
+    );
+    const lines = listing(tree);
+    for (const line of lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u);
+    const shown = 'a\\x0a\\x1b[31m\\"\\\\\\u{202e}\\u{2028}\\xff\\x7f\\x85';
+    expect(lines.some((line) => line.includes(`, "source", "${shown}", 0)`))).toBe(true);
+    expect(lines.some((line) => line.startsWith('mkdirat(') && line.includes(`, "${shown}", 0755)`))).toBe(
+      true,
+    );
+    expect(lines.some((line) => line.includes('</a\\x0a\\x1b[31m'))).toBe(true);
+  });
+
+  test('with a NUL byte are refused', () => {
+    expect(() => compile(treeOf(ROOT, mount(2, 1, '/a\0b')))).toThrow(UsageError);
+    expect(() => compile(treeOf(mount(1, 0, '/', { source: 'a\0b' })))).toThrow(UsageError);
+  });
+
+  test('of types are quoted', () => {
+    const program = compile(treeOf(ROOT, mount(2, 1, '/a', { type: 'x"\n', device: '0:2' })), {
+      standIn: 'all',
+    });
+    expect(describeOp(program, 0)).toBe('fsopen("tmpfs", FSOPEN_CLOEXEC) = 4<tmpfs context>');
+    expect(listProgram(program).join('\n')).toContain('"source", "stand-in-x\\"\\x0a", 0)');
+  });
+});
