@@ -1,8 +1,12 @@
 /** Whether the restore can run here, and whether the tree can go where it is to go. */
-import type { HostFacts } from '../model/facts.ts';
+import { type HostFacts, own } from '../model/facts.ts';
+import type { Mount } from '../model/mount.ts';
+import { nameOf } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import type { Findings } from './findings.ts';
+import type { Masters } from './masters.ts';
+import type { Engine } from './plan.ts';
 import type { Requirement } from './requirements.ts';
 
 /** Requires a fit destination and an engine; returns the privilege that running lacks. */
@@ -10,24 +14,42 @@ export function requirePlace(
   tree: MountTree,
   choices: Choices,
   facts: HostFacts,
+  masters: Masters,
   findings: Findings,
 ): Requirement[] {
-  requireEngine(choices, facts, findings);
-  if (choices.at !== undefined) requireDestination(choices.at, choices, facts, findings);
+  requireEngine(tree, choices, facts, findings);
+  if (choices.at !== undefined) requireDestination(choices.at, choices, facts, masters, findings);
   if (choices.userNamespace) requireNoHostSources(tree, choices, findings);
   return lackingPrivilege(choices, facts);
 }
 
-function requireEngine(choices: Choices, facts: HostFacts, findings: Findings): void {
-  const engine = choices.engine ?? 'detached';
+/** The engine that was asked for, else the best that works here. */
+export function chooseEngine(choices: Choices, facts: HostFacts): Engine | 'classic' {
+  const { detached, yard } = facts.capabilities.engines;
+  return choices.engine ?? (detached !== true && yard === true ? 'yard' : 'detached');
+}
+
+function requireEngine(tree: MountTree, choices: Choices, facts: HostFacts, findings: Findings): void {
+  const engine = chooseEngine(choices, facts);
   const answer = facts.capabilities.engines[engine];
+  const unbindable = tree.mounts.find((mount) => mount.propagation.unbindable);
+  if (engine === 'yard' && choices.at !== undefined && unbindable) {
+    findings.require({
+      kind: 'engine',
+      mounts: [unbindable],
+      reason:
+        `${nameOf(unbindable)} is unbindable, and the yard engine attaches a tree by a clone, ` +
+        'which leaves unbindable mounts out',
+      cures: [DETACHED_CURE],
+    });
+  }
   // Without privilege a kernel cannot be tried; that is said by itself.
-  if (answer === true || (engine === 'detached' && !facts.capabilities.privileges.mount)) return;
+  if (answer === true || (engine !== 'classic' && !facts.capabilities.privileges.mount)) return;
   findings.require({
     kind: 'engine',
     mounts: [],
     reason: `the ${engine} engine cannot be used here: ${answer}`,
-    cures: choices.engine === undefined || choices.engine === 'detached' ? [] : [DETACHED_CURE],
+    cures: engine === 'detached' ? [] : [DETACHED_CURE],
   });
 }
 
@@ -37,7 +59,13 @@ const DETACHED_CURE = {
   effect: 'builds in a detached mount tree',
 } as const;
 
-function requireDestination(at: string, choices: Choices, facts: HostFacts, findings: Findings): void {
+function requireDestination(
+  at: string,
+  choices: Choices,
+  facts: HostFacts,
+  masters: Masters,
+  findings: Findings,
+): void {
   const fact = facts.destination;
   if (!fact) {
     findings.assume(`${at} is a directory on a private mount`);
@@ -51,12 +79,15 @@ function requireDestination(at: string, choices: Choices, facts: HostFacts, find
       reason: `${at}, where the tree is to be attached, cannot be used: ${trouble}`,
       cures: [{ option: 'into', cli: '--at DIR', effect: 'another directory' }],
     });
-  } else if (fact.mount?.propagation.shared !== undefined && !choices.makeDestinationPrivate) {
+    return;
+  }
+  const sharing = fact.mount && howShared(fact.mount, facts, masters);
+  if (sharing !== undefined && !choices.makeDestinationPrivate) {
     findings.require({
       kind: 'destination',
       mounts: [],
       reason:
-        `${at} lies on a shared mount (${fact.mount.mountPoint}, peer group ${fact.mount.propagation.shared}): ` +
+        `${at} lies on a shared mount (${sharing}): ` +
         'the kernel would make every mount of the tree shared and copy it to the peers',
       cures: [
         {
@@ -67,6 +98,17 @@ function requireDestination(at: string, choices: Choices, facts: HostFacts, find
       ],
     });
   }
+}
+
+/** The mount and its peer group, or for which source it is made shared before the tree is attached. */
+function howShared(mount: Mount, facts: HostFacts, masters: Masters): string | undefined {
+  const { shared } = mount.propagation;
+  if (shared !== undefined) return `${mount.mountPoint}, peer group ${shared}`;
+  for (const source of masters.toShare.keys()) {
+    if (own(facts.sources, source)?.mount?.id === mount.id)
+      return `${mount.mountPoint}, made so for ${source}`;
+  }
+  return undefined;
 }
 
 function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findings): void {

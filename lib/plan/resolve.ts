@@ -70,7 +70,7 @@ export function resolve(tree: MountTree, options: RestoreOptions, facts: HostFac
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
   requireIdmaps(whole, choices, findings);
   requireDev(whole, supplies, choices, facts, findings);
-  const toRun = requirePlace(whole, choices, facts, findings);
+  const toRun = requirePlace(whole, choices, facts, masters, findings);
 
   return {
     choices,
