@@ -521,6 +521,25 @@ describe('a destination', () => {
     expect(told(tree, { into: { at: '/d' }, makeDestinationPrivate: true }, facts)).toEqual([]);
   });
 
+  test('is not on a mount that is made shared first', () => {
+    const slave = treeOf(ROOT, mount(2, 1, '/a', { ...ext4, root: '/a', propagation: { master: 7 } }));
+    const on = mount(20, 1, '/', ext4);
+    const facts = hostFacts({
+      sources: { '/a': onDisk('/a', {}, on) },
+      destination: { path: '/d', kind: 'directory', mount: on },
+    });
+    const options = { slaves: { '/a': '/a' }, shareSources: true, into: { at: '/d' } };
+    expect(told(slave, options, facts)).toEqual([
+      [
+        'destination',
+        '/d lies on a shared mount (/, made so for /a): ' +
+          'the kernel would make every mount of the tree shared and copy it to the peers',
+        '--make-destination-private',
+      ],
+    ]);
+    expect(told(slave, { ...options, makeDestinationPrivate: true }, facts)).toEqual([]);
+  });
+
   test('that no fact tells of is assumed to be fit', () => {
     expect(planRestore(tree, { into: { at: '/d' } }, hostFacts()).notes.assumed).toContain(
       '/d is a directory on a private mount',
