@@ -112,9 +112,14 @@ function importsOf(plan: RestorePlan, isNamespace: boolean): Import[] {
     if (step.kind === 'clone' && step.idmap) imports.push({ kind: 'idmap', mount: step.mount });
   }
   if (isNamespace) imports.push({ kind: 'proc' });
-  const returns = plan.origins.some(hasLongSource) || plan.steps.some((step) => step.kind === 'share-source');
+  const returns = plan.origins.some(hasLongSource) || plan.steps.some(isUndoneOnHost);
   if (returns) imports.push({ kind: 'namespace' });
   return imports;
+}
+
+/** From the new namespace a mount point could not be removed: the tree is mounted on it there. */
+function isUndoneOnHost({ kind }: Step): boolean {
+  return kind === 'share-source' || kind === 'make-mount-point';
 }
 
 /** The slots that a step uses and that may be closed when no later one does. */
