@@ -1,5 +1,5 @@
 /** The options that meet a requirement, as a person would type them. */
-import type { Mount } from '../model/mount.ts';
+import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { TargetName } from './options.ts';
 import type { Cure } from './requirements.ts';
@@ -7,8 +7,18 @@ import type { Cure } from './requirements.ts';
 /** How an option names a mount: its mount point where that finds it and reads well, else `#ID`. */
 export function targetName(tree: MountTree, mount: Mount): TargetName {
   const plain = /^[\w/.@:+-]+$/.test(mount.mountPoint);
-  return plain && tree.at(mount.mountPoint) === mount ? mount.mountPoint : `#${mount.id}`;
+  return plain && topmostAt(tree, mount.mountPoint) === mount ? mount.mountPoint : `#${mount.id}`;
 }
+
+/** Looking a path up takes as long as what is stacked there: once a path, not once for each mount of a stack. */
+function topmostAt(tree: MountTree, path: PathString): Mount | undefined {
+  const known = TOPMOST.get(tree) ?? new Map<PathString, Mount | undefined>();
+  TOPMOST.set(tree, known);
+  if (!known.has(path)) known.set(path, tree.at(path));
+  return known.get(path);
+}
+
+const TOPMOST = new WeakMap<MountTree, Map<PathString, Mount | undefined>>();
 
 /** As typed in a shell, where `#` would begin a comment. */
 function typed(tree: MountTree, mount: Mount, suffix = ''): string {
