@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MalformedTreeError } from '../../../lib/errors.ts';
+import { MountTree } from '../../../lib/model/tree.ts';
 import { UnmetRequirementsError } from '../../../lib/plan/requirements.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
@@ -47,6 +48,14 @@ describe('what only the host has', () => {
         "--skip '#4'",
       ],
     ]);
+  });
+
+  test('is told without looking through a stack for each mount in it', () => {
+    const stack = new MountTree([
+      ROOT,
+      ...Array.from({ length: 20_000 }, (_, i) => mount(i + 2, i + 1, '/m', { type: 'ext4' })),
+    ]);
+    expect(kindsTold(stack)).toHaveLength(20_000);
   });
 
   test('is the root of a task that is chrooted into a plain directory', () => {
