@@ -10,6 +10,7 @@ import { captureTree } from '../../lib/system/capture.ts';
 import type { MountNamespace } from '../../lib/system/namespace.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
 import type { RestoredTree } from '../../lib/system/restored.ts';
+import { outcomeOf } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { LxcHost, lxcTree, WINDOW_TARGETS, type WindowType } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
@@ -108,8 +109,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
     const script = 'test -c /dev/null && echo lost > /dev/null && read b && echo "$b" && test -L /dev/ptmx';
     const child = namespaceOf(restored).spawn('/bin/sh', ['-c', script]);
     child.stdin?.end('through\n');
-    const [status, out] = await Promise.all([exitOf(child), textOf(child.stdout)]);
-    expect({ status, out }).toEqual({ status: 0, out: 'through\n' });
+    expect(await outcomeOf(child)).toEqual({ status: 0, out: 'through\n' });
   });
 });
 
@@ -219,14 +219,4 @@ function seenAt(restored: RestoredTree, path: string): Mount | undefined {
 
 function withoutKind({ kind: _, ...mount }: Mount): Partial<Mount> {
   return mount;
-}
-
-function exitOf(child: ReturnType<MountNamespace['spawn']>): Promise<number | null> {
-  return new Promise((resolve) => child.once('close', resolve));
-}
-
-async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
-  let text = '';
-  for await (const chunk of stream ?? []) text += String(chunk);
-  return text;
 }

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import * as sys from '../../lib/sys.ts';
+import { commandFiles, install } from './commands.ts';
 import { ScratchMount } from './scratch-mount.ts';
 
 export const LXC_TABLE = join(import.meta.dirname, '../tables/lxc-vivid.mountinfo');
@@ -40,7 +40,7 @@ export class LxcHost implements Disposable {
     this.rootfs = join(this.disk, 'rootfs');
     for (const name of ['dev', 'proc', 'sys', 'run', 'mnt'])
       mkdirSync(join(this.rootfs, name), { recursive: true });
-    installShell(this.rootfs);
+    install(this.rootfs, commandFiles('/bin/sh'));
     if (!leavePrivate.includes('disk')) sys.makeShared(this.disk);
     const mountWindow = (type: WindowType): [WindowType, string] => {
       const path = this.#scratch.directory(type);
@@ -93,16 +93,5 @@ export class LxcHost implements Disposable {
 
   [Symbol.dispose](): void {
     this.#scratch[Symbol.dispose]();
-  }
-}
-
-/** Copies /bin/sh with the libraries that ldd(1) names. */
-function installShell(rootfs: string): void {
-  const { stdout } = spawnSync('ldd', ['/bin/sh'], { encoding: 'utf8' });
-  const libraries = [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(/gm)].map(([, path]) => path as string);
-  for (const path of ['/bin/sh', ...libraries]) {
-    const copy = join(rootfs, path);
-    mkdirSync(dirname(copy), { recursive: true });
-    copyFileSync(path, copy);
   }
 }

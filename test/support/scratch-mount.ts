@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as sys from '../../lib/sys.ts';
@@ -20,6 +20,12 @@ export class ScratchMount implements Disposable {
   /** A directory in it, made with those above it. */
   directory(name: string): string {
     mkdirSync(this.at(name), { recursive: true });
+    return this.at(name);
+  }
+
+  /** An empty file in it. */
+  file(name: string): string {
+    writeFileSync(this.at(name), '');
     return this.at(name);
   }
 

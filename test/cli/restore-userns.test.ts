@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { commandFiles, install } from '../support/commands.ts';
+import { isMachineRoot } from '../support/privilege.ts';
+import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
+import { AS_NOBODY } from '../support/unprivileged.ts';
+import { MAIN, type Outcome, SMALL } from './mountyard.ts';
+
+const UNSHARE_USER = ['unshare', '-U', '-r', '-m', '--'] as const;
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;
+
+function run(words: readonly string[], input = ''): Outcome {
+  const [file = '', ...args] = words;
+  const { status, stdout, stderr } = spawnSync(file, args, { input, encoding: 'utf8', timeout: 15_000 });
+  return { status, out: stdout, err: stderr };
+}
+
+const node = (...args: readonly string[]) => [process.execPath, ...args];
+const restore = (...args: readonly string[]) => node(MAIN, 'restore', ...args);
+
+/** What a caller of the library would write. */
+const SCRIPT = `
+import { readFileSync } from 'node:fs';
+import { parseMountinfo, restoreTreeSync } from ${JSON.stringify(LIBRARY)};
+const table = () => readFileSync('/proc/self/mountinfo', 'utf8');
+const before = table();
+const restored = restoreTreeSync(parseMountinfo(${JSON.stringify(SMALL)}));
+console.log(JSON.stringify({
+  differences: restored.differences, size: restored.tree.size, uid: process.getuid(), same: table() === before,
+}));
+restored.release();`;
+const script = node('--input-type=module', '--eval', SCRIPT);
+
+describe.skipIf(!isMachineRoot)('without privilege', () => {
+  test('a tree of tmpfs is restored in a new user namespace', () => {
+    const { status, out, err } = run([...AS_NOBODY, ...restore('-', '--userns')], SMALL);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toContain('Read back: the same tree.');
+  });
+
+  test('and inside unshare -Urm like anywhere else', () => {
+    const { status, out, err } = run([...AS_NOBODY, ...UNSHARE_USER, ...restore('-')], SMALL);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(out).toContain('Read back: the same tree.');
+  });
+
+  test('COMMAND runs with uid 0 in it, from a directory of the host', () => {
+    using host = new ScratchMount();
+    const rootfs = host.tmpfs('rootfs', 'mode=755');
+    install(rootfs, commandFiles('/bin/sh', '/usr/bin/id'));
+    mkdirSync(`${rootfs}/data`);
+    const table = SMALL.replace(' - tmpfs none rw\n', ' - ext4 /dev/vda rw\n');
+    const before = mountTable();
+    const command = ['--', '/bin/sh', '-c', '/usr/bin/id -u; echo in > /data/x || exit 6'];
+    const { status, out, err } = run(
+      [...AS_NOBODY, ...UNSHARE_USER, ...restore('-', '--root', rootfs, ...command)],
+      table,
+    );
+    expect({ status, out }).toEqual({ status: 6, out: '0\n' });
+    expect(err).toContain('Read-only file system'); // as /data is mounted
+    expect(mountTable()).toBe(before);
+  });
+
+  test('else it is refused with 3, and both ways are named', () => {
+    const { status, out, err } = run([...AS_NOBODY, ...restore('-')], SMALL);
+    expect({ status, out }).toEqual({ status: 3, out: '' });
+    expect(err).toMatch(/^mountyard: 1 requirement not met\n/);
+    expect(err).toContain('--userns');
+    expect(err).toContain('unshare -Ur ');
+    expect(err).not.toMatch(/^ {4}at /m);
+  });
+
+  test('proc is refused with 3, and what takes its place is named', () => {
+    const { status, out, err } = run(
+      [...AS_NOBODY, ...restore('-', '--userns')],
+      '1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /proc rw - proc proc rw\n',
+    );
+    expect({ status, out }).toEqual({ status: 3, out: '' });
+    expect(err).toContain('a new pid namespace');
+    expect(err).toContain('--stand-in /proc');
+  });
+});
+
+describe.skipIf(!isMachineRoot)('restoreTreeSync in a plain script', () => {
+  test.each<[string, readonly string[], number]>([
+    ['as it is', [], 0],
+    ['under unshare -m', ['unshare', '-m', '--'], 0],
+    ['under unshare -Urm, as another user', [...AS_NOBODY, ...UNSHARE_USER], 0],
+  ])('%s', (_, words, uid) => {
+    const { status, out, err } = run([...words, ...script]);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(JSON.parse(out)).toEqual({ differences: [], size: 2, uid, same: true });
+  });
+});

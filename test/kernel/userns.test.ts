@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import type { RestoreOptions } from '../../lib/plan/options.ts';
+import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { probe } from '../../lib/system/probe.ts';
+import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
+import type { RestoredTree } from '../../lib/system/restored.ts';
+import { verifyTree } from '../../lib/system/verify.ts';
+import { commandFiles, install, outcomeOf } from '../support/commands.ts';
+import { inside } from '../support/inside.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
+import { isMachineRoot } from '../support/privilege.ts';
+import { mountTable } from '../support/scratch-mount.ts';
+
+const canMake = probe().privileges.userNamespace === true;
+const SELF = { userNamespace: 'self' } as const;
+
+const TREE = parseMountinfo(
+  [
+    '1 0 0:1 / / rw,relatime - tmpfs root rw,mode=755',
+    '2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw,size=64k',
+    '3 1 0:2 / /b rw,nosuid,nodev,relatime shared:1 - tmpfs disk rw,size=64k',
+    '4 1 0:2 /sub /c ro,relatime shared:2 master:1 - tmpfs disk rw,size=64k',
+    '5 1 0:3 / /ram rw,relatime unbindable - ramfs ram rw',
+    '6 1 0:4 / /pts rw,nosuid,noexec,relatime - devpts devpts rw,mode=600,ptmxmode=000',
+    '7 1 0:2 /gone//deleted /d rw,relatime - tmpfs disk rw,size=64k',
+    '',
+  ].join('\n'),
+);
+
+describe.skipIf(!canMake)('a tree in a user namespace of its own', () => {
+  expectNoLeakedFds();
+
+  test.each(['restoreTree', 'restoreTreeSync'] as const)('is the same: %s', async (how) => {
+    const before = mountTable();
+    {
+      using restored = how === 'restoreTree' ? await restoreTree(TREE, SELF) : restoreTreeSync(TREE, SELF);
+      expect(restored.differences).toEqual([]);
+      expect(restored.tree.size).toBe(TREE.size);
+    }
+    expect(mountTable()).toBe(before);
+  });
+
+  test('can be read again from outside', () => {
+    using restored = restoreTreeSync(TREE, SELF);
+    const again = namespaceOf(restored).capture();
+    expect(again.size).toBe(TREE.size);
+    expect(verifyTree(restored.tree, again)).toEqual([]);
+  });
+
+  test.each([
+    ['proc', 'pid'],
+    ['sysfs', 'net'],
+    ['mqueue', 'ipc'],
+    ['cgroup2', 'cgroup'],
+  ])('%s is refused, because it takes a new %s namespace', async (type, namespace) => {
+    const tree = parseMountinfo(
+      `1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /x rw,nosuid,nodev,noexec,relatime - ${type} ${type} rw\n`,
+    );
+    const before = mountTable();
+    const [refused, ...others] = await refusalOf(tree, SELF);
+    expect(others).toEqual([]);
+    expect(refused).toMatchObject({ kind: 'filesystem', mounts: [{ mountPoint: '/x' }] });
+    expect(refused?.reason).toContain(`a new ${namespace} namespace`);
+    expect(refused?.cures.map(({ option }) => option)).toEqual(expect.arrayContaining(['standIn', 'skip']));
+    expect(mountTable()).toBe(before);
+  });
+
+  test('a stand-in takes the place of what it may not mount', () => {
+    const tree = parseMountinfo(
+      '1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /proc rw - proc proc rw\n3 2 0:2 /sys /proc/sys ro - proc proc rw\n',
+    );
+    using restored = restoreTreeSync(tree, { ...SELF, standIn: 'all' });
+    expect(restored.differences).toEqual([]);
+    expect(restored.report.standIns.map(({ mount }) => mount.mountPoint)).toEqual(['/proc', '/proc/sys']);
+  });
+
+  test('a host path is refused, and a copy of the namespace is named as the way', async () => {
+    const [refused, ...others] = await refusalOf(TREE, { ...SELF, external: { '/ram': '/usr' } });
+    expect(others).toEqual([]);
+    expect(refused).toMatchObject({
+      kind: 'privilege',
+      cures: [{ cli: 'unshare -Urm mountyard restore …' }, {}],
+    });
+  });
+});
+
+describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made', () => {
+  test('a command runs with uid 0 inside', async () => {
+    using restored = restoreTreeSync(TREE, SELF);
+    const files = commandFiles('/bin/sh', '/usr/bin/id');
+    inside(namespaceOf(restored), () => install('/', files));
+    const child = namespaceOf(restored).spawn('/bin/sh', ['-c', '/usr/bin/id -u; /usr/bin/id -g; exit 5']);
+    expect(await outcomeOf(child)).toEqual({ status: 5, out: '0\n0\n' });
+  });
+
+  test('maps of the caller’s choice are taken', async () => {
+    const maps = { uidMap: ['0 0 1', '1 100001 65535'], gidMap: ['0 0 1', '1 200001 65535'] };
+    using restored = restoreTreeSync(TREE, { userNamespace: maps });
+    expect(restored.differences).toEqual([]);
+    const files = commandFiles('/bin/sh', '/usr/bin/id');
+    inside(namespaceOf(restored), () => install('/', files));
+    const child = namespaceOf(restored).spawn('/usr/bin/id', ['-u'], { uid: 7, gid: 7 });
+    expect(await outcomeOf(child)).toEqual({ status: 0, out: '7\n' });
+  });
+
+  test('a command that has nothing to run from is not found', async () => {
+    using restored = restoreTreeSync(TREE, SELF);
+    expect(await outcomeOf(namespaceOf(restored).spawn('/bin/sh'))).toMatchObject({ status: 127 });
+  });
+});
+
+async function refusalOf(tree: typeof TREE, options: RestoreOptions): Promise<readonly Requirement[]> {
+  try {
+    using _restored = await restoreTree(tree, options);
+  } catch (error) {
+    if (error instanceof UnmetRequirementsError) return error.requirements;
+    throw error;
+  }
+  throw new Error('it was restored');
+}
+
+function namespaceOf({ namespace }: RestoredTree) {
+  if (!namespace) throw new Error('no namespace was made');
+  return namespace;
+}
