@@ -6,15 +6,12 @@ import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { externalCure, skipCure } from './cures.ts';
-import { type Findings, hostSource } from './findings.ts';
+import { type Findings, hostSource, mountOrigin } from './findings.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
 
-/** An origin's root, or the root of the mount that a host path lies on. */
-export type HolderSource = { readonly origin: OriginKey } | { readonly mountOf: PathString };
-
 /** By peer group id, for each group with members in the tree. */
-export type GroupOrigins = ReadonlyMap<number, HolderSource>;
+export type GroupOrigins = ReadonlyMap<number, OriginKey>;
 
 export function chooseGroupOrigins(
   tree: MountTree,
@@ -34,7 +31,7 @@ export function chooseGroupOrigins(
     else members.set(family, [mount]);
   }
 
-  const sources = new Map<number, HolderSource>();
+  const sources = new Map<number, OriginKey>();
   for (const [group, family] of families) {
     const known = sources.get(family);
     const source = known ?? widest(tree, members.get(family) ?? [], layout, supplies, facts, findings);
@@ -73,28 +70,27 @@ function widest(
   supplies: Supplies,
   facts: HostFacts,
   findings: Findings,
-): HolderSource {
+): OriginKey {
   const spots = members.flatMap((mount) => layout.roots.get(mount.id) ?? []);
   const keys = [...new Set(spots.map((spot) => spot.origin))];
   const first = keys[0] ?? '';
-  if (keys.length <= 1) return { origin: first };
+  if (keys.length <= 1) return first;
 
   const sources = keys.map((key) => hostSource({ origin: key, path: '/' }));
   if (sources.every((source) => source === undefined)) {
     // Made here under several source names, a window is one superblock; anything else is not.
-    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies))
-      return { origin: first };
+    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return first;
   } else {
     const shown = spots.map((spot) => onHost(spot, facts));
     for (const key of keys) {
       const root = onHost({ origin: key, path: '/' }, facts);
-      if (root && shown.every((other) => covers(root, other))) return { origin: key };
+      if (root && shown.every((other) => covers(root, other))) return key;
     }
     for (const source of sources) {
       const fact = source === undefined ? undefined : own(facts.sources, source);
       if (source === undefined || !fact?.mount || fact.mountRootReachable === false) continue;
       const root = { device: fact.mount.device, root: fact.mount.root };
-      if (shown.every((other) => covers(root, other))) return { mountOf: source };
+      if (shown.every((other) => covers(root, other))) return mountOrigin(source);
     }
   }
   const odd = members.find((mount) => layout.roots.get(mount.id)?.origin !== first) as Mount;
@@ -106,7 +102,7 @@ function widest(
       'but what supplies them is not parts of one filesystem that a host mount shows whole',
     cures: [externalCure(tree, odd), externalCure(tree, members[0] as Mount), skipCure(tree, odd)],
   });
-  return { origin: first };
+  return first;
 }
 
 interface HostRoot {

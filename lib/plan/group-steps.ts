@@ -1,7 +1,8 @@
+import type { HostFacts } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
-import type { OriginSteps } from './origin-steps.ts';
+import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
-import type { GroupKey, Step, StepOf } from './steps.ts';
+import type { GroupKey, OriginId, Step, StepOf } from './steps.ts';
 
 /**
  * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
@@ -11,13 +12,15 @@ import type { GroupKey, Step, StepOf } from './steps.ts';
  */
 export class GroupSteps {
   readonly #resolution: Resolution;
+  readonly #facts: HostFacts;
   readonly #origins: OriginSteps;
   readonly #steps: Step[];
   readonly #made = new Set<GroupKey>();
   readonly #shared = new Set<PathString>();
 
-  constructor(resolution: Resolution, origins: OriginSteps, steps: Step[]) {
+  constructor(resolution: Resolution, facts: HostFacts, origins: OriginSteps, steps: Step[]) {
     this.#resolution = resolution;
+    this.#facts = facts;
     this.#origins = origins;
     this.#steps = steps;
   }
@@ -78,17 +81,23 @@ export class GroupSteps {
         const reason = `${nameOf(mount)} is to follow it, and a ${before} mount passes nothing on`;
         this.#steps.push({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
-      this.#push(
-        { kind: 'make-group', group: key, from: { mountOf: source }, followsHost: true, shared: false },
-        mount,
-      );
+      const from = { mountOf: source };
+      const node = mountRootNode(this.#facts, source);
+      this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);
       return;
     }
     const master = this.#masterOf(key);
-    const from = this.#holderSource(id, mount);
-    const shared = role === 'peers';
+    const origin = this.#holderOrigin(id, mount);
     this.#push(
-      { kind: 'make-group', group: key, from, followsHost: false, shared, ...(master ? { master } : {}) },
+      {
+        kind: 'make-group',
+        group: key,
+        from: { origin },
+        node: this.#origins.nodeOf(origin),
+        followsHost: false,
+        shared: role === 'peers',
+        ...(master ? { master } : {}),
+      },
       mount,
     );
   }
@@ -100,10 +109,10 @@ export class GroupSteps {
   }
 
   /** What the holders of a group and of those who follow it are cloned from. */
-  #holderSource(group: number, mount: Mount): StepOf<'make-group'>['from'] {
-    const source = this.#resolution.groupOrigins.get(group);
-    if (source === undefined) throw new Error(`peer group ${group} has no member in the tree`);
-    return 'origin' in source ? { origin: this.#origins.id(source.origin, mount) } : source;
+  #holderOrigin(group: number, mount: Mount): OriginId {
+    const key = this.#resolution.groupOrigins.get(group);
+    if (key === undefined) throw new Error(`peer group ${group} has no member in the tree`);
+    return this.#origins.id(key, mount);
   }
 }
 

@@ -23,7 +23,8 @@ export class MountSteps {
     const spot = this.#resolution.layout.roots.get(mount.id) as Spot;
     const origin = this.#origins.id(spot.origin, mount);
     const idmap = this.#resolution.choices.idmap.get(mount.id) ?? mount.idmap;
-    const take = this.#isOnlyUse(mount, spot);
+    // A map can be given to a detached clone only.
+    const take = !idmap && this.#isOnlyUse(mount, spot);
     this.#steps.push({
       kind: 'clone',
       mount: mount.id,

@@ -4,16 +4,17 @@ import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { waitingName } from './deleted-roots.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
-import { hostSource } from './findings.ts';
+import { hostSource, mountOriginSource } from './findings.ts';
 import type { OriginKey } from './layout.ts';
 import type { Resolution } from './resolve.ts';
-import type { Origin, OriginId, Step } from './steps.ts';
+import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
 import { standInSource } from './target.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
 export class OriginSteps {
   readonly list: Origin[] = [];
   readonly #ids = new Map<OriginKey, OriginId>();
+  readonly #nodes: NodeKind[] = [];
   readonly #resolution: Resolution;
   readonly #facts: HostFacts;
   readonly #steps: Step[];
@@ -31,9 +32,16 @@ export class OriginSteps {
     const id = this.list.length;
     this.#ids.set(key, id);
     const source = hostSource({ origin: key, path: '/' });
-    if (source === undefined) this.#makeFilesystem(id, key, mount);
-    else this.#cloneSource(id, key, source, mount);
+    const wide = mountOriginSource(key);
+    if (source !== undefined) this.#cloneSource(id, key, source, mount);
+    else if (wide !== undefined) this.#cloneMountOf(id, wide, mount);
+    else this.#makeFilesystem(id, key, mount);
     return id;
+  }
+
+  /** Whether the root of an origin is a directory or a file. */
+  nodeOf(id: OriginId): NodeKind {
+    return this.#nodes[id] ?? 'directory';
   }
 
   /** Whether the superblock is to be read-only in the end, and so was made writable for what is created in it. */
@@ -94,15 +102,23 @@ export class OriginSteps {
     }
   }
 
+  /** Wider than any path that the caller named: only peer groups are started from it. */
+  #cloneMountOf(id: OriginId, source: PathString, mount: Mount): void {
+    const node = mountRootNode(this.#facts, source);
+    const reason = `as wide as all that shares a peer group with ${nameOf(mount)}`;
+    this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'mount', node, mount: mount.id, reason });
+  }
+
+  #pushClone(step: StepOf<'clone-source'>): void {
+    this.list.push({ kind: 'host', source: step.source, of: step.of });
+    this.#nodes[step.origin] = step.node;
+    this.#steps.push(step);
+  }
+
   #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {
-    this.list.push({ kind: 'host', source });
-    this.#steps.push({
-      kind: 'clone-source',
-      origin: id,
-      source,
-      mount: mount.id,
-      reason: `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`,
-    });
+    const node = this.#resolution.kinds.kindAt({ origin: key, path: '/' });
+    const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
+    this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'path', node, mount: mount.id, reason });
     for (const missing of this.#resolution.missingMountPoints) {
       if (missing.spot.origin !== key) continue;
       this.#steps.push({
@@ -115,6 +131,12 @@ export class OriginSteps {
       });
     }
   }
+}
+
+/** What the root of the mount that a host path lies on is. */
+export function mountRootNode(facts: HostFacts, source: PathString): NodeKind {
+  const fact = own(facts.sources, source);
+  return fact?.kind === 'file' && fact.root === fact.mount?.root ? 'file' : 'directory';
 }
 
 /** The superblock itself becomes read-only when all that had to be created or deleted in it is. */

@@ -35,7 +35,11 @@ export interface PlanNotes {
   readonly assumed: readonly string[];
 }
 
+/** How a tree is built where nobody sees it: as a detached tree, or in a private namespace. */
+export type Engine = 'detached' | 'yard';
+
 export interface RestorePlan {
+  readonly engine: Engine;
   readonly target: Target;
   readonly origins: readonly Origin[];
   readonly steps: readonly Step[];

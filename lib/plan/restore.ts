@@ -1,6 +1,6 @@
 /** Puts what was resolved into the order in which the kernel can build it. */
 import type { HostFacts } from '../model/facts.ts';
-import type { Mount } from '../model/mount.ts';
+import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { placingOrder } from '../model/tree.ts';
@@ -9,6 +9,7 @@ import { GroupSteps } from './group-steps.ts';
 import { MountSteps } from './mount-steps.ts';
 import type { RestoreOptions } from './options.ts';
 import { OriginSteps } from './origin-steps.ts';
+import { chooseEngine } from './place-checks.ts';
 import type { RestorePlan } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
@@ -30,20 +31,24 @@ export function planRestore(tree: MountTree, options: RestoreOptions, facts: Hos
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }
-  const steps: Step[] = [];
-  const origins = new OriginSteps(resolution, facts, steps);
-  const groups = new GroupSteps(resolution, origins, steps);
-  const mounts = new MountSteps(resolution, origins, steps);
+  const built: Step[] = [];
+  const origins = new OriginSteps(resolution, facts, built);
+  const groups = new GroupSteps(resolution, facts, origins, built);
+  const mounts = new MountSteps(resolution, origins, built);
   const root = resolution.tree.root as Mount;
 
   for (const { mount, leaving } of enterAndLeave(resolution.tree)) {
     if (!leaving) mounts.enter(mount);
     else if (mount !== root) groups.join(mount);
   }
-  steps.push(...deletionSteps(resolution, origins));
-  finish(resolution, root, groups, steps);
+  const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
+  const deletions = deletionSteps(resolution, origins);
+  const finish = engine === 'yard' ? finishInYard : finishDetached;
+  finish(resolution, root, groups, deletions, built);
+  const steps = engine === 'yard' ? hostStepsFirst(built) : built;
 
   return {
+    engine,
     target: makeTarget(resolution, facts),
     origins: origins.list,
     steps,
@@ -73,27 +78,86 @@ function* enterAndLeave(tree: MountTree): Generator<{ mount: Mount; leaving: boo
  * The root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is
  * made before, while host mounts can still be cloned.
  */
-function finish(resolution: Resolution, root: Mount, groups: GroupSteps, steps: Step[]): void {
-  const { at, makeDestinationPrivate } = resolution.choices;
+function finishDetached(
+  resolution: Resolution,
+  root: Mount,
+  groups: GroupSteps,
+  deletions: readonly Step[],
+  steps: Step[],
+): void {
+  const { at } = resolution.choices;
+  steps.push(...deletions);
   if (at === undefined) {
-    groups.prepare(root);
-    steps.push({
-      kind: 'become-root',
-      mount: root.id,
-      reason: 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root',
-    });
-    groups.join(root);
+    becomeRoot(root, groups, steps);
     return;
   }
   groups.join(root);
-  if (makeDestinationPrivate) {
-    steps.push({
-      kind: 'make-destination-private',
-      at,
-      reason: 'what is attached below a shared mount would become shared and be copied to its peers',
-    });
+  attachAt(at, root, resolution, steps);
+}
+
+/**
+ * In the yard the mounts are attached, so that what they hold on to cannot be deleted or renamed from within: that is
+ * done from the caller's namespace, by fd.
+ */
+function finishInYard(
+  resolution: Resolution,
+  root: Mount,
+  groups: GroupSteps,
+  deletions: readonly Step[],
+  steps: Step[],
+): void {
+  const { at } = resolution.choices;
+  const leave: Step = { kind: 'leave-yard', reason: 'what follows is done in the namespace of the caller' };
+  if (at === undefined) {
+    becomeRoot(root, groups, steps);
+    if (deletions.length > 0) steps.push(leave, ...deletions);
+    return;
+  }
+  groups.join(root);
+  steps.push(
+    {
+      kind: 'lift',
+      mount: root.id,
+      reason: 'an attached mount cannot leave its namespace, a clone of the tree can',
+    },
+    leave,
+    ...deletions,
+  );
+  attachAt(at, root, resolution, steps);
+}
+
+function becomeRoot(root: Mount, groups: GroupSteps, steps: Step[]): void {
+  groups.prepare(root);
+  const reason = 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
+  steps.push({ kind: 'become-root', mount: root.id, reason });
+  groups.join(root);
+  steps.push({ kind: 'drop-old-root', reason: 'nothing but the tree is left in the namespace' });
+}
+
+function attachAt(at: PathString, root: Mount, resolution: Resolution, steps: Step[]): void {
+  if (resolution.choices.makeDestinationPrivate) {
+    const reason = 'what is attached below a shared mount would become shared and be copied to its peers';
+    steps.push({ kind: 'make-destination-private', at, reason });
   }
   steps.push({ kind: 'attach', mount: root.id, at, reason: 'the whole tree appears at once' });
+}
+
+/** What is taken of the host is taken before its namespace is left for the yard. */
+function hostStepsFirst(steps: readonly Step[]): Step[] {
+  const open: Step = {
+    kind: 'open-yard',
+    reason: 'a place that nobody else can see, for mounts that are not in place',
+  };
+  return [...steps.filter(isOfHost), open, ...steps.filter((step) => !isOfHost(step))];
+}
+
+function isOfHost(step: Step): boolean {
+  return (
+    step.kind === 'clone-source' ||
+    step.kind === 'make-mount-point' ||
+    step.kind === 'share-source' ||
+    (step.kind === 'make-group' && step.followsHost)
+  );
 }
 
 /** What the steps change outside the tree, in their order. */
@@ -140,7 +204,7 @@ function imports(steps: readonly Step[]): RestorePlan['imports'] {
   const wanted = new Map<string, RestorePlan['imports'][number]>();
   const want = (path: string, of: 'path' | 'mount') => wanted.set(`${of}:${path}`, { path, of });
   for (const step of steps) {
-    if (step.kind === 'clone-source') want(step.source, 'path');
+    if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
     if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, 'mount');
   }

@@ -14,7 +14,12 @@ export type Origin =
       /** Why it stands in for another filesystem; absent when it is the real one. */
       readonly standInFor?: string;
     }
-  | { readonly kind: 'host'; readonly source: PathString };
+  | {
+      readonly kind: 'host';
+      readonly source: PathString;
+      /** The path itself, or the root of the mount that it lies on. */
+      readonly of: 'path' | 'mount';
+    };
 
 /** A sharing group that is being built: the peers of one group, or the slaves-only of one master. */
 export type GroupKey = `peers:${number}` | `slaves:${number}`;
@@ -25,7 +30,13 @@ export type NodeKind = 'directory' | 'file';
 /** One thing to do. Each has a reason for people; `mount` is the id of the mount that it serves. */
 export type Step = { readonly reason: string; readonly mount?: number } & (
   | { readonly kind: 'make-filesystem'; readonly origin: OriginId }
-  | { readonly kind: 'clone-source'; readonly origin: OriginId; readonly source: PathString }
+  | {
+      readonly kind: 'clone-source';
+      readonly origin: OriginId;
+      readonly source: PathString;
+      readonly of: 'path' | 'mount';
+      readonly node: NodeKind;
+    }
   | {
       readonly kind: 'make-node';
       readonly origin: OriginId;
@@ -86,8 +97,9 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       /** A detached mount that holds the group while its members are given it. */
       readonly kind: 'make-group';
       readonly group: GroupKey;
-      /** What it is a clone of: an origin's root, or the mount that a host path lies on. */
+      /** What it is a clone of: an origin's root, or the host mount that is followed. */
       readonly from: { readonly origin: OriginId } | { readonly mountOf: PathString };
+      readonly node: NodeKind;
       /** Takes its master from this group's holder. */
       readonly master?: GroupKey;
       /** Becomes a slave of the host mount that it was cloned from. */
@@ -108,6 +120,14 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       readonly kind: 'become-root';
       readonly mount: number;
     }
+  /** Lets go of all that was there before the tree became the root. */
+  | { readonly kind: 'drop-old-root' }
+  /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
+  | { readonly kind: 'open-yard' }
+  /** A clone of the whole tree, out of the yard. */
+  | { readonly kind: 'lift'; readonly mount: number }
+  /** Back to the caller's namespace; the yard goes when nothing is left that holds it. */
+  | { readonly kind: 'leave-yard' }
   | { readonly kind: 'make-destination-private'; readonly at: PathString }
   | { readonly kind: 'attach'; readonly mount: number; readonly at: PathString }
 );

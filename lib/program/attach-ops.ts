@@ -1,22 +1,35 @@
 /** Ops that put the finished tree where it goes. */
-import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
+import { AT, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
+import { leaveHome } from './home.ts';
 
 /**
  * A new namespace in which nothing propagates; one move_mount onto its root; pivot_root(".", "."), which puts the old
  * root on top of the new one, from where it is detached (pivot_root(2), NOTES).
  */
 export function becomeRoot(emitter: Emitter, root: number): void {
-  const left = emitter.op('unshare', { f1: CLONE.NEWNS });
-  // What is undone on the host is undone from its own namespace.
-  if (emitter.has('import:namespace')) {
-    emitter.undo(left, 'setns', { a: emitter.get('import:namespace'), f1: CLONE.NEWNS });
-  }
+  leaveHome(emitter);
   emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
   emitter.op('move_mount', { a: root, s1: '', s2: '/', n: MOVE_MOUNT.F_EMPTY_PATH });
+  pivotTo(emitter, root);
+}
+
+/** The same for a tree that stands in the namespace already. */
+export function pivotTo(emitter: Emitter, root: number): void {
   emitter.op('fchdir', { a: root });
   emitter.op('pivot_root', { s1: '.', s2: '.' });
+}
+
+/** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
+export function dropOldRoot(emitter: Emitter): void {
+  if (emitter.has('yard')) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
   emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
+}
+
+/** Clones the whole tree, detached, out of the namespace that it was built in. */
+export function lift(emitter: Emitter, root: number): void {
+  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH | AT.RECURSIVE;
+  emitter.op('open_tree', { a: root, s1: '', n: flags, out: emitter.get('export:root') });
 }
 
 /** The new namespace and its table, through a procfs of the caller's: the tree's own may be anything. */

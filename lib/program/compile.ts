@@ -1,10 +1,18 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
-import { CLONE } from '../flags.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Origin, Step } from '../plan/steps.ts';
-import { attach, becomeRoot, handBackNamespace, makeDestinationPrivate } from './attach-ops.ts';
+import {
+  attach,
+  becomeRoot,
+  dropOldRoot,
+  handBackNamespace,
+  lift,
+  makeDestinationPrivate,
+  pivotTo,
+} from './attach-ops.ts';
 import type { CompiledProgram, ExportName, Import } from './compiled.ts';
 import { Emitter, type SlotKey } from './emitter.ts';
+import { goHome, keepHome } from './home.ts';
 import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
 import {
   deleteNode,
@@ -17,6 +25,7 @@ import {
   makeReadOnly,
   renameNode,
 } from './origin-ops.ts';
+import { NO_PARKING, type Parking, Yard } from './yard.ts';
 
 /**
  * Compiles a plan.
@@ -27,29 +36,40 @@ import {
 export function compileRestore(plan: RestorePlan): CompiledProgram {
   const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
   const exports: ExportName[] = isNamespace ? ['namespace', 'mountinfo', 'root'] : ['root'];
-  const emitter = new Emitter(importsOf(plan, isNamespace), exports);
+  const returns = plan.origins.some(hasLongSource) || plan.steps.some(comesHome);
+  const emitter = new Emitter(importsOf(plan, isNamespace || returns), exports);
+  const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
+  const taken = takenOrigins(plan.steps);
   const last = lastUses(plan.steps);
 
   handBackRoot(emitter, plan);
-  longSourceOps(emitter, plan.origins, CLONE.NEWNS);
+  if (returns) keepHome(emitter);
+  longSourceOps(emitter, plan.origins);
   plan.steps.forEach((step, index) => {
     emitter.step = index;
-    emitStep(emitter, plan, step);
+    emitStep(emitter, plan, step, parking, taken);
     for (const key of keysOf(step)) if (last.get(key) === index) emitter.close(emitter.get(key));
   });
-  if (isNamespace) handBackNamespace(emitter);
   return emitter.finish();
 }
 
-function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
+function emitStep(
+  emitter: Emitter,
+  plan: RestorePlan,
+  step: Step,
+  parking: Parking,
+  taken: ReadonlySet<number>,
+): void {
   const mountPoint = (id: number) => plan.target.tree.get(id)?.mountPoint ?? `#${id}`;
   const origin = (id: number) => plan.origins[id] as Origin;
   switch (step.kind) {
     case 'make-filesystem':
       makeFilesystem(emitter, step.origin, origin(step.origin));
+      if (!taken.has(step.origin)) parking.park(emitter.get(`origin:${step.origin}`), 'directory');
       break;
     case 'clone-source':
-      cloneSource(emitter, step, origin(step.origin));
+      cloneSource(emitter, step);
+      if (!taken.has(step.origin)) parking.park(emitter.get(`origin:${step.origin}`), step.node);
       break;
     case 'make-node':
     case 'make-mount-point':
@@ -63,6 +83,7 @@ function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
       break;
     case 'clone':
       cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
+      if (step.mount === plan.target.tree.root?.id) parking.park(emitter.get(`mount:${step.mount}`), 'directory');
       break;
     case 'place':
       placeMount(emitter, step, mountPoint(step.mount));
@@ -71,7 +92,7 @@ function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
       shareSource(emitter, step);
       break;
     case 'make-group':
-      makeGroup(emitter, step);
+      makeGroup(emitter, step, parking);
       break;
     case 'set-group':
       joinGroup(emitter, step);
@@ -86,40 +107,56 @@ function emitStep(emitter: Emitter, plan: RestorePlan, step: Step): void {
       makeReadOnly(emitter, step);
       break;
     case 'become-root':
-      becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+      if (plan.engine === 'yard') pivotTo(emitter, emitter.get(`mount:${step.mount}`));
+      else becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+      break;
+    case 'drop-old-root':
+      dropOldRoot(emitter);
+      handBackNamespace(emitter);
+      break;
+    case 'open-yard':
+      if (parking instanceof Yard) parking.open();
+      break;
+    case 'lift':
+      lift(emitter, emitter.get(`mount:${step.mount}`));
+      break;
+    case 'leave-yard':
+      goHome(emitter);
       break;
     case 'make-destination-private':
       makeDestinationPrivate(emitter);
       break;
     case 'attach':
-      attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
+      attach(emitter, emitter.get('export:root'), emitter.has('destination'));
       break;
   }
 }
 
+/**
+ * Whether it is done in the caller's namespace after that was left, or may have to be undone there: from the new one
+ * a mount point could not be removed, because the tree is mounted on it.
+ */
+function comesHome({ kind }: Step): boolean {
+  return kind === 'leave-yard' || kind === 'share-source' || kind === 'make-mount-point';
+}
+
 /** The root's fd is handed back: its slot, or that of the origin that it is, is the export's. */
 function handBackRoot(emitter: Emitter, plan: RestorePlan): void {
+  if (plan.steps.some((step) => step.kind === 'lift')) return; // the clone of the whole is
   const root = plan.target.tree.root?.id;
   const clone = plan.steps.find((step) => step.kind === 'clone' && step.mount === root);
   if (clone?.kind !== 'clone') throw new Error('the plan makes no root');
   emitter.alias(clone.take ? `origin:${clone.origin}` : `mount:${clone.mount}`, emitter.get('export:root'));
 }
 
-function importsOf(plan: RestorePlan, isNamespace: boolean): Import[] {
+function importsOf(plan: RestorePlan, needsProc: boolean): Import[] {
   const imports: Import[] = plan.imports.map(({ path, of }) => ({ kind: 'source', path, of }));
   for (const step of plan.steps) {
     if (step.kind === 'attach') imports.push({ kind: 'destination', path: step.at });
     if (step.kind === 'clone' && step.idmap) imports.push({ kind: 'idmap', mount: step.mount });
   }
-  if (isNamespace) imports.push({ kind: 'proc' });
-  const returns = plan.origins.some(hasLongSource) || plan.steps.some(isUndoneOnHost);
-  if (returns) imports.push({ kind: 'namespace' });
+  if (needsProc) imports.push({ kind: 'proc' });
   return imports;
-}
-
-/** From the new namespace a mount point could not be removed: the tree is mounted on it there. */
-function isUndoneOnHost({ kind }: Step): boolean {
-  return kind === 'share-source' || kind === 'make-mount-point';
 }
 
 /** The slots that a step uses and that may be closed when no later one does. */
@@ -148,12 +185,21 @@ function keysOf(step: Step): SlotKey[] {
     case 'set-group':
       return [`group:${step.group}`, `mount:${step.mount}`];
     case 'become-root':
-    case 'attach':
+    case 'lift':
       return [`mount:${step.mount}`];
+    case 'attach':
     case 'share-source':
     case 'make-destination-private':
+    case 'open-yard':
+    case 'leave-yard':
+    case 'drop-old-root':
       return [];
   }
+}
+
+/** The origins that become mounts of the tree themselves. */
+function takenOrigins(steps: readonly Step[]): Set<number> {
+  return new Set(steps.flatMap((step) => (step.kind === 'clone' && step.take ? [step.origin] : [])));
 }
 
 function lastUses(steps: readonly Step[]): Map<SlotKey, number> {

@@ -17,8 +17,6 @@ export type Import =
   | { readonly kind: 'destination'; readonly path: string }
   /** A procfs of the caller's own, checked by magic. */
   | { readonly kind: 'proc' }
-  /** The caller's own mount namespace (nsfs). */
-  | { readonly kind: 'namespace' }
   /** A user namespace whose maps an idmapped mount takes. */
   | { readonly kind: 'idmap'; readonly mount: number };
 

@@ -9,7 +9,7 @@ import type { OpName } from './format.ts';
 export type SlotKey = string;
 
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
-export const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
+const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
 
 /** Both ends of a move_mount(2) are fds. */
 export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
@@ -187,7 +187,7 @@ function cutAt(path: string): number {
   return cut;
 }
 
-export function importKey(item: Import): SlotKey {
+function importKey(item: Import): SlotKey {
   switch (item.kind) {
     case 'source':
       return `import:${item.of}:${item.path}`;
@@ -208,7 +208,5 @@ function importName(item: Import): string {
       return 'proc';
     case 'idmap':
       return `idmap of #${item.mount}`;
-    case 'namespace':
-      return 'caller namespace';
   }
 }

@@ -3,14 +3,14 @@ import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_
 import { takesNodes } from '../plan/filesystems.ts';
 import type { Origin, StepOf } from '../plan/steps.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
-import { originSlot } from './origin-ops.ts';
+import type { Parking } from './yard.ts';
 
 const CLONE_FD = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
 
 /** A clone of a shared mount is its peer until it is made private. */
-export function cloneSource(emitter: Emitter, step: StepOf<'clone-source'>, origin: Origin): void {
-  const out = originSlot(emitter, step.origin, origin);
-  emitter.op('open_tree', { a: emitter.get(`import:path:${step.source}`), s1: '', n: CLONE_FD, out });
+export function cloneSource(emitter: Emitter, step: StepOf<'clone-source'>): void {
+  const out = emitter.slot(`origin:${step.origin}`, `clone of ${step.source}`);
+  emitter.op('open_tree', { a: emitter.get(`import:${step.of}:${step.source}`), s1: '', n: CLONE_FD, out });
   emitter.setattr(out, 0, 0, MS.PRIVATE);
 }
 
@@ -72,7 +72,7 @@ export function shareSource(emitter: Emitter, step: StepOf<'share-source'>): voi
 }
 
 /** A holder: private, then slave of its master's holder, then shared, as its group is. */
-export function makeGroup(emitter: Emitter, step: StepOf<'make-group'>): void {
+export function makeGroup(emitter: Emitter, step: StepOf<'make-group'>, parking: Parking): void {
   const out = emitter.slot(`group:${step.group}`, step.group);
   if ('mountOf' in step.from) {
     emitter.op('open_tree', {
@@ -81,10 +81,11 @@ export function makeGroup(emitter: Emitter, step: StepOf<'make-group'>): void {
       n: CLONE_FD,
       out,
     });
-    emitter.setattr(out, 0, 0, step.followsHost ? MS.SLAVE : MS.PRIVATE);
+    emitter.setattr(out, 0, 0, MS.SLAVE);
   } else {
     emitter.op('open_tree', { a: emitter.get(`origin:${step.from.origin}`), s1: '', n: CLONE_FD, out });
   }
+  parking.park(out, step.node);
   if (step.master !== undefined) {
     setGroup(emitter, emitter.get(`group:${step.master}`), out);
     if (step.master.startsWith('peers:')) emitter.setattr(out, 0, 0, MS.SLAVE);

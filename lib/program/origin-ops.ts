@@ -15,6 +15,7 @@ import {
 import { encodeBytes } from '../model/bytes.ts';
 import type { Origin, OriginId, StepOf } from '../plan/steps.ts';
 import type { Emitter } from './emitter.ts';
+import { goHome, leaveHome } from './home.ts';
 
 const DIRECTORY_MODE = 0o755;
 const FILE_MODE = 0o644;
@@ -22,7 +23,7 @@ const FILE_MODE = 0o644;
 /** fsconfig(2) takes no string longer than 255 bytes; mount(2) takes a source of up to a page. */
 const LONGEST_PARAMETER = 255;
 
-export function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
+function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
   return emitter.slot(
     `origin:${id}`,
     origin.kind === 'host' ? `clone of ${origin.source}` : `${origin.type} ${id}`,
@@ -57,12 +58,12 @@ export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin): 
  * Filesystems whose source is too long for fsconfig(2): mounted by mount(2) over the root of a throw-away namespace,
  * cloned from there by way of `/..`, which leads onto what covers the root, and then back to the caller's namespace.
  */
-export function longSourceOps(emitter: Emitter, origins: readonly Origin[], unshareFlags: number): void {
+export function longSourceOps(emitter: Emitter, origins: readonly Origin[]): void {
   const long = origins.flatMap((origin, id) =>
     origin.kind === 'filesystem' && hasLongSource(origin) ? [{ origin, id }] : [],
   );
   if (long.length === 0) return;
-  emitter.op('unshare', { f1: unshareFlags });
+  leaveHome(emitter);
   emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
   for (const { origin, id } of long) {
     const data = origin.parameters
@@ -76,7 +77,7 @@ export function longSourceOps(emitter: Emitter, origins: readonly Origin[], unsh
     });
     emitter.op('umount2', { s1: '/..', f1: MNT.DETACH });
   }
-  emitter.op('setns', { a: emitter.get('import:namespace'), f1: unshareFlags });
+  goHome(emitter);
 }
 
 export function makeNode(emitter: Emitter, step: StepOf<'make-node' | 'make-mount-point'>): void {

@@ -10,7 +10,9 @@ export function stepText(step: Step, plan: RestorePlan): string {
     case 'make-filesystem':
       return `make ${originText(plan, step.origin)}${parametersOf(plan, step.origin)}`;
     case 'clone-source':
-      return `take ${nameText(step.source)} of the host as ${originText(plan, step.origin)}`;
+      return step.of === 'path'
+        ? `take ${originText(plan, step.origin)}`
+        : `take the mount of ${originText(plan, step.origin)}`;
     case 'make-node':
       return `make ${step.node} ${inOrigin(plan, step)}`;
     case 'make-device':
@@ -39,6 +41,14 @@ export function stepText(step: Step, plan: RestorePlan): string {
       return `make ${originText(plan, step.origin)} read-only`;
     case 'become-root':
       return `make ${mountText(plan, step.mount)} the root of a new namespace`;
+    case 'drop-old-root':
+      return 'drop the old root';
+    case 'open-yard':
+      return 'open a yard in a private namespace';
+    case 'lift':
+      return `clone the tree at ${mountText(plan, step.mount)} as a whole`;
+    case 'leave-yard':
+      return 'leave the yard';
     case 'make-destination-private':
       return `bind ${nameText(step.at)} on itself and make it private`;
     case 'attach':

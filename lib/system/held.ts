@@ -10,7 +10,6 @@ export class HeldHost implements Disposable {
   readonly #fds = new Map<string, OwnedFd>();
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
-  #namespace: OwnedFd | undefined;
   #devices: ReadonlySet<string> = new Set();
 
   constructor(readonly procfs: Procfs = Procfs.open()) {}
@@ -58,9 +57,6 @@ export class HeldHost implements Disposable {
         return this.#destination;
       case 'proc':
         return this.procfs.root;
-      case 'namespace':
-        this.#namespace ??= this.procfs.openLink('thread-self/ns', 'mnt');
-        return this.#namespace;
       case 'idmap':
         return this.#idmap(slot.mount, idmapOf(slot.mount));
     }
@@ -78,7 +74,6 @@ export class HeldHost implements Disposable {
     for (const fd of this.#fds.values()) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();
-    this.#namespace?.close();
     this.procfs.close();
   }
 

@@ -14,17 +14,17 @@ const CAP_MKNOD = 27n;
 const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
 
-/** What the detached engine is made of. */
-const DETACHED_NEEDS: readonly CapabilityName[] = [
+/** What the engines are made of. */
+const YARD_NEEDS: readonly CapabilityName[] = [
   'open_tree',
   'move_mount',
   'fsopen',
   'mount_setattr',
   'openat2',
   'set_group',
-  'detached_trees',
 ];
-const NOT_BUILT = 'this version of mountyard has only the detached engine';
+const DETACHED_NEEDS: readonly CapabilityName[] = [...YARD_NEEDS, 'detached_trees'];
+const NOT_BUILT = 'this version of mountyard has only the detached engine and the yard engine';
 
 /**
  * What this kernel and this user can do, found by trying each call in a way that changes nothing. An unprivileged
@@ -53,12 +53,19 @@ export function probeWith(procfs: Procfs): Capabilities {
       inUserNamespace,
       userNamespace,
     },
-    engines: { detached: detachedEngine(calls), yard: NOT_BUILT, classic: NOT_BUILT },
+    engines: {
+      detached: lackOf(DETACHED_NEEDS, calls),
+      yard: lackOf(YARD_NEEDS, calls),
+      classic: NOT_BUILT,
+    },
   };
 }
 
-function detachedEngine(calls: { readonly [name in CapabilityName]: TrialAnswer }): true | string {
-  const lacking = DETACHED_NEEDS.filter((name) => calls[name] !== true);
+function lackOf(
+  needs: readonly CapabilityName[],
+  calls: { readonly [name in CapabilityName]: TrialAnswer },
+): true | string {
+  const lacking = needs.filter((name) => calls[name] !== true);
   if (lacking.length === 0) return true;
   return lacking.map((name) => `${name} is answered by ${calls[name]}`).join(', ');
 }

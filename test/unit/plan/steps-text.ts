@@ -7,7 +7,7 @@ export function stepText(step: Step): string {
     case 'make-filesystem':
       return `make-filesystem ${step.origin}`;
     case 'clone-source':
-      return `clone-source ${step.origin} = ${step.source}`;
+      return `clone-source ${step.origin} = ${step.of === 'mount' ? 'mount of ' : ''}${step.source}`;
     case 'make-node':
       return `make-${step.node} ${step.origin}:${step.path}`;
     case 'make-device':
@@ -47,6 +47,12 @@ export function stepText(step: Step): string {
       return `become-root #${step.mount}`;
     case 'make-destination-private':
       return `make-destination-private ${step.at}`;
+    case 'drop-old-root':
+    case 'open-yard':
+    case 'leave-yard':
+      return step.kind;
+    case 'lift':
+      return `lift #${step.mount}`;
     case 'attach':
       return `attach #${step.mount} at ${step.at}`;
   }

@@ -20,6 +20,7 @@ const root = mount({ id: 1, parentId: 0, mountPoint: '/', type: 'ext4' });
 const data = mount({ id: 2, parentId: 1, mountPoint: '/my data' });
 
 const PLAN: RestorePlan = {
+  engine: 'detached',
   target: {
     tree: new MountTree([root, data]),
     standIns: new Set([2]),
@@ -28,7 +29,7 @@ const PLAN: RestorePlan = {
     hostMasters: new Map([[7, '/srv']]),
   },
   origins: [
-    { kind: 'host', source: '/srv/root' },
+    { kind: 'host', source: '/srv/root', of: 'path' },
     {
       kind: 'filesystem',
       type: 'tmpfs',
@@ -52,8 +53,8 @@ describe('a step in words', () => {
   test.each<[string, Step]>([
     ['make tmpfs[1] size=4k,noswap', { reason, kind: 'make-filesystem', origin: 1 }],
     [
-      'take /srv/root of the host as host:/srv/root',
-      { reason, kind: 'clone-source', origin: 0, source: '/srv/root' },
+      'take host:/srv/root',
+      { reason, kind: 'clone-source', origin: 0, source: '/srv/root', of: 'path', node: 'directory' },
     ],
     ['make file tmpfs[1]:/a', { reason, kind: 'make-node', origin: 1, path: '/a', node: 'file' }],
     [
@@ -97,6 +98,7 @@ describe('a step in words', () => {
         kind: 'make-group',
         group: 'peers:3',
         from: { mountOf: '/srv' },
+        node: 'directory',
         followsHost: true,
         shared: true,
       },
@@ -108,6 +110,7 @@ describe('a step in words', () => {
         kind: 'make-group',
         group: 'slaves:4',
         from: { origin: 1 },
+        node: 'directory',
         master: 'peers:3',
         followsHost: false,
         shared: false,

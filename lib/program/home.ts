@@ -1,0 +1,19 @@
+/** The caller's mount namespace, which a program may leave and come back to. */
+import { CLONE, O } from '../flags.ts';
+import type { Emitter } from './emitter.ts';
+
+/** Opens it, through a procfs of the caller's, so that it can be come back to. */
+export function keepHome(emitter: Emitter): void {
+  const out = emitter.slot('home', 'caller namespace');
+  emitter.op('openat2', { a: emitter.get('import:proc'), s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out });
+}
+
+/** Leaves for a new namespace. What is undone on the host is undone from there, if it was kept. */
+export function leaveHome(emitter: Emitter): void {
+  const left = emitter.op('unshare', { f1: CLONE.NEWNS });
+  if (emitter.has('home')) emitter.undo(left, 'setns', { a: emitter.get('home'), f1: CLONE.NEWNS });
+}
+
+export function goHome(emitter: Emitter): void {
+  emitter.op('setns', { a: emitter.get('home'), f1: CLONE.NEWNS });
+}
