@@ -33,11 +33,17 @@ export function listProgram(program: CompiledProgram): string[] {
   return lines;
 }
 
-/** One op as the call it makes: fds with what they stand for, flags by name. */
+/** One op as the call it makes, and the slot that its fd goes to. */
 export function describeOp(program: CompiledProgram, index: number): string {
+  const { out } = decodeOp(program.bytes, index);
+  const call = describeCall(program, index);
+  return out < 0 ? call : `${call} = ${slotText(program)(out)}`;
+}
+
+/** One op as the call it makes: fds with what they stand for, flags by name. */
+export function describeCall(program: CompiledProgram, index: number): string {
   const op = decodeOp(program.bytes, index);
-  const call = `${CALL_NAMES[op.name] ?? op.name}(${callArguments(op, slotText(program)).join(', ')})`;
-  return op.out < 0 ? call : `${call} = ${slotText(program)(op.out)}`;
+  return `${CALL_NAMES[op.name] ?? op.name}(${callArguments(op, slotText(program)).join(', ')})`;
 }
 
 const CALL_NAMES: { readonly [name: string]: string } = { check: 'fstat' };

@@ -1,7 +1,7 @@
 import { MountError, type MountyardError, ProgramError } from '../errors.ts';
 import type { CompiledProgram } from '../program/compiled.ts';
 import { HEADER } from '../program/format.ts';
-import { describeOp } from '../program/listing.ts';
+import { describeCall } from '../program/listing.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
 import { hintFor } from './hints.ts';
 import type { RunResult } from './native.ts';
@@ -30,7 +30,7 @@ export function failureOf(
     const { stage } = result;
     return new MountError({ ...shared, subject, syscall: stage, call: stage, hint: hintFor(stage, code) });
   }
-  const call = describeOp(program, result.op);
+  const call = describeCall(program, result.op);
   const syscall = call.slice(0, call.indexOf('('));
   return new MountError({
     ...shared,
