@@ -1,11 +1,11 @@
 /** Works out, from tree and options alone, what a plan has to know of the host. */
 import type { Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
-import type { MountTree } from '../model/tree.ts';
 import { chooseFrom } from './choices.ts';
 import { filesystemKey, filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
 import { completeTree } from './forest.ts';
 import { layOut, type OriginKey } from './layout.ts';
+import { joinNamespaces, type Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import type { FilesystemQuestion, HostQuestions } from './questions.ts';
 import { assignSupplies } from './supply.ts';
@@ -13,11 +13,12 @@ import { assignSupplies } from './supply.ts';
 /**
  * The host paths, filesystems and paths inside them that `planRestore` will want facts about.
  *
- * @throws UsageError for options that name what the tree does not have.
+ * @throws MalformedTreeError; UsageError for options that name what the tree does not have.
  */
-export function hostQuestions(tree: MountTree, options: RestoreOptions): HostQuestions {
-  const choices = chooseFrom(tree, options);
-  const whole = completeTree(tree, choices);
+export function hostQuestions(input: Restorable, options: RestoreOptions): HostQuestions {
+  const namespaces = joinNamespaces(input);
+  const choices = chooseFrom(namespaces, options);
+  const whole = completeTree(namespaces.whole, choices);
   const supplies = assignSupplies(whole, choices);
   const layout = layOut(whole, supplies);
   const pathsIn = neededPaths(layout.roots.values(), layout.places.values());

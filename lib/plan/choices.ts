@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { type IdMap, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { Namespaces } from './namespaces.ts';
 import type { RestoreOptions, TargetName } from './options.ts';
 
 /** Options with their targets found in the tree: by mount id. */
@@ -30,22 +31,26 @@ export interface Choices {
  * @throws UsageError when an option names a mount that is not there, when two of external, fresh, standIn and skip
  * (or root) name the same one, or when a host path is not absolute.
  */
-export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
+export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Choices {
+  const { main } = namespaces;
   const root = options.root;
-  const external = targetMap(tree, 'external', options.external);
-  const slaves = targetMap(tree, 'slaves', options.slaves);
-  const fresh = targetSet(tree, 'fresh', options.fresh);
-  const standIn = targetSet(tree, 'standIn', options.standIn);
-  const skip = targetSet(tree, 'skip', options.skip);
+  const external = targetMap(namespaces, 'external', options.external);
+  const slaves = targetMap(namespaces, 'slaves', options.slaves);
+  const fresh = targetSet(namespaces, 'fresh', options.fresh);
+  const standIn = targetSet(namespaces, 'standIn', options.standIn);
+  const skip = targetSet(namespaces, 'skip', options.skip);
   const at = options.into && 'at' in options.into ? options.into.at : undefined;
 
-  refuseTwice(tree, { external: new Set(external.keys()), fresh, standIn, skip });
-  const top = tree.root;
+  refuseTwice(namespaces.whole, { external: new Set(external.keys()), fresh, standIn, skip });
+  const top = main.root;
   if (root !== undefined && top && [external, fresh, standIn, skip].some((named) => named.has(top.id))) {
     throw new UsageError(`root supplies ${nameOf(top)}, which another option names too: give one of them`);
   }
   if (top && skip.has(top.id))
     throw new UsageError('skip names the root mount: nothing would be left to restore');
+  if (at !== undefined && namespaces.count > 1) {
+    throw new UsageError('into.at takes one mount tree, and these are several namespaces');
+  }
   for (const [option, path] of hostPaths(root, external, slaves, at)) {
     if (!path.startsWith('/'))
       throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
@@ -63,8 +68,8 @@ export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
     standInAll: options.standIn === 'all',
     skip,
     makeMountPoints: options.makeMountPoints ?? false,
-    dev: options.dev === undefined ? undefined : findTarget(tree, 'dev', options.dev).id,
-    idmap: targetMap(tree, 'idmap', options.idmap),
+    dev: options.dev === undefined ? undefined : findTarget(namespaces, 'dev', options.dev).id,
+    idmap: targetMap(namespaces, 'idmap', options.idmap),
     at,
     makeDestinationPrivate: options.makeDestinationPrivate ?? false,
     userNamespace: options.userNamespace !== undefined,
@@ -72,37 +77,37 @@ export function chooseFrom(tree: MountTree, options: RestoreOptions): Choices {
   };
 }
 
-/** The mount that a target names: `#ID`, or the topmost mount at a mount point. */
-function findTarget(tree: MountTree, option: string, target: TargetName): Mount {
+/** The mount that a target names: `#ID`, or the topmost mount at a mount point of the first namespace. */
+function findTarget({ main, whole }: Namespaces, option: string, target: TargetName): Mount {
   const byId = /^#(\d+)$/.exec(target)?.[1];
-  const found = byId === undefined ? tree.at(target) : tree.get(Number(byId));
+  const found = byId === undefined ? main.at(target) : whole.get(Number(byId));
   if (found) return found;
-  const hidden = tree.mounts.find((mount) => mount.mountPoint === target);
+  const hidden = whole.mounts.find((mount) => mount.mountPoint === target);
   if (hidden) {
     throw new UsageError(
-      `${option}: the mount at ${target} is hidden under another: name it as #${hidden.id}`,
+      `${option}: the mount at ${target} is hidden, or in another namespace: name it as #${hidden.id}`,
     );
   }
   throw new UsageError(`${option}: the tree has no mount ${byId === undefined ? 'at ' : ''}${target}`);
 }
 
 function targetSet(
-  tree: MountTree,
+  namespaces: Namespaces,
   option: string,
   targets: readonly TargetName[] | 'all' | undefined,
 ): Set<number> {
   if (targets === undefined || targets === 'all') return new Set();
-  return new Set(targets.map((target) => findTarget(tree, option, target).id));
+  return new Set(targets.map((target) => findTarget(namespaces, option, target).id));
 }
 
 function targetMap<T>(
-  tree: MountTree,
+  namespaces: Namespaces,
   option: string,
   targets: { readonly [target: TargetName]: T } | undefined,
 ): Map<number, T> {
   const map = new Map<number, T>();
   for (const [target, value] of Object.entries(targets ?? {})) {
-    const { id } = findTarget(tree, option, target);
+    const { id } = findTarget(namespaces, option, target);
     if (map.has(id)) throw new UsageError(`${option}: ${target} names a mount that another key names too`);
     map.set(id, value);
   }

@@ -1,12 +1,14 @@
 /** The options that meet a requirement, as a person would type them. */
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
+import { mainRoot } from './namespaces.ts';
 import type { TargetName } from './options.ts';
 import type { Cure } from './requirements.ts';
 
 /** How an option names a mount: its mount point where that finds it and reads well, else `#ID`. */
 export function targetName(tree: MountTree, mount: Mount): TargetName {
-  const plain = /^[\w/.@:+-]+$/.test(mount.mountPoint);
+  // Mount points are those of the first of several namespaces: an id means the same in all.
+  const plain = tree.roots.length === 1 && /^[\w/.@:+-]+$/.test(mount.mountPoint);
   return plain && topmostAt(tree, mount.mountPoint) === mount ? mount.mountPoint : `#${mount.id}`;
 }
 
@@ -40,7 +42,7 @@ export function externalCure(tree: MountTree, mount: Mount): Cure {
 
 /** Another source for a mount that the caller already supplies. */
 export function supplyCure(tree: MountTree, mount: Mount): Cure {
-  return mount === tree.root ? rootCure() : externalCure(tree, mount);
+  return mount === mainRoot(tree) ? rootCure() : externalCure(tree, mount);
 }
 
 export function standInCure(tree: MountTree, mount: Mount): Cure {

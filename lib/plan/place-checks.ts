@@ -33,12 +33,13 @@ function requireEngine(tree: MountTree, choices: Choices, facts: HostFacts, find
   const engine = chooseEngine(choices, facts);
   const answer = facts.capabilities.engines[engine];
   const unbindable = tree.mounts.find((mount) => mount.propagation.unbindable);
-  if (engine === 'yard' && choices.at !== undefined && unbindable) {
+  const cloned = choices.at !== undefined || tree.roots.length > 1;
+  if (engine === 'yard' && cloned && unbindable) {
     findings.require({
       kind: 'engine',
       mounts: [unbindable],
       reason:
-        `${nameOf(unbindable)} is unbindable, and the yard engine attaches a tree by a clone, ` +
+        `${nameOf(unbindable)} is unbindable, and the yard engine takes this tree out of the yard by a clone, ` +
         'which leaves unbindable mounts out',
       cures: [DETACHED_CURE],
     });
@@ -117,7 +118,7 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
   if (source === undefined) return;
   findings.require({
     kind: 'privilege',
-    mounts: tree.root ? [tree.root] : [],
+    mounts: tree.roots.slice(0, 1),
     reason: `${source} is a mount of this user namespace, which a new one cannot clone`,
     cures: [
       {

@@ -1,5 +1,4 @@
 /** Turns what was captured into what will be built, or into every unmet requirement. */
-import { MalformedTreeError } from '../errors.ts';
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf } from '../model/mount.ts';
@@ -15,6 +14,7 @@ import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
 import { type Kinds, solveKinds } from './kinds.ts';
 import { type Layout, layOut, type Spot } from './layout.ts';
 import { type Masters, resolveMasters } from './masters.ts';
+import { joinNamespaces, mainRoot, type Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import { requirePlace } from './place-checks.ts';
 import type { Requirement } from './requirements.ts';
@@ -24,6 +24,8 @@ import { assignSupplies, type Supply } from './supply.ts';
 /** Everything decided about a restore; `planRestore` only puts it in order. */
 export interface Resolution {
   readonly choices: Choices;
+  /** All mounts, as captured. */
+  readonly captured: MountTree;
   /** The mounts to build, as captured. */
   readonly tree: MountTree;
   readonly supplies: ReadonlyMap<number, Supply>;
@@ -46,19 +48,15 @@ export interface Resolution {
  * @returns each with the mounts, the reason, and the options that would meet it; empty when a restore can start.
  * @throws MalformedTreeError, UsageError
  */
-export function requirements(tree: MountTree, options: RestoreOptions, facts: HostFacts): Requirement[] {
-  const resolution = resolve(tree, options, facts);
+export function requirements(input: Restorable, options: RestoreOptions, facts: HostFacts): Requirement[] {
+  const resolution = resolve(input, options, facts);
   return [...resolution.requirements, ...resolution.toRun];
 }
 
-export function resolve(tree: MountTree, options: RestoreOptions, facts: HostFacts): Resolution {
-  if (tree.size === 0) {
-    throw new MalformedTreeError([{ reason: 'the tree has no mounts: there is nothing to restore' }]);
-  }
-  if (tree.problems.length > 0) throw new MalformedTreeError(tree.problems);
-
-  const choices = chooseFrom(tree, options);
-  const whole = completeTree(tree, choices);
+export function resolve(input: Restorable, options: RestoreOptions, facts: HostFacts): Resolution {
+  const namespaces = joinNamespaces(input);
+  const choices = chooseFrom(namespaces, options);
+  const whole = completeTree(namespaces.whole, choices);
   const findings = new Findings();
   const supplies = settleSupplies(whole, choices, facts, findings);
   const layout = layOut(whole, supplies);
@@ -74,6 +72,7 @@ export function resolve(tree: MountTree, options: RestoreOptions, facts: HostFac
 
   return {
     choices,
+    captured: namespaces.whole,
     tree: whole,
     supplies,
     layout,
@@ -129,11 +128,11 @@ function requireExternals(tree: MountTree, unsupplied: readonly Mount[], finding
     if (roots.get(mount.root) !== mount || hasWider(mount.root, roots)) continue;
     const instance = filesystemRole(mount.type) === 'instance';
     findings.require({
-      kind: mount === tree.root ? 'root' : 'external',
+      kind: mount === mainRoot(tree) ? 'root' : 'external',
       mounts: [mount],
       reason: whyExternal(mount),
       cures:
-        mount === tree.root
+        mount === mainRoot(tree)
           ? [rootCure(), standInCure(tree, mount)]
           : [
               externalCure(tree, mount),

@@ -7,6 +7,7 @@ import { placingOrder } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { GroupSteps } from './group-steps.ts';
 import { MountSteps } from './mount-steps.ts';
+import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import { OriginSteps } from './origin-steps.ts';
 import { chooseEngine } from './place-checks.ts';
@@ -17,7 +18,8 @@ import type { HostEffect, Step } from './steps.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
- * Plans a restore: pure, from the tree, the options and the facts of a host.
+ * Plans a restore of one mount tree, or of several namespaces together: pure, from the trees, the options and the
+ * facts of a host.
  *
  * One walk, depth first: a mount is made from its superblock's origin and given its attributes, placed, its children
  * placed, and on the way out it is given its peer group and master. Everything is private until its own children are
@@ -26,8 +28,8 @@ import { makeNotes, makeTarget } from './target.ts';
  * @throws MalformedTreeError for a tree that no kernel can hold; UsageError for options that contradict each other;
  * UnmetRequirementsError with all that is missing.
  */
-export function planRestore(tree: MountTree, options: RestoreOptions, facts: HostFacts): RestorePlan {
-  const resolution = resolve(tree, options, facts);
+export function planRestore(input: Restorable, options: RestoreOptions, facts: HostFacts): RestorePlan {
+  const resolution = resolve(input, options, facts);
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }
@@ -35,16 +37,16 @@ export function planRestore(tree: MountTree, options: RestoreOptions, facts: Hos
   const origins = new OriginSteps(resolution, facts, built);
   const groups = new GroupSteps(resolution, facts, origins, built);
   const mounts = new MountSteps(resolution, origins, built);
-  const root = resolution.tree.root as Mount;
+  const { roots } = resolution.tree;
 
   for (const { mount, leaving } of enterAndLeave(resolution.tree)) {
     if (!leaving) mounts.enter(mount);
-    else if (mount !== root) groups.join(mount);
+    else if (!roots.includes(mount)) groups.join(mount);
   }
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = deletionSteps(resolution, origins);
   const finish = engine === 'yard' ? finishInYard : finishDetached;
-  finish(resolution, root, groups, deletions, built);
+  finish({ resolution, roots, groups, deletions, steps: built });
   const steps = engine === 'yard' ? hostStepsFirst(built) : built;
 
   return {
@@ -53,7 +55,7 @@ export function planRestore(tree: MountTree, options: RestoreOptions, facts: Hos
     origins: origins.list,
     steps,
     hostEffects: hostEffects(resolution, steps),
-    notes: makeNotes(tree, resolution, facts),
+    notes: makeNotes(resolution, facts),
     unmetToRun: resolution.toRun,
     imports: imports(steps),
   };
@@ -74,64 +76,77 @@ function* enterAndLeave(tree: MountTree): Generator<{ mount: Mount; leaving: boo
   }
 }
 
+/** What the last steps of a restore are made from. */
+interface Ending {
+  readonly resolution: Resolution;
+  readonly roots: readonly Mount[];
+  readonly groups: GroupSteps;
+  readonly deletions: readonly Step[];
+  readonly steps: Step[];
+}
+
 /**
- * The root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is
- * made before, while host mounts can still be cloned.
+ * A root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is made
+ * before, while host mounts can still be cloned.
  */
-function finishDetached(
-  resolution: Resolution,
-  root: Mount,
-  groups: GroupSteps,
-  deletions: readonly Step[],
-  steps: Step[],
-): void {
+function finishDetached({ resolution, roots, groups, deletions, steps }: Ending): void {
   const { at } = resolution.choices;
   steps.push(...deletions);
-  if (at === undefined) {
-    becomeRoot(root, groups, steps);
+  if (at !== undefined) {
+    for (const root of roots) groups.join(root);
+    attachAt(at, roots[0] as Mount, resolution, steps);
     return;
   }
-  groups.join(root);
-  attachAt(at, root, resolution, steps);
+  for (const root of roots) groups.prepare(root);
+  becomeRoots(roots, groups, steps);
 }
 
 /**
  * In the yard the mounts are attached, so that what they hold on to cannot be deleted or renamed from within: that is
- * done from the caller's namespace, by fd.
+ * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own.
  */
-function finishInYard(
-  resolution: Resolution,
-  root: Mount,
-  groups: GroupSteps,
-  deletions: readonly Step[],
-  steps: Step[],
-): void {
+function finishInYard({ resolution, roots, groups, deletions, steps }: Ending): void {
   const { at } = resolution.choices;
-  const leave: Step = { kind: 'leave-yard', reason: 'what follows is done in the namespace of the caller' };
-  if (at === undefined) {
-    becomeRoot(root, groups, steps);
-    if (deletions.length > 0) steps.push(leave, ...deletions);
+  if (at === undefined && roots.length === 1) {
+    becomeRoot(roots[0] as Mount, 0, true, groups, steps);
+    if (deletions.length > 0) steps.push(goHome(), ...deletions);
     return;
   }
-  groups.join(root);
-  steps.push(
-    {
-      kind: 'lift',
-      mount: root.id,
-      reason: 'an attached mount cannot leave its namespace, a clone of the tree can',
-    },
-    leave,
-    ...deletions,
-  );
-  attachAt(at, root, resolution, steps);
+  for (const root of roots) (at === undefined ? groups.prepare : groups.join).call(groups, root);
+  const reason = 'an attached mount cannot leave its namespace, a clone of the tree can';
+  roots.forEach((root, namespace) => {
+    steps.push({ kind: 'lift', mount: root.id, namespace, reason });
+  });
+  steps.push(goHome(), ...deletions);
+  if (at === undefined) becomeRoots(roots, groups, steps);
+  else attachAt(at, roots[0] as Mount, resolution, steps);
 }
 
-function becomeRoot(root: Mount, groups: GroupSteps, steps: Step[]): void {
+function becomeRoots(roots: readonly Mount[], groups: GroupSteps, steps: Step[]): void {
+  roots.forEach((root, namespace) => {
+    if (namespace > 0) steps.push(goHome());
+    becomeRoot(root, namespace, false, groups, steps);
+  });
+}
+
+function becomeRoot(
+  root: Mount,
+  namespace: number,
+  standing: boolean,
+  groups: GroupSteps,
+  steps: Step[],
+): void {
   groups.prepare(root);
-  const reason = 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
-  steps.push({ kind: 'become-root', mount: root.id, reason });
+  const reason = standing
+    ? 'the namespace of the yard becomes that of the tree'
+    : 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
+  steps.push({ kind: 'become-root', mount: root.id, namespace, standing, reason });
   groups.join(root);
-  steps.push({ kind: 'drop-old-root', reason: 'nothing but the tree is left in the namespace' });
+  steps.push({ kind: 'drop-old-root', namespace, reason: 'nothing but the tree is left in the namespace' });
+}
+
+function goHome(): Step {
+  return { kind: 'go-home', reason: 'what follows is done in the namespace of the caller' };
 }
 
 function attachAt(at: PathString, root: Mount, resolution: Resolution, steps: Step[]): void {

@@ -119,15 +119,19 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       /** A fresh mount namespace, everything in it private, whose root the tree becomes. */
       readonly kind: 'become-root';
       readonly mount: number;
+      /** Which of the namespaces that are made, counted from 0. */
+      readonly namespace: number;
+      /** It stands in the yard's namespace, which becomes its own; else it is detached and gets a new one. */
+      readonly standing: boolean;
     }
   /** Lets go of all that was there before the tree became the root. */
-  | { readonly kind: 'drop-old-root' }
+  | { readonly kind: 'drop-old-root'; readonly namespace: number }
   /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
   | { readonly kind: 'open-yard' }
   /** A clone of the whole tree, out of the yard. */
-  | { readonly kind: 'lift'; readonly mount: number }
-  /** Back to the caller's namespace; the yard goes when nothing is left that holds it. */
-  | { readonly kind: 'leave-yard' }
+  | { readonly kind: 'lift'; readonly mount: number; readonly namespace: number }
+  /** Back to the caller's namespace; a yard that was left goes when nothing holds it. */
+  | { readonly kind: 'go-home' }
   | { readonly kind: 'make-destination-private'; readonly at: PathString }
   | { readonly kind: 'attach'; readonly mount: number; readonly at: PathString }
 );

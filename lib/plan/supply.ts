@@ -4,6 +4,7 @@ import { joinPath, pathComponents, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { filesystemRole } from './filesystems.ts';
+import { mainRoot } from './namespaces.ts';
 
 /**
  * Where a mount comes from: a path at or below one that the caller named; a filesystem made here; a tmpfs in its
@@ -48,7 +49,7 @@ function supplySuperblock(
 
   for (const mount of members) {
     const source =
-      mount === tree.root ? (choices.root ?? choices.external.get(mount.id)) : choices.external.get(mount.id);
+      mount === mainRoot(tree) ? (choices.root ?? choices.external.get(mount.id)) : choices.external.get(mount.id);
     if (source !== undefined) supplyByHost(mount, source);
   }
   if (members.some((mount) => choices.standIn.has(mount.id))) {

@@ -86,8 +86,8 @@ function withWord(words: readonly string[], word: string): readonly string[] {
 }
 
 /** What the target does differently from the tree as captured. */
-export function makeNotes(captured: MountTree, resolution: Resolution, facts: HostFacts): PlanNotes {
-  const { tree, supplies, masters } = resolution;
+export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
+  const { captured, tree, supplies, masters } = resolution;
   const inWalk = [...tree.walk()];
   const fresh = inWalk.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
   const firstOfSuperblock = (mount: Mount) => tree.superblocks.get(mount.device)?.[0] === mount;

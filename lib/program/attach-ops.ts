@@ -1,6 +1,7 @@
 /** Ops that put the finished tree where it goes. */
 import { AT, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
-import { BY_FD, type Emitter } from './emitter.ts';
+import type { StepOf } from '../plan/steps.ts';
+import { BY_FD, type Emitter, exportKey } from './emitter.ts';
 import { leaveHome } from './home.ts';
 
 /**
@@ -26,27 +27,31 @@ export function dropOldRoot(emitter: Emitter): void {
   emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
 }
 
-/** Clones the whole tree, detached, out of the namespace that it was built in. */
-export function lift(emitter: Emitter, root: number): void {
+/** Clones a whole tree, detached, out of the namespace that it was built in; the clone is the mount from then on. */
+export function lift(emitter: Emitter, step: StepOf<'lift'>): void {
+  const built = emitter.get(`mount:${step.mount}`);
+  const out = emitter.get(exportKey('root', step.namespace));
   const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH | AT.RECURSIVE;
-  emitter.op('open_tree', { a: root, s1: '', n: flags, out: emitter.get('export:root') });
+  emitter.op('open_tree', { a: built, s1: '', n: flags, out });
+  emitter.close(built);
+  emitter.alias(`mount:${step.mount}`, out);
 }
 
 /** The new namespace and its table, through a procfs of the caller's: the tree's own may be anything. */
-export function handBackNamespace(emitter: Emitter): void {
+export function handBackNamespace(emitter: Emitter, tree: number): void {
   const proc = emitter.get('import:proc');
   const flags = O.CLOEXEC;
   emitter.op('openat2', {
     a: proc,
     s1: 'thread-self/ns/mnt',
     f1: flags,
-    out: emitter.get('export:namespace'),
+    out: emitter.get(exportKey('namespace', tree)),
   });
   emitter.op('openat2', {
     a: proc,
     s1: 'thread-self/mountinfo',
     f1: flags,
-    out: emitter.get('export:mountinfo'),
+    out: emitter.get(exportKey('mountinfo', tree)),
   });
 }
 

@@ -10,8 +10,8 @@ import {
   makeDestinationPrivate,
   pivotTo,
 } from './attach-ops.ts';
-import type { CompiledProgram, ExportName, Import } from './compiled.ts';
-import { Emitter, type SlotKey } from './emitter.ts';
+import type { CompiledProgram, Import } from './compiled.ts';
+import { Emitter, exportKey, type SlotKey } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
 import {
@@ -35,14 +35,15 @@ import { NO_PARKING, type Parking, Yard } from './yard.ts';
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
   const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
-  const exports: ExportName[] = isNamespace ? ['namespace', 'mountinfo', 'root'] : ['root'];
+  const names = isNamespace ? (['namespace', 'mountinfo', 'root'] as const) : (['root'] as const);
+  const exports = plan.target.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
   const returns = plan.origins.some(hasLongSource) || plan.steps.some(comesHome);
   const emitter = new Emitter(importsOf(plan, isNamespace || returns), exports);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
   const taken = takenOrigins(plan.steps);
   const last = lastUses(plan.steps);
 
-  handBackRoot(emitter, plan);
+  handBackRoots(emitter, plan);
   if (returns) keepHome(emitter);
   longSourceOps(emitter, plan.origins);
   plan.steps.forEach((step, index) => {
@@ -83,7 +84,7 @@ function emitStep(
       break;
     case 'clone':
       cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
-      if (step.mount === plan.target.tree.root?.id) parking.park(emitter.get(`mount:${step.mount}`), 'directory');
+      if (isRoot(plan, step.mount)) parking.park(emitter.get(`mount:${step.mount}`), 'directory');
       break;
     case 'place':
       placeMount(emitter, step, mountPoint(step.mount));
@@ -107,27 +108,27 @@ function emitStep(
       makeReadOnly(emitter, step);
       break;
     case 'become-root':
-      if (plan.engine === 'yard') pivotTo(emitter, emitter.get(`mount:${step.mount}`));
+      if (step.standing) pivotTo(emitter, emitter.get(`mount:${step.mount}`));
       else becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
       break;
     case 'drop-old-root':
       dropOldRoot(emitter);
-      handBackNamespace(emitter);
+      handBackNamespace(emitter, step.namespace);
       break;
     case 'open-yard':
-      if (parking instanceof Yard) parking.open();
+      if (parking instanceof Yard) parking.open(plan.steps.some(({ kind }) => kind === 'lift'));
       break;
     case 'lift':
-      lift(emitter, emitter.get(`mount:${step.mount}`));
+      lift(emitter, step);
       break;
-    case 'leave-yard':
+    case 'go-home':
       goHome(emitter);
       break;
     case 'make-destination-private':
       makeDestinationPrivate(emitter);
       break;
     case 'attach':
-      attach(emitter, emitter.get('export:root'), emitter.has('destination'));
+      attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
       break;
   }
 }
@@ -137,16 +138,22 @@ function emitStep(
  * a mount point could not be removed, because the tree is mounted on it.
  */
 function comesHome({ kind }: Step): boolean {
-  return kind === 'leave-yard' || kind === 'share-source' || kind === 'make-mount-point';
+  return kind === 'go-home' || kind === 'share-source' || kind === 'make-mount-point';
 }
 
-/** The root's fd is handed back: its slot, or that of the origin that it is, is the export's. */
-function handBackRoot(emitter: Emitter, plan: RestorePlan): void {
-  if (plan.steps.some((step) => step.kind === 'lift')) return; // the clone of the whole is
-  const root = plan.target.tree.root?.id;
-  const clone = plan.steps.find((step) => step.kind === 'clone' && step.mount === root);
-  if (clone?.kind !== 'clone') throw new Error('the plan makes no root');
-  emitter.alias(clone.take ? `origin:${clone.origin}` : `mount:${clone.mount}`, emitter.get('export:root'));
+/** A root's fd is handed back: its slot, or that of the origin that it is, is the export's. */
+function handBackRoots(emitter: Emitter, plan: RestorePlan): void {
+  if (plan.steps.some((step) => step.kind === 'lift')) return; // the clones of the whole trees are
+  const roots = plan.target.tree.roots.map((root) => root.id);
+  for (const step of plan.steps) {
+    if (step.kind !== 'clone' || !roots.includes(step.mount)) continue;
+    const key = step.take ? `origin:${step.origin}` : `mount:${step.mount}`;
+    emitter.alias(key, emitter.get(exportKey('root', roots.indexOf(step.mount))));
+  }
+}
+
+function isRoot(plan: RestorePlan, id: number): boolean {
+  return plan.target.tree.roots.some((root) => root.id === id);
 }
 
 function importsOf(plan: RestorePlan, needsProc: boolean): Import[] {
@@ -186,12 +193,12 @@ function keysOf(step: Step): SlotKey[] {
       return [`group:${step.group}`, `mount:${step.mount}`];
     case 'become-root':
     case 'lift':
-      return [`mount:${step.mount}`];
     case 'attach':
+      return [`mount:${step.mount}`];
     case 'share-source':
     case 'make-destination-private':
     case 'open-yard':
-    case 'leave-yard':
+    case 'go-home':
     case 'drop-old-root':
       return [];
   }

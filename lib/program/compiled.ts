@@ -4,7 +4,7 @@ export interface CompiledProgram {
   /** What each import slot holds, in slot order. */
   readonly imports: readonly Import[];
   /** What each export slot is handed back as, in slot order. */
-  readonly exports: readonly ExportName[];
+  readonly exports: readonly Export[];
   /** For each op, main and then undo, the index of the step it belongs to; -1 for what belongs to none. */
   readonly stepOfOp: Int32Array;
   /** For each slot, what it stands for in listings and errors: `/dev/pts`, `tmpfs of /run`, `host:/srv/disk`. */
@@ -20,5 +20,8 @@ export type Import =
   /** A user namespace whose maps an idmapped mount takes. */
   | { readonly kind: 'idmap'; readonly mount: number };
 
-/** The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH). */
-export type ExportName = 'namespace' | 'mountinfo' | 'root';
+/** The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH); of the first tree, the second, … */
+export interface Export {
+  readonly name: 'namespace' | 'mountinfo' | 'root';
+  readonly tree: number;
+}

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import { type OpArguments, ProgramBuilder } from './builder.ts';
-import type { CompiledProgram, ExportName, Import } from './compiled.ts';
+import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';
 
 /** What a slot is looked up by: an import, an export, an origin, a mount, a group's holder. */
@@ -32,13 +32,13 @@ export class Emitter {
   /** Directories that undoing needs, by slot and path. */
   readonly #held = new Map<string, number>();
   readonly #imports: readonly Import[];
-  readonly #exports: readonly ExportName[];
+  readonly #exports: readonly Export[];
 
-  constructor(imports: readonly Import[], exports: readonly ExportName[]) {
+  constructor(imports: readonly Import[], exports: readonly Export[]) {
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));
-    for (const name of exports) this.slot(`export:${name}`, name);
+    for (const item of exports) this.slot(exportKey(item.name, item.tree), exportName(item));
   }
 
   /** The slot of a key; a new one, named for listings, when the key has none. */
@@ -185,6 +185,14 @@ function cutAt(path: string): number {
     throw new UsageError(`a name is longer than a path may be: ${JSON.stringify(path.slice(0, 40))}…`);
   }
   return cut;
+}
+
+export function exportKey(name: Export['name'], tree: number): SlotKey {
+  return `export:${name}:${tree}`;
+}
+
+function exportName({ name, tree }: Export): string {
+  return tree === 0 ? name : `${name} ${tree + 1}`;
 }
 
 function importKey(item: Import): SlotKey {

@@ -77,6 +77,8 @@ export const OPCODE = {
   chroot: 21, // s1 path
   close: 22, // a slot, not an imported one
   check: 23, // a fd, f1 file type (S_IFMT part of st_mode), f2 st_dev, f3 st_ino; ESTALE when it differs
+  fchmodat: 24, // a dirfd, s1 path, f1 mode, n flags
+  fchownat: 25, // a dirfd, s1 path, f1 owner, f2 group, n flags
 } as const;
 
 export type OpName = keyof typeof OPCODE;

@@ -2,10 +2,16 @@
 import { CLONE, O } from '../flags.ts';
 import type { Emitter } from './emitter.ts';
 
-/** Opens it, through a procfs of the caller's, so that it can be come back to. */
+/** Opens it so that it can be come back to. */
 export function keepHome(emitter: Emitter): void {
-  const out = emitter.slot('home', 'caller namespace');
+  emitter.alias('home', holdNamespace(emitter, 'caller namespace'));
+}
+
+/** Holds the namespace that the program is in, through a procfs of the caller's. */
+export function holdNamespace(emitter: Emitter, name: string): number {
+  const out = emitter.temporary(name);
   emitter.op('openat2', { a: emitter.get('import:proc'), s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out });
+  return out;
 }
 
 /** Leaves for a new namespace. What is undone on the host is undone from there, if it was kept. */

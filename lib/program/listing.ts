@@ -93,6 +93,10 @@ function callArguments(op: DecodedOp, fd: SlotText): string[] {
       return [fd(a), quote(s1), formatFlags(n, { REMOVEDIR: AT.REMOVEDIR }, 'AT_')];
     case 'renameat2':
       return [fd(a), quote(s1), fd(b), quote(s2), formatFlags(n, RENAME, 'RENAME_')];
+    case 'fchmodat':
+      return [fd(a), quote(s1), octal(f1), formatFlags(n, AT, 'AT_')];
+    case 'fchownat':
+      return [fd(a), quote(s1), String(f1), String(f2), formatFlags(n, AT, 'AT_')];
     case 'pivot_root':
       return [quote(s1), quote(s2)];
     case 'setns':

@@ -2,7 +2,7 @@
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOVE_MOUNT, MS, S_IFREG } from '../flags.ts';
 import type { NodeKind } from '../plan/steps.ts';
 import type { Emitter } from './emitter.ts';
-import { leaveHome } from './home.ts';
+import { holdNamespace, leaveHome } from './home.ts';
 
 export interface Parking {
   /** Gives a detached mount a place, where the engine needs one for it to be cloned from or mounted on. */
@@ -29,9 +29,11 @@ export class Yard implements Parking {
     this.#emitter = emitter;
   }
 
-  open(): void {
+  /** `kept`: it stays when its namespace is left, because holders in it are still needed. */
+  open(kept: boolean): void {
     const emitter = this.#emitter;
     leaveHome(emitter);
+    if (kept) holdNamespace(emitter, 'yard namespace');
     emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
     const context = emitter.temporary('yard context');
     const yard = emitter.slot('yard', 'yard');

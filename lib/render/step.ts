@@ -47,8 +47,8 @@ export function stepText(step: Step, plan: RestorePlan): string {
       return 'open a yard in a private namespace';
     case 'lift':
       return `clone the tree at ${mountText(plan, step.mount)} as a whole`;
-    case 'leave-yard':
-      return 'leave the yard';
+    case 'go-home':
+      return "go back to the caller's namespace";
     case 'make-destination-private':
       return `bind ${nameText(step.at)} on itself and make it private`;
     case 'attach':

@@ -2,7 +2,7 @@ import { CancelledError, type MountyardError, UndoError } from '../errors.ts';
 import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Step } from '../plan/steps.ts';
-import type { CompiledProgram, ExportName } from '../program/compiled.ts';
+import type { CompiledProgram, Export } from '../program/compiled.ts';
 import { describeOp } from '../program/listing.ts';
 import { errnoName } from './errno.ts';
 import { failureOf, mainOpCount, type Purpose } from './failure.ts';
@@ -30,8 +30,8 @@ export interface ExecuteOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** The fds that a program handed back. */
-export type ExportedFds = { readonly [name in ExportName]?: OwnedFd };
+/** The fds that a program handed back for one tree. */
+export type ExportedFds = { readonly [name in Export['name']]?: OwnedFd };
 
 const PROGRESS_INTERVAL_MS = 100;
 const CANCEL = 0;
@@ -44,7 +44,7 @@ const DONE = 1;
  * @throws {UndoError} what could not be taken back.
  * @throws {CancelledError} when the signal fired.
  */
-export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<ExportedFds> {
+export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<ExportedFds[]> {
   const { signal, onProgress } = options;
   if (signal?.aborted) throw new CancelledError(signal.reason);
   const control = new Int32Array(new SharedArrayBuffer(8));
@@ -64,7 +64,7 @@ export async function execute(execution: Execution, options: ExecuteOptions = {}
 }
 
 /** {@link execute}, joined. */
-export function executeSync(execution: Execution): ExportedFds {
+export function executeSync(execution: Execution): ExportedFds[] {
   return exportsOf(execution, native.runSync(requestOf(execution)));
 }
 
@@ -79,14 +79,16 @@ function requestOf({ plan, program, held, place }: Execution): RunRequest {
   return { program: program.bytes, imports, place };
 }
 
-function exportsOf(execution: Execution, result: RunResult, signal?: AbortSignal): ExportedFds {
+function exportsOf(execution: Execution, result: RunResult, signal?: AbortSignal): ExportedFds[] {
   const { program } = execution;
   if (result.status !== 'done') throw withUndo(execution, result, failure(execution, result, signal));
-  const fds = program.exports.map((name, index): [ExportName, OwnedFd] | undefined => {
+  const trees: { [name in Export['name']]?: OwnedFd }[] = [];
+  program.exports.forEach(({ name, tree }, index) => {
     const fd = result.exports[index] ?? -1;
-    return fd < 0 ? undefined : [name, new OwnedFd(fd, name)];
+    trees[tree] ??= {};
+    if (fd >= 0) trees[tree][name] = new OwnedFd(fd, name);
   });
-  return Object.fromEntries(fds.filter((entry) => entry !== undefined));
+  return trees;
 }
 
 function failure({ plan, program }: Execution, result: RunResult, signal?: AbortSignal): MountyardError {

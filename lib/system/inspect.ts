@@ -1,6 +1,6 @@
 import type { DestinationFact, FilesystemFact, HostFacts, SourceFact } from '../model/facts.ts';
-import type { MountTree } from '../model/tree.ts';
 import { hostQuestions } from '../plan/ask.ts';
+import type { Restorable } from '../plan/namespaces.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { captureOwn } from './capture.ts';
 import { HeldHost } from './held.ts';
@@ -16,18 +16,18 @@ import { placeFor } from './userns.ts';
  * @throws {UsageError} when the options name what is not in the tree.
  * @throws {ProcfsError} when /proc is no procfs.
  */
-export function inspectHost(tree: MountTree, options: RestoreOptions = {}): HostFacts {
-  const { facts, held } = inspectHostHolding(tree, options);
+export function inspectHost(input: Restorable, options: RestoreOptions = {}): HostFacts {
+  const { facts, held } = inspectHostHolding(input, options);
   held.close();
   return facts;
 }
 
 /** {@link inspectHost}, with the fds of all that was found: the caller closes them. */
 export function inspectHostHolding(
-  tree: MountTree,
+  input: Restorable,
   options: RestoreOptions,
 ): { facts: HostFacts; held: HeldHost } {
-  const questions = hostQuestions(tree, options);
+  const questions = hostQuestions(input, options);
   const held = new HeldHost();
   try {
     const capabilities = probeWith(held.procfs);

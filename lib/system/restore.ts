@@ -1,5 +1,5 @@
 import type { Snapshot } from '../model/snapshot.ts';
-import type { MountTree } from '../model/tree.ts';
+import { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { UnmetRequirementsError } from '../plan/requirements.ts';
 import { planRestore } from '../plan/restore.ts';
@@ -12,7 +12,6 @@ import type { OwnedFd } from './fd.ts';
 import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
 import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
-import { oneTree } from './snapshot.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { owningUserNamespace, placeFor } from './userns.ts';
 import { verifyOnHost } from './verify.ts';
@@ -27,12 +26,12 @@ export interface RestoreSyncOptions extends RestoreOptions {
 export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {}
 
 /**
- * Builds a mount tree again and reads it back to see that it is the same. Nothing outside changes until the last
+ * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same. Nothing outside changes until the last
  * call, and when anything fails everything is taken back. The result holds the tree: `release()` it, or `using`.
  *
  * @throws {MalformedTreeError} when no namespace can hold the tree.
  * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
- * @throws {UsageError} for options that contradict each other, and for a snapshot of several namespaces.
+ * @throws {UsageError} for options that contradict each other.
  * @throws {MountError} for a call that the kernel refused; {UndoError} when something of it is left.
  * @throws {CancelledError} when `signal` fired.
  */
@@ -58,12 +57,11 @@ interface Prepared extends Execution {
 }
 
 function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared {
-  const tree = oneTree(input);
   const watch = new Stopwatch();
-  const { facts, held } = inspectHostHolding(tree, options);
+  const { facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
   try {
-    const plan = planRestore(tree, options, facts);
+    const plan = planRestore(input, options, facts);
     if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
     watch.lap('plan');
     const program = compileRestore(plan);
@@ -75,40 +73,49 @@ function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared
   }
 }
 
-function finish(prepared: Prepared, exports: ExportedFds, options: RestoreSyncOptions): RestoredTree {
+function finish(
+  prepared: Prepared,
+  exports: readonly ExportedFds[],
+  options: RestoreSyncOptions,
+): RestoredTree {
   const { plan, program, held, watch } = prepared;
   watch.lap('run');
-  using mountinfo = exports.mountinfo;
   const keeper = keeperOf(exports, options);
   try {
-    using root = keeper.namespace && exports.root;
-    const tree = keeper.attached
-      ? keeper.attached.read(held.procfs)
-      : readTree(mountinfo as OwnedFd, root as OwnedFd);
+    const trees = keeper.attached ? [keeper.attached.read(held.procfs)] : exports.map(readBack);
+    const [tree] = trees;
+    const whole = trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
     watch.lap('readBack');
     const verified = options.verify !== false;
-    const differences = verified ? verifyOnHost(plan.target, tree, held, options.userNamespace) : [];
+    const differences = verified ? verifyOnHost(plan.target, whole, held, options.userNamespace) : [];
     watch.lap('verify');
     const report: RestoreReport = {
       ...plan.notes,
       verified,
-      mounts: tree.size,
+      mounts: whole.size,
       calls: mainOpCount(program),
       hostEffects: plan.hostEffects,
       timings: watch.timings,
     };
-    return new RestoredTree({ tree, target: plan.target, differences, report, keeper });
+    return new RestoredTree({ trees, target: plan.target, differences, report, keeper });
   } catch (error) {
     letGo(keeper); // what could not be read back is not left standing
     throw error;
+  } finally {
+    if (!keeper.attached) for (const { root } of exports) root?.close();
+    for (const { mountinfo } of exports) mountinfo?.close();
   }
 }
 
-function keeperOf(exports: ExportedFds, { into, userNamespace }: RestoreOptions): Keeper {
-  const { namespace } = exports;
-  if (!namespace) {
-    return { attached: new AttachedTree(exports.root as OwnedFd, into && 'at' in into ? into.at : '/') };
-  }
-  const user = userNamespace === undefined ? undefined : owningUserNamespace(namespace);
-  return { namespace: new MountNamespace(namespace, { user }) };
+function readBack({ mountinfo, root }: ExportedFds): MountTree {
+  return readTree(mountinfo as OwnedFd, root as OwnedFd);
+}
+
+function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
+  if (into && 'at' in into) return { attached: new AttachedTree(exports[0]?.root as OwnedFd, into.at) };
+  const namespaces = exports.map(({ namespace }) => {
+    const fd = namespace as OwnedFd;
+    return new MountNamespace(fd, { user: userNamespace === undefined ? undefined : owningUserNamespace(fd) });
+  });
+  return { namespaces };
 }

@@ -27,14 +27,14 @@ export interface RestoreReport extends PlanNotes {
   readonly timings: Timings;
 }
 
-/** What keeps a restored tree: its namespace, or its place in the caller's. */
+/** What keeps restored trees: a namespace each, or a place in the caller's. */
 export type Keeper =
-  | { readonly namespace: MountNamespace; readonly attached?: never }
-  | { readonly attached: AttachedTree; readonly namespace?: never };
+  | { readonly namespaces: readonly MountNamespace[]; readonly attached?: never }
+  | { readonly attached: AttachedTree; readonly namespaces?: never };
 
 /** What a {@link RestoredTree} is made of. */
 export interface RestoredParts {
-  readonly tree: MountTree;
+  readonly trees: readonly MountTree[];
   readonly target: Target;
   readonly differences: readonly Difference[];
   readonly report: RestoreReport;
@@ -43,28 +43,38 @@ export interface RestoredParts {
 
 /** A tree that was restored, read back. It lasts until {@link release}, or for as long as a process lives in it. */
 export class RestoredTree implements Disposable, AsyncDisposable {
-  /** As read back from the kernel. */
-  readonly tree: MountTree;
-  /** What was to be built. */
+  /** As read back from the kernel: one for each namespace, in the order of the snapshot. */
+  readonly trees: readonly MountTree[];
+  /** What was to be built; of several namespaces together, with a root for each. */
   readonly target: Target;
   /** In what the two differ: empty when they are the same, and when `report.verified` is false. */
   readonly differences: readonly Difference[];
   readonly report: RestoreReport;
-  /** The namespace that was made for it; none for a tree attached with `into.at`. */
-  readonly namespace: MountNamespace | undefined;
+  /** The namespaces that were made; none for a tree attached with `into.at`. */
+  readonly namespaces: readonly MountNamespace[];
   readonly #keeper: Keeper;
 
   constructor(parts: RestoredParts) {
-    this.tree = parts.tree;
+    this.trees = parts.trees;
     this.target = parts.target;
     this.differences = parts.differences;
     this.report = parts.report;
-    this.namespace = parts.keeper.namespace;
+    this.namespaces = parts.keeper.namespaces ?? [];
     this.#keeper = parts.keeper;
   }
 
+  /** The first tree, or the only one. */
+  get tree(): MountTree {
+    return this.trees[0] as MountTree;
+  }
+
+  /** The namespace of the first tree; none for a tree attached with `into.at`. */
+  get namespace(): MountNamespace | undefined {
+    return this.namespaces[0];
+  }
+
   /**
-   * Lets go of the namespace, or unmounts exactly the tree that was attached. A second time does nothing.
+   * Lets go of the namespaces, or unmounts exactly the tree that was attached. A second time does nothing.
    * @throws {MountError} when the kernel refuses the unmount.
    */
   release(): void {
@@ -80,7 +90,7 @@ export class RestoredTree implements Disposable, AsyncDisposable {
   }
 }
 
-export function letGo({ namespace, attached }: Keeper): void {
-  namespace?.close();
+export function letGo({ namespaces, attached }: Keeper): void {
+  for (const namespace of namespaces ?? []) namespace.close();
   attached?.release();
 }

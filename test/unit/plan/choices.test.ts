@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../../lib/errors.ts';
 import { chooseFrom } from '../../../lib/plan/choices.ts';
+import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
 import type { RestoreOptions } from '../../../lib/plan/options.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { hostFacts } from '../../support/facts.ts';
@@ -22,7 +23,7 @@ const WITH_SLAVES = treeOf(
 
 function refusal(options: RestoreOptions, tree = TREE): string {
   try {
-    chooseFrom(tree, options);
+    chooseFrom(joinNamespaces(tree), options);
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError);
     return (error as UsageError).message;
@@ -32,11 +33,11 @@ function refusal(options: RestoreOptions, tree = TREE): string {
 
 describe('a target', () => {
   test('is a mount point, which names the topmost mount there', () => {
-    expect([...chooseFrom(TREE, { external: { '/data': '/srv' } }).external]).toEqual([[4, '/srv']]);
+    expect([...chooseFrom(joinNamespaces(TREE), { external: { '/data': '/srv' } }).external]).toEqual([[4, '/srv']]);
   });
 
   test('is #ID, which names one mount of a stack', () => {
-    expect([...chooseFrom(TREE, { external: { '#3': '/srv', '#4': '/srw' } }).external]).toEqual([
+    expect([...chooseFrom(joinNamespaces(TREE), { external: { '#3': '/srv', '#4': '/srw' } }).external]).toEqual([
       [3, '/srv'],
       [4, '/srw'],
     ]);
@@ -112,7 +113,7 @@ describe('the root mount', () => {
 
   test('of a forest has no mount point that an option could name', () => {
     const forest = treeOf(mount(2, 1, '/proc'), mount(3, 1, '/dev'));
-    expect(chooseFrom(forest, { root: '/srv' }).root).toBe('/srv');
+    expect(chooseFrom(joinNamespaces(forest), { root: '/srv' }).root).toBe('/srv');
     expect(refusal({ standIn: ['/'] }, forest)).toBe('standIn: the tree has no mount at /');
   });
 });
@@ -125,7 +126,7 @@ test('host paths are absolute', () => {
 });
 
 test('what is not given is off, and nothing is named', () => {
-  expect(chooseFrom(TREE, {})).toEqual({
+  expect(chooseFrom(joinNamespaces(TREE), {})).toEqual({
     root: undefined,
     external: new Map(),
     slaves: new Map(),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { chooseFrom } from '../../../lib/plan/choices.ts';
+import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
 import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/kinds.ts';
 import { layOut, type Spot } from '../../../lib/plan/layout.ts';
 import type { RestoreOptions } from '../../../lib/plan/options.ts';
@@ -9,7 +10,7 @@ import { assignSupplies } from '../../../lib/plan/supply.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 
 function layoutOf(tree: MountTree, options: RestoreOptions = {}) {
-  return layOut(tree, assignSupplies(tree, chooseFrom(tree, options)));
+  return layOut(tree, assignSupplies(tree, chooseFrom(joinNamespaces(tree), options)));
 }
 
 const spots = (found: ReadonlyMap<number, Spot>) =>

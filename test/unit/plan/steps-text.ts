@@ -49,7 +49,7 @@ export function stepText(step: Step): string {
       return `make-destination-private ${step.at}`;
     case 'drop-old-root':
     case 'open-yard':
-    case 'leave-yard':
+    case 'go-home':
       return step.kind;
     case 'lift':
       return `lift #${step.mount}`;

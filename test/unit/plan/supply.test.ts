@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { chooseFrom } from '../../../lib/plan/choices.ts';
+import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
 import type { RestoreOptions } from '../../../lib/plan/options.ts';
 import { assignSupplies, type Supply } from '../../../lib/plan/supply.ts';
 import { mount, treeOf } from '../model/mounts.ts';
@@ -13,7 +14,7 @@ const STAND_IN: Supply = { kind: 'stand-in', because: 'it was asked for' };
 const host = (source: string, below = ''): Supply => ({ kind: 'host', source, below });
 
 function supplies(tree: MountTree, options: RestoreOptions = {}): { [id: number]: Supply } {
-  return Object.fromEntries(assignSupplies(tree, chooseFrom(tree, options)));
+  return Object.fromEntries(assignSupplies(tree, chooseFrom(joinNamespaces(tree), options)));
 }
 
 describe('instances and windows', () => {
