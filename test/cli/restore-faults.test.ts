@@ -8,8 +8,8 @@ import { mountTable } from '../support/scratch-mount.ts';
 import { MAIN, mountyard, type Outcome } from './mountyard.ts';
 
 /** A host with two private sources to share and a mount point to make: all that a restore changes outside. */
-function hostToChange() {
-  const host = new LxcHost({ leavePrivate: ['debugfs', 'disk'] });
+function hostToChange(engine: 'detached' | 'yard') {
+  const host = new LxcHost({ engine, leavePrivate: ['debugfs', 'disk'] });
   rmSync(join(host.rootfs, 'sys'), { recursive: true });
   return host;
 }
@@ -36,37 +36,40 @@ function countOf(host: LxcHost, call: string): number {
   return calls.split('\n').filter((line) => line.startsWith(`${call}(`)).length;
 }
 
-describe.skipIf(!isMachineRoot)('a call that fails takes everything back', () => {
-  test.each([
-    'mkdirat',
-    'mknodat',
-    'symlinkat',
-    'fsconfig',
-    'fsmount',
-    'open_tree',
-    'mount_setattr',
-    'move_mount',
-    'mount',
-    'fchdir',
-    'pivot_root',
-    'umount2',
-  ])('the last %s', (call) => {
-    using host = hostToChange();
-    const when = countOf(host, call);
-    expect(when).toBeGreaterThan(0);
-    const before = { table: mountTable(), rootfs: readdirSync(host.rootfs) };
-    const { status, out, err } = withFault(host, call, when, 'EIO');
-    expect(err).toMatch(new RegExp(`^mountyard: .*${call}\\(.*\\) = EIO \\(`));
-    expect(err).not.toContain('could not be taken back');
-    expect(err).not.toMatch(/^ {4}at /m);
-    expect({ status, out }).toEqual({ status: 4, out: '' });
-    expect({ table: mountTable(), rootfs: readdirSync(host.rootfs) }).toEqual(before);
-  });
+describe.skipIf(!isMachineRoot).each(['detached', 'yard'] as const)(
+  'a call that fails takes everything back: %s',
+  (engine) => {
+    test.each([
+      'mkdirat',
+      'mknodat',
+      'symlinkat',
+      'fsconfig',
+      'fsmount',
+      'open_tree',
+      'mount_setattr',
+      'move_mount',
+      'mount',
+      'fchdir',
+      'pivot_root',
+      'umount2',
+    ])('the last %s', (call) => {
+      using host = hostToChange(engine);
+      const when = countOf(host, call);
+      expect(when).toBeGreaterThan(0);
+      const before = { table: mountTable(), rootfs: readdirSync(host.rootfs) };
+      const { status, out, err } = withFault(host, call, when, 'EIO');
+      expect(err).toMatch(new RegExp(`^mountyard: .*${call}\\(.*\\) = EIO \\(`));
+      expect(err).not.toContain('could not be taken back');
+      expect(err).not.toMatch(/^ {4}at /m);
+      expect({ status, out }).toEqual({ status: 4, out: '' });
+      expect({ table: mountTable(), rootfs: readdirSync(host.rootfs) }).toEqual(before);
+    });
 
-  test('and without a fault it is done', () => {
-    using host = hostToChange();
-    const { status, out, err } = mountyard(['restore', ...granted(host)]);
-    expect({ status, err }).toEqual({ status: 0, err: '' });
-    expect(out).toContain(`${host.rootfs}/sys`);
-  });
-});
+    test('and without a fault it is done', () => {
+      using host = hostToChange(engine);
+      const { status, out, err } = mountyard(['restore', ...granted(host)]);
+      expect({ status, err }).toEqual({ status: 0, err: '' });
+      expect(out).toContain(`${host.rootfs}/sys`);
+    });
+  },
+);

@@ -16,11 +16,12 @@ import { LxcHost, lxcTree, WINDOW_TARGETS, type WindowType } from '../support/lx
 import { isMachineRoot } from '../support/privilege.ts';
 import { mountTable } from '../support/scratch-mount.ts';
 
+const ENGINES = ['detached', 'yard'] as const;
 const SLAVES = ['/', ...Object.values(WINDOW_TARGETS)];
 
-describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', () => {
+describe.skipIf(!isMachineRoot).each(ENGINES)('an LXC container, restored on a small host: %s', (engine) => {
   test('comes back with all its mounts, and is the same when read back', async () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     await using restored = await restoreTree(lxcTree(), host.options);
     expect(restored.differences).toEqual([]);
     expect(restored.tree.size).toBe(20);
@@ -35,7 +36,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   });
 
   test('has five slaves, each of the group of the mount that it was told to follow', () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     using restored = restoreTreeSync(lxcTree(), host.options);
     const own = captureTree();
     const followed = (path: string) => own.at(path)?.propagation.shared;
@@ -52,7 +53,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   });
 
   test('sees a mount that the host makes below its root', () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     using restored = restoreTreeSync(lxcTree(), host.options);
     sys.mount('late', join(host.rootfs, 'mnt'), { type: 'tmpfs' });
     expect(seenAt(restored, '/mnt')).toMatchObject({ source: 'late', type: 'tmpfs' });
@@ -61,7 +62,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   });
 
   test('sees nothing of what the host mounts on its disk beside its root', () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     mkdirSync(join(host.disk, 'beside'));
     using restored = restoreTreeSync(lxcTree(), host.options);
     sys.mount('beside', join(host.disk, 'beside'), { type: 'tmpfs' });
@@ -71,7 +72,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   test.each(Object.keys(WINDOW_TARGETS) as WindowType[])(
     'sees a mount that the host makes on its %s',
     (type) => {
-      using host = new LxcHost();
+      using host = new LxcHost({ engine });
       using restored = restoreTreeSync(lxcTree(), host.options);
       sys.mount('late', host.windows[type], { type: 'tmpfs' });
       expect(seenAt(restored, WINDOW_TARGETS[type])).toMatchObject({ source: 'late', type: 'tmpfs' });
@@ -81,7 +82,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   );
 
   test('sees a mount that the host makes in a directory of its debugfs', () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     using restored = restoreTreeSync(lxcTree(), host.options);
     const name = readdirSync(host.windows.debugfs, { withFileTypes: true }).find((entry) =>
       entry.isDirectory(),
@@ -94,7 +95,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   test.each([...SLAVES.slice(1), '/mnt', '/run/lock'])(
     'mounts at %s inside what its host does not see',
     (path) => {
-      using host = new LxcHost();
+      using host = new LxcHost({ engine });
       using restored = restoreTreeSync(lxcTree(), host.options);
       const before = mountTable();
       inside(namespaceOf(restored), () => sys.mount('inside', path, { type: 'tmpfs' }));
@@ -104,7 +105,7 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   );
 
   test('runs a shell that finds the default devices', async () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     await using restored = await restoreTree(lxcTree(), host.options);
     const script = 'test -c /dev/null && echo lost > /dev/null && read b && echo "$b" && test -L /dev/ptmx';
     const child = namespaceOf(restored).spawn('/bin/sh', ['-c', script]);
@@ -113,9 +114,9 @@ describe.skipIf(!isMachineRoot)('an LXC container, restored on a small host', ()
   });
 });
 
-describe.skipIf(!isMachineRoot)('a host mount that is private', () => {
+describe.skipIf(!isMachineRoot).each(ENGINES)('a host mount that is private: %s', (engine) => {
   test('cannot be followed, and the refusal names what would share it', async () => {
-    using host = new LxcHost({ leavePrivate: ['debugfs', 'disk'] });
+    using host = new LxcHost({ engine, leavePrivate: ['debugfs', 'disk'] });
     const before = mountTable();
     const requirements = await refusalOf(host.options);
     expect(requirements.map(({ kind, mounts }) => [kind, mounts[0]?.mountPoint])).toEqual([
@@ -130,7 +131,7 @@ describe.skipIf(!isMachineRoot)('a host mount that is private', () => {
   });
 
   test('is made shared when it may be, which is told and stays', async () => {
-    using host = new LxcHost({ leavePrivate: ['debugfs', 'disk'] });
+    using host = new LxcHost({ engine, leavePrivate: ['debugfs', 'disk'] });
     await using restored = await restoreTree(lxcTree(), { ...host.options, shareSources: true });
     expect(restored.differences).toEqual([]);
     const told = restored.report.hostEffects.map(({ kind, path, undone }) => ({ kind, path, undone }));
@@ -148,16 +149,16 @@ describe.skipIf(!isMachineRoot)('a host mount that is private', () => {
   });
 
   test('really passes on what is mounted on it after it was made shared', () => {
-    using host = new LxcHost({ leavePrivate: ['pstore'] });
+    using host = new LxcHost({ engine, leavePrivate: ['pstore'] });
     using restored = restoreTreeSync(lxcTree(), { ...host.options, shareSources: true });
     sys.mount('late', host.windows.pstore, { type: 'tmpfs' });
     expect(seenAt(restored, WINDOW_TARGETS.pstore)).toMatchObject({ source: 'late' });
   });
 });
 
-describe.skipIf(!isMachineRoot)('without the host’s propagation', () => {
+describe.skipIf(!isMachineRoot).each(ENGINES)('without the host’s propagation: %s', (engine) => {
   test('the five are private and the rest is the same', () => {
-    using host = new LxcHost();
+    using host = new LxcHost({ engine });
     const { slaves: _, ...options } = host.options;
     using restored = restoreTreeSync(lxcTree(), { ...options, ignoreHostPropagation: true });
     expect(restored.differences).toEqual([]);

@@ -12,6 +12,9 @@ import { inside } from '../support/inside.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 
+const ENGINES = ['detached', 'yard'] as const;
+type Engine = (typeof ENGINES)[number];
+
 const EMPTY = parseMountinfo('1 0 0:1 / / rw,relatime - tmpfs root rw,mode=755\n');
 const WITH_PROC = parseMountinfo(
   '1 0 0:1 / / rw,relatime - tmpfs root rw,mode=755\n2 1 0:2 / /proc rw,relatime - proc proc rw\n',
@@ -29,9 +32,9 @@ function live<T>(build: () => T, tree = EMPTY): { namespace: MountNamespace; bui
   }
 }
 
-async function expectSameAgain(captured: MountTree): Promise<void> {
+async function expectSameAgain(captured: MountTree, engine: Engine): Promise<void> {
   // Of some filesystems only a part is mounted.
-  using restored = await restoreTree(captured, { fresh: 'all' });
+  using restored = await restoreTree(captured, { fresh: 'all', engine });
   expect(restored.differences).toEqual([]);
   // Not only as planned: as captured.
   expect(diffTrees(captured, restored.tree)).toEqual([]);
@@ -303,14 +306,14 @@ const CASES: [title: string, build: () => void][] = [
   ],
 ];
 
-describe.skipIf(!isRoot)('a live tree, captured and restored, is the same', () => {
+describe.skipIf(!isRoot).each(ENGINES)('a live tree, captured and restored, is the same: %s', (engine) => {
   expectNoLeakedFds();
 
   test.each(CASES)('%s', async (_, build) => {
     using made = live(build);
     const captured = made.namespace.capture();
     expect(captured.size).toBeGreaterThan(1);
-    await expectSameAgain(captured);
+    await expectSameAgain(captured, engine);
   });
 
   test.skipIf(!isMachineRoot)('a root that is covered', async () => {
@@ -321,18 +324,21 @@ describe.skipIf(!isRoot)('a live tree, captured and restored, is the same', () =
       return captureTree();
     }, WITH_PROC);
     expect(made.built.mounts.filter(({ mountPoint }) => mountPoint === '/')).toHaveLength(2);
-    await expectSameAgain(made.built);
+    await expectSameAgain(made.built, engine);
   });
 });
 
-describe.skipIf(!isRoot)('random live trees, captured and restored, are the same', () => {
-  expectNoLeakedFds();
+describe.skipIf(!isRoot).each(ENGINES)(
+  'random live trees, captured and restored, are the same: %s',
+  (engine) => {
+    expectNoLeakedFds();
 
-  test.each(Array.from({ length: 60 }, (_, seed) => seed))('seed %i', async (seed) => {
-    using made = live(() => makeAtRandom(randomFrom(seed)));
-    await expectSameAgain(made.namespace.capture());
-  });
-});
+    test.each(Array.from({ length: 60 }, (_, seed) => seed))('seed %i', async (seed) => {
+      using made = live(() => makeAtRandom(randomFrom(seed)));
+      await expectSameAgain(made.namespace.capture(), engine);
+    });
+  },
+);
 
 /** Whole numbers below `limit`, the same ones for the same seed (mulberry32). */
 function randomFrom(seed: number): (limit: number) => number {

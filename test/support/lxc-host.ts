@@ -23,6 +23,13 @@ export const WINDOW_TARGETS = {
 export type WindowType = keyof typeof WINDOW_TARGETS;
 const WINDOW_TYPES = Object.keys(WINDOW_TARGETS) as WindowType[];
 
+export interface LxcHostOptions {
+  /** Mounts that are not shared: the disk, or windows. */
+  readonly leavePrivate?: readonly ('disk' | WindowType)[];
+  /** The engine that `options` and `words` ask for. */
+  readonly engine?: RestoreOptions['engine'];
+}
+
 /**
  * A small host for the table, in the test's own namespace: a shared disk with the container's root directory and a
  * shell in it, a shared mount of each window that the container follows, and the tmpfs of cgmanager.
@@ -34,8 +41,10 @@ export class LxcHost implements Disposable {
   readonly windows: Readonly<Record<WindowType, string>>;
   readonly cgmanager: string;
 
-  /** Mounts that are left private can be named: the disk, or a window. */
-  constructor({ leavePrivate = [] }: { readonly leavePrivate?: readonly ('disk' | WindowType)[] } = {}) {
+  readonly #engine: RestoreOptions['engine'];
+
+  constructor({ leavePrivate = [], engine }: LxcHostOptions = {}) {
+    this.#engine = engine;
     this.disk = this.#scratch.tmpfs('disk', 'mode=755');
     this.rootfs = join(this.disk, 'rootfs');
     for (const name of ['dev', 'proc', 'sys', 'run', 'mnt'])
@@ -69,6 +78,7 @@ export class LxcHost implements Disposable {
       slaves: this.slaves,
       skip: ['/proc/sysrq-trigger'],
       dev: '/dev',
+      ...(this.#engine && { engine: this.#engine }),
     } satisfies RestoreOptions;
   }
 
@@ -77,6 +87,7 @@ export class LxcHost implements Disposable {
     const { root, external, slaves, skip, dev } = this.options;
     return [
       ...['--root', root, '--dev', dev],
+      ...(this.#engine ? ['--engine', this.#engine] : []),
       ...skip.flatMap((target) => ['--skip', target]),
       ...Object.entries(external).flatMap(([target, source]) => ['--external', `${target}=${source}`]),
       ...Object.entries(slaves).flatMap(([target, source]) => [
