@@ -16,8 +16,13 @@ export interface Namespaces {
   readonly count: number;
 }
 
-/** Problems of one tree, and not of several side by side. */
-const OF_ONE_TREE: ReadonlySet<ProblemCode> = new Set(['two-roots', 'absent-parents', 'empty']);
+/** Problems that trees can have with one another. */
+const BETWEEN_TREES: ReadonlySet<ProblemCode> = new Set([
+  'duplicate-id',
+  'group-superblocks',
+  'group-masters',
+  'master-cycle',
+]);
 
 /**
  * Takes apart what is to be restored. Ids are those of one machine, where no two mounts of any namespace share one.
@@ -32,7 +37,7 @@ export function joinNamespaces(input: Restorable): Namespaces {
   const problems = new Map<string, Problem>();
   for (const tree of trees) for (const problem of tree.problems) problems.set(problem.reason, problem);
   for (const problem of whole.problems) {
-    if (trees.length === 1 || !OF_ONE_TREE.has(problem.code)) problems.set(problem.reason, problem);
+    if (trees.length === 1 || BETWEEN_TREES.has(problem.code)) problems.set(problem.reason, problem);
   }
   if (problems.size > 0) throw new MalformedTreeError([...problems.values()]);
   if (trees.length > 1 && trees.some((tree) => tree.isForest)) {

@@ -142,7 +142,8 @@ function becomeRoot(
     : 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
   steps.push({ kind: 'become-root', mount: root.id, namespace, standing, reason });
   groups.join(root);
-  steps.push({ kind: 'drop-old-root', namespace, reason: 'nothing but the tree is left in the namespace' });
+  const alone = 'nothing but the tree is left in the namespace';
+  steps.push({ kind: 'drop-old-root', namespace, standing, reason: alone });
 }
 
 function goHome(): Step {

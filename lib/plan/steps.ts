@@ -125,7 +125,7 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       readonly standing: boolean;
     }
   /** Lets go of all that was there before the tree became the root. */
-  | { readonly kind: 'drop-old-root'; readonly namespace: number }
+  | { readonly kind: 'drop-old-root'; readonly namespace: number; readonly standing: boolean }
   /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
   | { readonly kind: 'open-yard' }
   /** A clone of the whole tree, out of the yard. */

@@ -22,8 +22,8 @@ export function pivotTo(emitter: Emitter, root: number): void {
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
-export function dropOldRoot(emitter: Emitter): void {
-  if (emitter.has('yard')) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
+export function dropOldRoot(emitter: Emitter, inYard: boolean): void {
+  if (inYard) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
   emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
 }
 

@@ -112,7 +112,7 @@ function emitStep(
       else becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
       break;
     case 'drop-old-root':
-      dropOldRoot(emitter);
+      dropOldRoot(emitter, step.standing);
       handBackNamespace(emitter, step.namespace);
       break;
     case 'open-yard':
