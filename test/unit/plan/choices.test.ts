@@ -33,11 +33,15 @@ function refusal(options: RestoreOptions, tree = TREE): string {
 
 describe('a target', () => {
   test('is a mount point, which names the topmost mount there', () => {
-    expect([...chooseFrom(joinNamespaces(TREE), { external: { '/data': '/srv' } }).external]).toEqual([[4, '/srv']]);
+    expect([...chooseFrom(joinNamespaces(TREE), { external: { '/data': '/srv' } }).external]).toEqual([
+      [4, '/srv'],
+    ]);
   });
 
   test('is #ID, which names one mount of a stack', () => {
-    expect([...chooseFrom(joinNamespaces(TREE), { external: { '#3': '/srv', '#4': '/srw' } }).external]).toEqual([
+    expect([
+      ...chooseFrom(joinNamespaces(TREE), { external: { '#3': '/srv', '#4': '/srw' } }).external,
+    ]).toEqual([
       [3, '/srv'],
       [4, '/srw'],
     ]);
@@ -46,7 +50,7 @@ describe('a target', () => {
   test('that is hidden under another mount has to be named by its id', () => {
     const tree = treeOf(mount(1, 0, '/'), mount(2, 1, '/a/b'), mount(3, 1, '/a'));
     expect(refusal({ skip: ['/a/b'] }, tree)).toBe(
-      'skip: the mount at /a/b is hidden under another: name it as #2',
+      'skip: the mount at /a/b is hidden, or in another namespace: name it as #2',
     );
   });
 

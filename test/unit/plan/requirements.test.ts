@@ -733,7 +733,7 @@ describe('names that every object has', () => {
 });
 
 test('a tree that no namespace can hold is malformed, before anything is asked of the host', () => {
-  expect(() => requirements(treeOf(), {}, hostFacts())).toThrow('the tree has no mounts');
+  expect(() => requirements(treeOf(), {}, hostFacts())).toThrow('the table has no mount');
   const cycle = treeOf(ROOT, mount(2, 3, '/a'), mount(3, 2, '/a/b'));
   expect(() => requirements(cycle, {}, hostFacts())).toThrow(MalformedTreeError);
 });

@@ -19,6 +19,7 @@ describe('mounts', () => {
       'make-filesystem 0',
       'take #1 = 0:/ ro nosuid noatime',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -41,6 +42,7 @@ describe('mounts', () => {
       'clone #3 = 0:/x/z strictatime',
       'place #3 on #1 at f',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -61,6 +63,7 @@ describe('mounts', () => {
       'take #2 = 3:/',
       'place #2 on #1 at a',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -84,6 +87,7 @@ describe('mounts', () => {
       'take #5 = 4:/',
       'place #5 on #1 at its root',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -102,6 +106,7 @@ describe('mounts', () => {
       'take #3 = 2:/',
       'place #3 on #1 at dev',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -115,6 +120,7 @@ describe('mounts', () => {
       'clone #2 = 0:/x',
       'place #2 on #1 at b',
       'become-root #1',
+      'drop-old-root',
     ]);
     expect(plan.imports).toEqual([{ path: '/r', of: 'path' }]);
     expect(plan.hostEffects).toEqual([]);
@@ -133,10 +139,10 @@ describe('mounts', () => {
       mount(3, 1, '/b', { options }),
     );
     const plan = planRestore(tree, { idmap: { '/b': idmap } }, hostFacts());
-    expect(plan.steps.map(stepText).filter((line) => line.startsWith('take'))).toEqual([
+    expect(plan.steps.map(stepText).filter((line) => /^(take|clone)/.test(line))).toEqual([
       'take #1 = 0:/ unbindable',
-      'take #2 = 1:/ idmap',
-      'take #3 = 2:/ idmap',
+      'clone #2 = 1:/ idmap',
+      'clone #3 = 2:/ idmap',
     ]);
     expect(plan.target.tree.get(3)).toMatchObject({ idmap, options });
   });
@@ -166,6 +172,7 @@ describe('groups', () => {
       'place #4 on #1 at b',
       'set-group #4 to peers:5',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -203,6 +210,7 @@ describe('groups', () => {
       'make-group peers:1 from origin 0, shared',
       'become-root #1',
       'set-group #1 to peers:1',
+      'drop-old-root',
     ]);
   });
 
@@ -232,6 +240,7 @@ describe('groups', () => {
       'make-group peers:2 from origin 1, slave of slaves:1, shared',
       'set-group #2 to peers:2',
       'become-root #1',
+      'drop-old-root',
     ]);
     expect(plan.imports).toEqual([
       { path: '/srv', of: 'path' },
@@ -295,8 +304,11 @@ describe('groups', () => {
     );
     const facts = hostFacts({ sources: { '/x': onDisk('/x'), '/y': onDisk('/y') } });
     const plan = planRestore(tree, { external: { '/a': '/x', '/b': '/y' } }, facts);
-    expect(plan.steps.map(stepText).filter((line) => line.startsWith('make-group'))).toEqual([
-      'make-group peers:5 from mount of /x, shared',
+    expect(plan.steps.map(stepText).filter((line) => /^(clone-source|make-group)/.test(line))).toEqual([
+      'clone-source 1 = /x',
+      'clone-source 2 = mount of /x',
+      'make-group peers:5 from origin 2, shared',
+      'clone-source 3 = /y',
     ]);
     expect(plan.imports).toEqual([
       { path: '/x', of: 'path' },
@@ -327,6 +339,7 @@ describe('deleted roots', () => {
       'delete-file 0:/gone/file',
       'delete-directory 0:/gone',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -352,6 +365,7 @@ describe('deleted roots', () => {
       'delete-directory 0:/x',
       'rename 0:/x.live-aside -> /x',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 
@@ -390,11 +404,12 @@ describe('a read-only superblock', () => {
       mount(2, 1, '/a', { device: '0:9', superOptions }),
       mount(3, 1, '/b', { device: '0:9', superOptions, root: '/x', deleted: true }),
     );
-    expect(stepsOf(tree).slice(-4)).toEqual([
+    expect(stepsOf(tree).slice(-5)).toEqual([
       'place #3 on #1 at b',
       'delete-directory 1:/x',
       'superblock-read-only 1',
       'become-root #1',
+      'drop-old-root',
     ]);
     expect(stepsOf(tree).filter((line) => line.startsWith('superblock'))).toHaveLength(1);
   });
@@ -407,6 +422,7 @@ describe('a read-only superblock', () => {
       'take #2 = 1:/',
       'place #2 on #1 at proc',
       'become-root #1',
+      'drop-old-root',
     ]);
   });
 

@@ -202,7 +202,11 @@ describe('each op', () => {
     const { stepOfOp, bytes } = compileRestore(plan);
     const { main } = opCounts(bytes);
     const kinds = [...stepOfOp].slice(0, main).map((step) => plan.steps[step]?.kind ?? '');
-    expect(kinds).toEqual([...Array(6).fill(''), ...Array(8).fill('become-root')]);
+    expect(kinds).toEqual([
+      ...Array(7).fill(''),
+      ...Array(5).fill('become-root'),
+      ...Array(3).fill('drop-old-root'),
+    ]);
   });
 
   test('is told with imports and exports by what they hold', () => {
@@ -215,12 +219,11 @@ describe('each op', () => {
       { kind: 'source', path: '/srv', of: 'path' },
       { kind: 'source', path: '/srv', of: 'mount' },
       { kind: 'proc' },
-      { kind: 'namespace' },
     ]);
-    expect(exports).toEqual(['namespace', 'mountinfo', 'root']);
+    expect(exports).toEqual(['namespace', 'mountinfo', 'root'].map((name) => ({ name, tree: 0 })));
     expect(compile(treeOf(ROOT), { into: { at: '/d' } })).toMatchObject({
       imports: [{ kind: 'destination', path: '/d' }],
-      exports: ['root'],
+      exports: [{ name: 'root', tree: 0 }],
     });
   });
 });
@@ -282,13 +285,14 @@ describe('a source', () => {
   test('longer than that goes through mount(2), in a namespace that is left again', () => {
     const source = `/${'é'.repeat(128)}`;
     const tree = treeOf(mount(1, 0, '/', { source, superOptions: 'rw,size=4k,noswap' }));
-    expect(listing(tree).slice(0, 6)).toEqual([
+    expect(listing(tree).slice(0, 7)).toEqual([
+      'openat2(0<proc>, "thread-self/ns/mnt", {flags=O_CLOEXEC}) = 4<caller namespace>',
       'unshare(CLONE_NEWNS)',
       'mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)',
       `mount("${source}", "/", "tmpfs", 0, "size=4k,noswap")`,
-      'open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) = 4<root>',
+      'open_tree(AT_FDCWD, "/..", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC) = 3<root>',
       'umount2("/..", MNT_DETACH)',
-      'setns(1<caller namespace>, CLONE_NEWNS)',
+      'setns(4<caller namespace>, CLONE_NEWNS)',
     ]);
   });
 });
