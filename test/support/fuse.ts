@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import * as sys from '../../lib/sys.ts';
 
-export const FUSE = '/dev/fuse';
+const FUSE = '/dev/fuse';
 export const hasFuse = existsSync(FUSE);
 
 /** Mounts an empty FUSE filesystem whose server is a child process: `fuse.SUBTYPE`. */
