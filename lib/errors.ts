@@ -137,6 +137,17 @@ export class ProgramError extends MountyardError {
   }
 }
 
+/** The mount table changed during each of many readings, so that none of them is of one moment. */
+export class BusyTableError extends MountyardError {
+  readonly code = 'ERR_MOUNTYARD_BUSY';
+  constructor(readonly readings: number) {
+    super(
+      `the mount table changed during each of ${readings} readings: ` +
+        'capture again when less is being mounted and unmounted',
+    );
+  }
+}
+
 /** What is mounted at /proc cannot be believed, or is not there. */
 export class ProcfsError extends MountyardError {
   readonly code = 'ERR_MOUNTYARD_PROCFS';

@@ -3,6 +3,7 @@ import { installInspectors } from './render/inspect.ts';
 import { RestoredTree } from './system/restored.ts';
 
 export {
+  BusyTableError,
   CancelledError,
   MalformedTreeError,
   MountError,
@@ -19,7 +20,16 @@ export { formatSnapshot, parseSnapshot, snapshotJsonSchema } from './formats/sna
 export { type ComparePolicy, diffTrees } from './model/diff.ts';
 export type { Difference, DifferenceKind } from './model/difference.ts';
 export type { Capabilities, DestinationFact, FilesystemFact, HostFacts, SourceFact } from './model/facts.ts';
-export type { IdMap, IdRange, Kind, Mount, PathString, Propagation } from './model/mount.ts';
+export type {
+  IdMap,
+  IdRange,
+  Kind,
+  Mount,
+  NodeKind,
+  NodeStatus,
+  PathString,
+  Propagation,
+} from './model/mount.ts';
 export type { Problem, ProblemCode } from './model/problems.ts';
 export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';

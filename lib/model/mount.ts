@@ -27,6 +27,21 @@ export interface IdMap {
   readonly gid: readonly IdRange[];
 }
 
+export type NodeKind = 'directory' | 'file' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block';
+
+/** What is at a path of a filesystem, as far as it takes to make it again. */
+export interface NodeStatus {
+  readonly kind: NodeKind;
+  /** The permissions, with the setuid, setgid and sticky bits: the lower 12 bits of `st_mode`. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** `major:minor` of what a device node stands for. */
+  readonly device?: string;
+  /** Where a symlink points. */
+  readonly target?: PathString;
+}
+
 /**
  * One mount, as proc(5) describes a line of mountinfo, plus what only other readings know (`kind`, `uniqueId`,
  * `idmap`). Escapes are decoded, except in `superOptions`, whose inner syntax belongs to the filesystem.
@@ -57,6 +72,10 @@ export interface Mount {
   readonly uniqueId?: string;
   /** The map of an idmapped mount. */
   readonly idmap?: IdMap;
+  /** What its root is; absent where it is ordinary (see `isOrdinaryNode`), or could not be looked at. */
+  readonly rootNode?: NodeStatus;
+  /** What it is mounted on, likewise. */
+  readonly placeNode?: NodeStatus;
   /** The line as it was read, where the kernel of today would print it differently. */
   readonly verbatim?: string;
 }

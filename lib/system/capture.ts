@@ -1,16 +1,14 @@
 import { MountError, UsageError } from '../errors.ts';
-import { AT, CLONE, O, S_IFDIR, S_IFMT } from '../flags.ts';
-import { parseMountinfo } from '../formats/mountinfo.ts';
-import { encodeBytes } from '../model/bytes.ts';
-import type { Kind, Mount } from '../model/mount.ts';
+import { CLONE, O } from '../flags.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { ProgramBuilder } from '../program/builder.ts';
 import { openat2 } from './calls-tree.ts';
-import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
-import { readIdMaps } from './idmaps.ts';
-import { native, type RunPlace } from './native.ts';
-import { PROC_RESOLVE, Procfs, readToEnd } from './procfs.ts';
+import type { Fd, OwnedFd } from './fd.ts';
+import { CHILD, withPlaces } from './places.ts';
+import { PROC_RESOLVE, Procfs } from './procfs.ts';
+import { withRoots } from './roots.ts';
 import { runSmall, smallProgram } from './small-program.ts';
+import { readTable } from './table.ts';
 
 /** Whose mounts: of a process as it sees them, or of a mount namespace by path or fd; the caller's own by default. */
 export interface CaptureOptions {
@@ -51,17 +49,24 @@ function captureProcess(procfs: Procfs, pid: number | undefined): MountTree {
     throw new UsageError(`${pid} is no process id`);
   const process = pid === undefined ? 'thread-self' : String(pid);
   using file = procfs.open(`${process}/mountinfo`);
-  const tree = parseMountinfo(readToEnd(file));
-  using root = openRoot(procfs, process);
-  if (!root) return tree;
-  const named = withKinds(tree, root);
-  return pid === undefined ? readIdMaps(named) : named;
+  if (pid === undefined) {
+    const tree = readTable(file, {});
+    using root = openLinkIfAllowed(procfs, process, 'root');
+    return root ? withRoots(tree, root) : tree;
+  }
+  using namespace = openLinkIfAllowed(procfs, `${process}/ns`, 'mnt');
+  using root = openLinkIfAllowed(procfs, process, 'root');
+  const tree = readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true });
+  return root ? withPlaces(withRoots(tree, root), { root, namespace }) : tree;
 }
 
-/** Looking at another's root takes more privilege than reading its table: without it the kinds stay unknown. */
-function openRoot(procfs: Procfs, process: string): OwnedFd | undefined {
+/** No fd: of a namespace that is not known nothing but mountinfo is read. */
+const UNKNOWN = -1;
+
+/** Looking at another's root takes more privilege than reading its table: without it much stays unknown. */
+function openLinkIfAllowed(procfs: Procfs, directory: string, name: 'root' | 'mnt'): OwnedFd | undefined {
   try {
-    return procfs.openLink(process, 'root', ['PATH', 'DIRECTORY']);
+    return procfs.openLink(directory, name, name === 'root' ? ['PATH', 'DIRECTORY'] : []);
   } catch (error) {
     if (error instanceof MountError) return undefined;
     throw error;
@@ -94,15 +99,6 @@ const FROM_CHILD = smallProgram(
     enterAndRead(program, [1, 2, 3, 4]);
   },
 );
-/** Only a process with one thread can enter a user namespace. */
-const CHILD: RunPlace = {
-  kind: 'fork',
-  unshare: 0,
-  uidMap: new Uint8Array(0),
-  setgroups: new Uint8Array(0),
-  gidMap: new Uint8Array(0),
-};
-
 /** The tree of a mount namespace, entered through the user namespace that owns it when that is given. */
 export function captureNamespace(procfs: Procfs, namespace: Fd, user?: Fd): MountTree {
   const subject = 'capture of a mount namespace';
@@ -112,33 +108,11 @@ export function captureNamespace(procfs: Procfs, namespace: Fd, user?: Fd): Moun
       : runSmall(FROM_CHILD, [user, namespace, procfs.root], subject, CHILD);
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
-  return readTree(mountinfo, root);
+  const tree = readTable(mountinfo, { namespace, root, whole: true });
+  return withPlaces(withRoots(tree, root), { root, namespace, user });
 }
 
-/** The tree of an open mountinfo file, read from where it stands, and of the root directory that it was read under. */
-export function readTree(mountinfo: Fd, root: Fd): MountTree {
-  return withKinds(parseMountinfo(readToEnd(mountinfo)), root);
-}
-
-/**
- * The tree with the kinds that can be seen from a root directory. What is covered by another mount stays unknown.
- */
-function withKinds(tree: MountTree, root: Fd): MountTree {
-  const rootNumber = fdNumber(root);
-  return tree.map((mount) => {
-    const kind = kindOf(mount, rootNumber);
-    return kind === mount.kind ? mount : { ...mount, kind };
-  });
-}
-
-/** No automount is triggered and no server asked: what the kernel has at hand is enough. */
-const AT_STATX_DONT_SYNC = 0x4000;
-const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-
-function kindOf(mount: Mount, root: number): Kind {
-  const path = encodeBytes(mount.mountPoint.slice(1));
-  const status = native.sys.statx(root, path, path.length === 0 ? LOOK_ONLY | AT.EMPTY_PATH : LOOK_ONLY);
-  // Another id: the mount is covered, or the path led elsewhere since the table was read.
-  if (typeof status === 'number' || status.mountId !== BigInt(mount.id)) return 'unknown';
-  return (status.mode & S_IFMT) === S_IFDIR ? 'directory' : 'file';
+/** The tree of an open mountinfo file and of the root directory that it was read under; `namespace` tells more of it. */
+export function readTree(mountinfo: Fd, root: Fd, namespace?: Fd): MountTree {
+  return withRoots(readTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }), root);
 }

@@ -19,6 +19,7 @@ export interface NativeStat {
   readonly mountRoot: boolean; // STATX_ATTR_MOUNT_ROOT
   readonly uid: number;
   readonly gid: number;
+  readonly special: bigint; // st_rdev: what a device node stands for
 }
 
 export interface NativeSys {
@@ -73,9 +74,21 @@ export interface NativeSys {
   statmount(mountId: bigint, namespace: bigint, mask: bigint): Bytes | number;
   /** The ids that listmount(2) gives, or -errno. `mountId` -1n (LSMT_ROOT) is the whole namespace. */
   listmount(mountId: bigint, namespace: bigint, flags: number): BigUint64Array | number;
+  /**
+   * The raw answers of statmount(2) for every mount of a namespace that is seen from a root directory in it, read by a
+   * thread that enters both; or -errno.
+   */
+  statmountsInside(namespace: number, root: number, mask: bigint): readonly Bytes[] | number;
   /** An ioctl that takes no argument or a zero: nsfs NS_GET_USERNS and the like return an fd. */
   ioctl(fd: number, request: number): number;
   pidfdOpen(pid: number, flags: number): number;
+  /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
+  statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
+  readlinkat(dirfd: number, path: Bytes): Bytes | number;
+  /** The 64-bit id of a mount namespace (ioctl_nsfs(2), NS_GET_MNTNS_ID), or -errno. */
+  namespaceId(fd: number): bigint | number;
+  /** The events that poll(2) finds on one fd at once, or -errno. */
+  pollNow(fd: number, events: number): number;
 }
 
 /** Where a program runs: a fresh thread of this process, or a forked child in a new user namespace. */

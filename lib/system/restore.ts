@@ -107,15 +107,17 @@ function finish(
   }
 }
 
-function readBack({ mountinfo, root }: ExportedFds): MountTree {
-  return readTree(mountinfo as OwnedFd, root as OwnedFd);
+function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
+  return readTree(mountinfo as OwnedFd, root as OwnedFd, namespace);
 }
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
   if (into && 'at' in into) return { attached: new AttachedTree(exports[0]?.root as OwnedFd, into.at) };
   const namespaces = exports.map(({ namespace }) => {
     const fd = namespace as OwnedFd;
-    return new MountNamespace(fd, { user: userNamespace === undefined ? undefined : owningUserNamespace(fd) });
+    return new MountNamespace(fd, {
+      user: userNamespace === undefined ? undefined : owningUserNamespace(fd),
+    });
   });
   return { namespaces };
 }

@@ -28,7 +28,8 @@ constexpr NamedCode kCodes[] = {
     {"pivot_root", Code::pivot_root}, {"setns", Code::setns},
     {"unshare", Code::unshare},       {"fchdir", Code::fchdir},
     {"chroot", Code::chroot},         {"close", Code::close},
-    {"check", Code::check},
+    {"check", Code::check},           {"fchmodat", Code::fchmodat},
+    {"fchownat", Code::fchownat},
 };
 static_assert(std::size(kCodes) == static_cast<size_t>(program::kLastCode));
 

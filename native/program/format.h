@@ -55,8 +55,10 @@ enum class Code : uint16_t {
   chroot,
   close,
   check,
+  fchmodat,
+  fchownat,
 };
-inline constexpr Code kLastCode = Code::check;
+inline constexpr Code kLastCode = Code::fchownat;
 
 struct Op {
   Code code;
@@ -120,6 +122,8 @@ constexpr Shape shape_of(Code code) noexcept {
     case Code::mkdirat:
     case Code::mknodat:
     case Code::unlinkat:
+    case Code::fchmodat:
+    case Code::fchownat:
       return {.a = at, .s1 = path};
     case Code::symlinkat:
       return {.a = at, .s1 = Text::string, .s2 = path};

@@ -140,6 +140,10 @@ class Interpreter {
         return take_and_close(static_cast<uint32_t>(op.a));
       case Code::check:
         return check_identity(fd(op.a), op.f1, op.f2, op.f3);
+      case Code::fchmodat:
+        return sys::fchmodat(dirfd(op.a), text(op.s1), static_cast<uint32_t>(op.f1), op.n);
+      case Code::fchownat:
+        return sys::fchownat(dirfd(op.a), text(op.s1), static_cast<uint32_t>(op.f1), static_cast<uint32_t>(op.f2), op.n);
     }
     return -ENOSYS;
   }

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "call.h"
+#include "uapi.h"
 
 namespace mountyard::sys {
 
@@ -46,6 +47,22 @@ inline int symlinkat(const char* target, int dirfd, const char* path) noexcept {
   return int_call(SYS_symlinkat, target, dirfd, path);
 }
 
+// ssize_t readlinkat(int dirfd, const char *path, char *target, size_t size)
+inline long readlinkat(int dirfd, const char* path, char* target, size_t size) noexcept {
+  return call(SYS_readlinkat, dirfd, path, target, size);
+}
+
+// int fchmodat(int dirfd, const char *path, mode_t mode, int flags). The call without flags is the older one.
+inline int fchmodat(int dirfd, const char* path, uint32_t mode, uint32_t flags) noexcept {
+  if (flags == 0) return int_call(SYS_fchmodat, dirfd, path, mode);
+  return int_call(SYS_fchmodat2, dirfd, path, mode, flags);
+}
+
+// int fchownat(int dirfd, const char *path, uid_t owner, gid_t group, int flags)
+inline int fchownat(int dirfd, const char* path, uint32_t owner, uint32_t group, uint32_t flags) noexcept {
+  return int_call(SYS_fchownat, dirfd, path, owner, group, flags);
+}
+
 // int unlinkat(int dirfd, const char *path, int flags)
 inline int unlinkat(int dirfd, const char* path, uint32_t flags) noexcept {
   return int_call(SYS_unlinkat, dirfd, path, flags);
@@ -72,6 +89,12 @@ inline long write(int fd, const void* bytes, size_t size) noexcept { return call
 
 // int ioctl(int fd, unsigned int request, unsigned long argument)
 inline int ioctl(int fd, uint32_t request) noexcept { return int_call(SYS_ioctl, fd, request, 0); }
+
+// ioctl_nsfs(2) NS_GET_MNTNS_ID: the 64-bit id of a mount namespace.
+inline int namespace_id(int fd, uint64_t& id) noexcept {
+  constexpr uint32_t kGetMountNamespaceId = 0x8008b705;  // _IOR(0xb7, 5, __u64)
+  return int_call(SYS_ioctl, fd, kGetMountNamespaceId, &id);
+}
 
 // int close(int fd)
 inline int close(int fd) noexcept { return int_call(SYS_close, fd); }

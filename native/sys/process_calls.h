@@ -62,6 +62,14 @@ inline int wait_for(pid_t pid) noexcept {
 // int pidfd_open(pid_t pid, unsigned int flags)
 inline int pidfd_open(pid_t pid, uint32_t flags) noexcept { return int_call(SYS_pidfd_open, pid, flags); }
 
+// int poll(struct pollfd *fds, nfds_t count, int timeout), of one fd and without waiting. The events that it has.
+inline int poll_now(int fd, int16_t events) noexcept {
+  pollfd one{.fd = fd, .events = events, .revents = 0};
+  const timespec none{};
+  const int error = int_call(SYS_ppoll, &one, 1, &none, nullptr, 0);
+  return error < 0 ? error : one.revents;
+}
+
 // int socketpair(int domain, int type, int protocol, int pair[2])
 inline int socketpair(int domain, int type, int (&pair)[2]) noexcept {
   return int_call(SYS_socketpair, domain, type, 0, &pair[0]);

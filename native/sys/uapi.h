@@ -5,9 +5,13 @@
 
 #include <cstdint>
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 // Numbers from 424 on are the same on every architecture.
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 #ifndef SYS_statmount
 #define SYS_statmount 457
 #endif
@@ -16,6 +20,10 @@
 #endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467
+#endif
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
 #endif
 
 namespace mountyard::sys {

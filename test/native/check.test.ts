@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HEADER_SIZE, OP, OP_SIZE } from '../../lib/program/format.ts';
+import { HEADER_SIZE, OP, OP_SIZE, OPCODE } from '../../lib/program/format.ts';
 import { native, type RunResult } from '../../lib/system/native.ts';
 import { build, mkdir, tmpfs, withHeader, withOp } from './program-builder.ts';
 
@@ -53,7 +53,9 @@ test.each<[string, number, string, Buffer]>([
     'an op code past the last',
     0,
     'code',
-    patched(sound, (bytes) => bytes.writeUInt16LE(24, HEADER_SIZE + OP.code)),
+    patched(sound, (bytes) =>
+      bytes.writeUInt16LE(Math.max(...Object.values(OPCODE)) + 1, HEADER_SIZE + OP.code),
+    ),
   ],
   ['a slot past the last', 1, 'slot-a', withOp(sound, 1, 'a', 8)],
   ['a negative slot', 4, 'slot-a', withOp(sound, 4, 'a', -2)],

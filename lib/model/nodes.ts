@@ -1,0 +1,32 @@
+import type { Mount, NodeStatus } from './mount.ts';
+import { superOptionWords } from './super-options.ts';
+
+const DIRECTORY = 0o755;
+const FILE = 0o644;
+/** Roots of filesystems that are not 0755 when no `mode=` says so. */
+const ROOT_MODES: { readonly [type: string]: number } = { tmpfs: 0o1777 };
+
+/** Whether a node needs no mention: root's directory with mode 0755, or root's plain file with mode 0644. */
+export function isOrdinaryNode({ kind, mode, uid, gid }: NodeStatus): boolean {
+  return (
+    uid === 0 &&
+    gid === 0 &&
+    ((kind === 'directory' && mode === DIRECTORY) || (kind === 'file' && mode === FILE))
+  );
+}
+
+/** The same for the root of a mount: the root of a whole filesystem is ordinary when it is as the options say. */
+export function isOrdinaryRoot(mount: Mount, node: NodeStatus): boolean {
+  if (mount.root !== '/' || node.kind !== 'directory') return isOrdinaryNode(node);
+  const words = new Map(superOptionWords(mount.superOptions).map(({ key, value }) => [key, value]));
+  const given = (key: string, radix: number) => {
+    const value = words.get(key);
+    return value === undefined ? undefined : Number.parseInt(value, radix);
+  };
+  const usual = Object.hasOwn(ROOT_MODES, mount.type) ? ROOT_MODES[mount.type] : DIRECTORY;
+  return (
+    node.mode === (given('mode', 8) ?? usual) &&
+    node.uid === (given('uid', 10) ?? 0) &&
+    node.gid === (given('gid', 10) ?? 0)
+  );
+}

@@ -1,0 +1,62 @@
+import { AT, S_IFMT } from '../flags.ts';
+import { decodeBytes, encodeBytes } from '../model/bytes.ts';
+import type { Mount, NodeKind, NodeStatus, PathString } from '../model/mount.ts';
+import { isOrdinaryRoot } from '../model/nodes.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Fd, fdNumber } from './fd.ts';
+import { deviceText } from './lookup.ts';
+import { type NativeStat, native } from './native.ts';
+
+/** No automount is triggered and no server asked: what the kernel has at hand is enough. */
+const AT_STATX_DONT_SYNC = 0x4000;
+export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+
+/**
+ * The tree with what can be seen of each mount's root from a root directory. What another mount covers stays unknown.
+ */
+export function withRoots(tree: MountTree, root: Fd): MountTree {
+  const rootNumber = fdNumber(root);
+  return tree.map((mount) => {
+    const status = statRoot(mount, rootNumber);
+    if (!status) return mount;
+    const node = nodeOf(status, rootNumber, mount.mountPoint.slice(1));
+    if (!node) return mount;
+    return {
+      ...mount,
+      kind: node.kind === 'directory' ? 'directory' : 'file',
+      ...(isOrdinaryRoot(mount, node) ? {} : { rootNode: node }),
+    };
+  });
+}
+
+/** statx(2) of a mount's root; `undefined` when the path leads onto another mount. */
+export function statRoot(mount: Mount, root: number): NativeStat | undefined {
+  const path = encodeBytes(mount.mountPoint.slice(1));
+  const flags = path.length === 0 ? LOOK_ONLY | AT.EMPTY_PATH : LOOK_ONLY;
+  // The id that mountinfo shows may be another mount's since the table was read.
+  const unique = mount.uniqueId !== undefined;
+  const status = unique ? native.sys.statxUnique(root, path, flags) : native.sys.statx(root, path, flags);
+  if (typeof status === 'number') return undefined;
+  return status.mountId === BigInt(mount.uniqueId ?? mount.id) ? status : undefined;
+}
+
+const KINDS = new Map<number, NodeKind>([
+  [0o010000, 'fifo'],
+  [0o020000, 'character'],
+  [0o040000, 'directory'],
+  [0o060000, 'block'],
+  [0o100000, 'file'],
+  [0o120000, 'symlink'],
+  [0o140000, 'socket'],
+]);
+
+/** The node that was stat'ed at a path; `undefined` for what can be nowhere but in its own filesystem. */
+export function nodeOf(status: NativeStat, directory: number, path: PathString): NodeStatus | undefined {
+  // An nsfs file or a pidfd has no type in its mode that can be made: to a mount it is a file.
+  const kind = KINDS.get(status.mode & S_IFMT) ?? 'file';
+  const node = { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid };
+  if (kind === 'character' || kind === 'block') return { ...node, device: deviceText(status.special) };
+  if (kind !== 'symlink') return node;
+  const target = native.sys.readlinkat(directory, encodeBytes(path));
+  return typeof target === 'number' ? undefined : { ...node, target: decodeBytes(target) };
+}
