@@ -11,6 +11,8 @@ export type ProblemCode =
   | 'outside-parent' // a mount point that is not at or below its parent's
   | 'dot-dot' // `..`, `.` or an empty component where the kernel prints none
   | 'relative-path'
+  | 'deleted-whole' // a `/` that was deleted: a filesystem's own root cannot be
+  | 'on-deleted' // a mount on, or in, a directory that was deleted: its removal would have taken the mount away
   | 'group-superblocks' // a peer group over two superblocks
   | 'group-masters' // members of one peer group with different masters
   | 'master-cycle'; // a group that is, through its masters, its own slave

@@ -28,6 +28,7 @@ export function findProblems(tree: Family): Problem[] {
     ...severalTops(tree),
     ...samePlaces(tree),
     ...tree.mounts.flatMap((mount) => pathProblems(tree, mount)),
+    ...tree.mounts.flatMap((mount) => deletionProblems(tree, mount)),
     ...groupProblems(tree),
     ...masterCycles(tree),
   ];
@@ -148,6 +149,18 @@ function pathProblems(tree: Family, mount: Mount): Problem[] {
     }
   }
   return found;
+}
+
+function deletionProblems(tree: Family, mount: Mount): Problem[] {
+  if (mount.deleted && mount.root === '/') {
+    return [
+      problem('deleted-whole', [mount], `${nameOf(mount)} shows a / that was deleted, which none can be`),
+    ];
+  }
+  const parent = tree.parentOf(mount);
+  if (!parent?.deleted) return [];
+  const reason = `${nameOf(mount)} is mounted on ${nameOf(parent)}, whose root was deleted: that would have unmounted it`;
+  return [problem('on-deleted', [mount, parent], reason)];
 }
 
 function groupProblems(tree: Family): Problem[] {

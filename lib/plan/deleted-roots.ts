@@ -14,6 +14,8 @@ interface OriginRoots {
   readonly deleted: Set<PathString>;
   /** Paths of mounts and mount points that stay, and all directories above them. */
   readonly live: Set<PathString>;
+  /** By path, the names that deleted ones wait under. */
+  readonly waiting: Map<PathString, PathString>;
 }
 
 export class DeletedRoots {
@@ -25,7 +27,12 @@ export class DeletedRoots {
       if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
       const known = this.#origins.get(spot.origin);
       if (known) known.deleted.add(spot.path);
-      else this.#origins.set(spot.origin, { deleted: new Set([spot.path]), live: new Set() });
+      else
+        this.#origins.set(spot.origin, {
+          deleted: new Set([spot.path]),
+          live: new Set(),
+          waiting: new Map(),
+        });
     }
     if (this.#origins.size === 0) return;
     for (const mount of tree.mounts) {
@@ -54,24 +61,34 @@ export class DeletedRoots {
     return this.#origins.keys();
   }
 
-  /** Whether something of the name stays, so that the deleted one needs another until the end. */
-  isDoubled(origin: OriginKey, path: PathString): boolean {
+  /**
+   * Where a deleted root waits until the end, when something of its name stays; `undefined` when nothing does. The
+   * names are at the origin's root, short, and none that the tree uses.
+   */
+  waitingPlace(origin: OriginKey, path: PathString): PathString | undefined {
     const roots = this.#origins.get(origin);
-    return roots?.deleted.has(path) === true && roots.live.has(path);
+    if (!roots?.deleted.has(path) || !roots.live.has(path)) return undefined;
+    const known = roots.waiting.get(path);
+    if (known !== undefined) return known;
+    const place = freeName(roots, 'waiting');
+    roots.waiting.set(path, place);
+    return place;
+  }
+
+  /** A name for what lives, while the deleted one goes under its own. */
+  asidePlace(origin: OriginKey): PathString {
+    return freeName(this.#origins.get(origin) as OriginRoots, 'aside');
   }
 
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
-    return mount.deleted && this.isDoubled(spot.origin, spot.path) ? waitingName(spot.path) : spot.path;
+    return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
   }
 }
 
-/** The name under which a deleted root waits while something of its own name lives. */
-export function waitingName(path: PathString): PathString {
-  return `${path}.deleted-waiting`;
-}
-
-/** The name that the live one has while the deleted one goes. */
-export function asideName(path: PathString): PathString {
-  return `${path}.live-aside`;
+function freeName(roots: OriginRoots, purpose: string): PathString {
+  for (let number = roots.waiting.size; ; number += 1) {
+    const name = `/.${purpose}-${number}`;
+    if (!roots.live.has(name) && !roots.deleted.has(name)) return name;
+  }
 }

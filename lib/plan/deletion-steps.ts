@@ -1,5 +1,4 @@
 import type { Mount } from '../model/mount.ts';
-import { asideName, waitingName } from './deleted-roots.ts';
 import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { Step } from './steps.ts';
@@ -19,14 +18,15 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
         node,
         reason: 'it was deleted after it was mounted',
       };
-      if (!deletedRoots.isDoubled(key, path)) {
+      const waiting = deletedRoots.waitingPlace(key, path);
+      if (waiting === undefined) {
         steps.push(remove);
         continue;
       }
-      const aside = asideName(path);
+      const aside = deletedRoots.asidePlace(key);
       const reason = 'the deleted one goes under the name that the live one has';
       steps.push({ kind: 'rename', origin, from: path, to: aside, reason });
-      steps.push({ kind: 'rename', origin, from: waitingName(path), to: path, reason });
+      steps.push({ kind: 'rename', origin, from: waiting, to: path, reason });
       steps.push(remove);
       steps.push({
         kind: 'rename',

@@ -82,16 +82,16 @@ function widest(
     if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return first;
   } else {
     const shown = spots.map((spot) => onHost(spot, facts));
-    for (const key of keys) {
-      const root = onHost({ origin: key, path: '/' }, facts);
-      if (root && shown.every((other) => covers(root, other))) return key;
-    }
-    for (const source of sources) {
-      const fact = source === undefined ? undefined : own(facts.sources, source);
-      if (source === undefined || !fact?.mount || fact.mountRootReachable === false) continue;
-      const root = { device: fact.mount.device, root: fact.mount.root };
-      if (shown.every((other) => covers(root, other))) return mountOrigin(source);
-    }
+    const wide = [
+      ...sources.flatMap((source, i) => pathRoot(source, keys[i] as OriginKey, facts) ?? []),
+      ...sources.flatMap((source) => mountRoot(source, facts) ?? []),
+    ];
+    // What is as wide as all has the shortest path of all, so there is one to try; a path that was named comes first.
+    const widestOne = wide.reduce<Candidate | undefined>(
+      (best, other) => (best && best.root.length <= other.root.length ? best : other),
+      undefined,
+    );
+    if (widestOne && shown.every((other) => covers(widestOne, other))) return widestOne.origin;
   }
   const odd = members.find((mount) => layout.roots.get(mount.id)?.origin !== first) as Mount;
   findings.require({
@@ -108,6 +108,26 @@ function widest(
 interface HostRoot {
   readonly device: string;
   readonly root: PathString;
+}
+
+interface Candidate extends HostRoot {
+  readonly origin: OriginKey;
+}
+
+function pathRoot(
+  source: PathString | undefined,
+  origin: OriginKey,
+  facts: HostFacts,
+): Candidate | undefined {
+  const root = source === undefined ? undefined : onHost({ origin, path: '/' }, facts);
+  return root && { ...root, origin };
+}
+
+/** The whole mount that a path lies on, where it can be reached. */
+function mountRoot(source: PathString | undefined, facts: HostFacts): Candidate | undefined {
+  const fact = source === undefined ? undefined : own(facts.sources, source);
+  if (source === undefined || !fact?.mount || fact.mountRootReachable === false) return undefined;
+  return { device: fact.mount.device, root: fact.mount.root, origin: mountOrigin(source) };
 }
 
 function onHost(spot: Spot, facts: HostFacts): HostRoot | undefined {

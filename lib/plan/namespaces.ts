@@ -41,7 +41,9 @@ export function joinNamespaces(input: Restorable): Namespaces {
   }
   if (problems.size > 0) throw new MalformedTreeError([...problems.values()]);
   if (trees.length > 1 && trees.some((tree) => tree.isForest)) {
-    throw new UsageError('the table of a task chrooted into a plain directory can only be restored by itself');
+    throw new UsageError(
+      'the table of a task chrooted into a plain directory can only be restored by itself',
+    );
   }
   return { main, whole, count: trees.length };
 }

@@ -1,7 +1,6 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
-import { waitingName } from './deleted-roots.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
 import { hostSource, mountOriginSource } from './findings.ts';
@@ -96,9 +95,10 @@ export class OriginSteps {
         node,
         reason: 'the tree shows it, or mounts on it',
       });
-      if (!deletedRoots.isDoubled(key, path)) continue;
+      const waiting = deletedRoots.waitingPlace(key, path);
+      if (waiting === undefined) continue;
       const reason = 'it is to be deleted, and another of its name stays';
-      this.#steps.push({ kind: 'make-node', origin: id, path: waitingName(path), node, reason });
+      this.#steps.push({ kind: 'make-node', origin: id, path: waiting, node, reason });
     }
   }
 
@@ -119,8 +119,7 @@ export class OriginSteps {
     const node = this.#resolution.kinds.kindAt({ origin: key, path: '/' });
     const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
     this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'path', node, mount: mount.id, reason });
-    for (const missing of this.#resolution.missingMountPoints) {
-      if (missing.spot.origin !== key) continue;
+    for (const missing of this.#resolution.missingMountPoints.get(key) ?? []) {
       this.#steps.push({
         kind: 'make-mount-point',
         mount: missing.mount.id,

@@ -18,7 +18,7 @@ import { joinNamespaces, mainRoot, type Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import { requirePlace } from './place-checks.ts';
 import type { Requirement } from './requirements.ts';
-import { checkSources, type MissingMountPoint } from './source-checks.ts';
+import { checkSources, type MissingMountPoints } from './source-checks.ts';
 import { assignSupplies, type Supply } from './supply.ts';
 
 /** Everything decided about a restore; `planRestore` only puts it in order. */
@@ -34,7 +34,7 @@ export interface Resolution {
   readonly deletedRoots: DeletedRoots;
   readonly masters: Masters;
   readonly groupOrigins: GroupOrigins;
-  readonly missingMountPoints: readonly MissingMountPoint[];
+  readonly missingMountPoints: MissingMountPoints;
   /** Unmet, so that nothing can be planned. */
   readonly requirements: readonly Requirement[];
   /** Unmet, so that a plan cannot be run here. */

@@ -3,7 +3,6 @@ import type { HostFacts } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { placingOrder } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { GroupSteps } from './group-steps.ts';
 import { MountSteps } from './mount-steps.ts';
@@ -21,9 +20,8 @@ import { makeNotes, makeTarget } from './target.ts';
  * Plans a restore of one mount tree, or of several namespaces together: pure, from the trees, the options and the
  * facts of a host.
  *
- * One walk, depth first: a mount is made from its superblock's origin and given its attributes, placed, its children
- * placed, and on the way out it is given its peer group and master. Everything is private until its own children are
- * in, so that nothing propagates. Nothing is visible until the last step attaches the whole tree.
+ * One walk, depth first: a mount is made from its superblock's origin and given its attributes, placed, and when its
+ * own children are placed it is given its peer group and master. Until then it is private, so that nothing propagates. Nothing is visible until the last step attaches the whole tree.
  *
  * @throws MalformedTreeError for a tree that no kernel can hold; UsageError for options that contradict each other;
  * UnmetRequirementsError with all that is missing.
@@ -39,10 +37,7 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
   const mounts = new MountSteps(resolution, origins, built);
   const { roots } = resolution.tree;
 
-  for (const { mount, leaving } of enterAndLeave(resolution.tree)) {
-    if (!leaving) mounts.enter(mount);
-    else if (!roots.includes(mount)) groups.join(mount);
-  }
+  buildTrees(resolution.tree, mounts, groups);
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = deletionSteps(resolution, origins);
   const finish = engine === 'yard' ? finishInYard : finishDetached;
@@ -61,18 +56,22 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
   };
 }
 
-/** Each mount twice: before its children and after them. */
-function* enterAndLeave(tree: MountTree): Generator<{ mount: Mount; leaving: boolean }> {
-  const stack = placingOrder(tree.roots)
-    .reverse()
-    .map((mount) => ({ mount, leaving: false }));
-  for (let visit = stack.pop(); visit; visit = stack.pop()) {
-    yield visit;
-    if (visit.leaving) continue;
-    stack.push({ mount: visit.mount, leaving: true });
-    const children = placingOrder(tree.childrenOf(visit.mount));
-    for (let i = children.length - 1; i >= 0; i -= 1)
-      stack.push({ mount: children[i] as Mount, leaving: false });
+/**
+ * Each mount is made on the way down, and joins its group as soon as all that is mounted on it directly is in place:
+ * what is mounted further down has other parents, and so does not propagate from it.
+ */
+function buildTrees(tree: MountTree, mounts: MountSteps, groups: GroupSteps): void {
+  const waitingFor = new Map<Mount, number>();
+  const joinWhenComplete = (mount: Mount | undefined, children: number) => {
+    if (!mount) return;
+    if (children > 0) waitingFor.set(mount, children);
+    else if (tree.parentOf(mount)) groups.join(mount);
+  };
+  for (const mount of tree.walk()) {
+    mounts.enter(mount);
+    joinWhenComplete(mount, tree.childrenOf(mount).length);
+    const parent = tree.parentOf(mount);
+    joinWhenComplete(parent, parent ? (waitingFor.get(parent) ?? 0) - 1 : 0);
   }
 }
 

@@ -8,14 +8,17 @@ import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { type Findings, hostPathFact, hostSource } from './findings.ts';
-import type { Layout, Spot } from './layout.ts';
+import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
 
 /** A mount point to create in a host filesystem. */
-export interface MissingMountPoint {
+interface MissingMountPoint {
   readonly mount: Mount;
   readonly spot: Spot;
 }
+
+/** By origin, parents first. */
+export type MissingMountPoints = ReadonlyMap<OriginKey, readonly MissingMountPoint[]>;
 
 /** Requires what is missing; returns the mount points that are to be made, parents first. */
 export function checkSources(
@@ -25,13 +28,15 @@ export function checkSources(
   choices: Choices,
   facts: HostFacts,
   findings: Findings,
-): MissingMountPoint[] {
-  const missing = new Map<string, MissingMountPoint>();
+): MissingMountPoints {
+  const missing = new Map<OriginKey, Map<PathString, MissingMountPoint>>();
   for (const mount of tree.walk()) {
     const root = layout.roots.get(mount.id);
     const place = layout.places.get(mount.id);
-    if (supplies.get(mount.id)?.kind === 'host' && root) checkRoot(tree, mount, root, facts, findings);
-    if (mount.deleted && supplies.get(mount.id)?.kind === 'host' && root?.path !== '/') {
+    const ofHost = supplies.get(mount.id)?.kind === 'host';
+    const wasDeleted = ofHost && mount.deleted && root?.path !== '/';
+    if (ofHost && root && !wasDeleted) checkRoot(tree, mount, root, facts, findings);
+    if (wasDeleted) {
       findings.require({
         kind: 'deleted-root',
         mounts: [mount],
@@ -41,12 +46,13 @@ export function checkSources(
     }
     if (place && hostSource(place) !== undefined) {
       for (const spot of checkPlace(tree, mount, place, choices, facts, findings)) {
-        const key = `${spot.origin}\0${spot.path}`;
-        if (!missing.has(key)) missing.set(key, { mount, spot });
+        const paths = missing.get(spot.origin) ?? new Map<PathString, MissingMountPoint>();
+        missing.set(spot.origin, paths);
+        if (!paths.has(spot.path)) paths.set(spot.path, { mount, spot });
       }
     }
   }
-  return [...missing.values()];
+  return new Map(Array.from(missing, ([origin, paths]) => [origin, [...paths.values()]]));
 }
 
 function checkRoot(tree: MountTree, mount: Mount, root: Spot, facts: HostFacts, findings: Findings): void {

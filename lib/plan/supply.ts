@@ -49,7 +49,9 @@ function supplySuperblock(
 
   for (const mount of members) {
     const source =
-      mount === mainRoot(tree) ? (choices.root ?? choices.external.get(mount.id)) : choices.external.get(mount.id);
+      mount === mainRoot(tree)
+        ? (choices.root ?? choices.external.get(mount.id))
+        : choices.external.get(mount.id);
     if (source !== undefined) supplyByHost(mount, source);
   }
   if (members.some((mount) => choices.standIn.has(mount.id))) {
@@ -66,8 +68,11 @@ function supplySuperblock(
   const shown = rest.some(isWholeFilesystem);
   const asked = choices.freshAll || rest.some((mount) => choices.fresh.has(mount.id));
   const made = role !== 'external' && (shown || (asked && role === 'instance'));
-  for (const mount of rest)
-    supplies.set(mount.id, made ? { kind: 'fresh', empty: !shown } : { kind: 'none' });
+  for (const mount of rest) {
+    // A namespace file's root (`net:[1]`) is no path of anything that is made here.
+    const has = made && mount.root.startsWith('/');
+    supplies.set(mount.id, has ? { kind: 'fresh', empty: !shown } : { kind: 'none' });
+  }
 }
 
 /**

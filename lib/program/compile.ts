@@ -37,7 +37,8 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
   const names = isNamespace ? (['namespace', 'mountinfo', 'root'] as const) : (['root'] as const);
   const exports = plan.target.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
-  const returns = plan.origins.some(hasLongSource) || plan.steps.some(comesHome);
+  const leaves = isNamespace || plan.engine === 'yard';
+  const returns = plan.origins.some(hasLongSource) || (leaves && plan.steps.some(comesHome));
   const emitter = new Emitter(importsOf(plan, isNamespace || returns), exports);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
   const taken = takenOrigins(plan.steps);

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Mount } from '../../../lib/model/mount.ts';
 import { isInside, joinPath } from '../../../lib/model/paths.ts';
 import { MountTree } from '../../../lib/model/tree.ts';
 import type { RestorePlan } from '../../../lib/plan/plan.ts';
@@ -23,13 +22,6 @@ const only = (indexes: readonly number[]) => {
   expect(indexes).toHaveLength(1);
   return indexes[0] as number;
 };
-
-function* descendants(tree: MountTree, top: Mount): Generator<Mount> {
-  for (const child of tree.childrenOf(top)) {
-    yield child;
-    yield* descendants(tree, child);
-  }
-}
 
 function check(property: (tree: MountTree) => void): void {
   fc.assert(fc.property(mountTrees, property), { numRuns: 200 });
@@ -74,7 +66,7 @@ describe('for any tree', () => {
     });
   });
 
-  test('each mount joins its group once, after all below it are placed, and only where it has one', () => {
+  test('each mount joins its group once, after all that is mounted on it is placed, and only where it has one', () => {
     check((tree) => {
       const restore = plan(tree);
       for (const each of tree.mounts) {
@@ -87,7 +79,7 @@ describe('for any tree', () => {
         const at = only(joined);
         const group = shared === undefined ? `slaves:${master}` : `peers:${shared}`;
         expect(restore.steps[at]).toMatchObject({ group });
-        for (const { id } of descendants(tree, each)) {
+        for (const { id } of tree.childrenOf(each)) {
           expect(at).toBeGreaterThan(only(indexOf(restore, 'place', (step) => step.mount === id)));
         }
       }

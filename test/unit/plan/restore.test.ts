@@ -354,16 +354,16 @@ describe('deleted roots', () => {
       'make-directory 0:/a',
       'make-directory 0:/b',
       'make-directory 0:/x',
-      'make-directory 0:/x.deleted-waiting',
+      'make-directory 0:/.waiting-0',
       'clone #1 = 0:/',
-      'clone #2 = 0:/x.deleted-waiting',
+      'clone #2 = 0:/.waiting-0',
       'place #2 on #1 at a',
       'clone #3 = 0:/x',
       'place #3 on #1 at b',
-      'rename 0:/x -> /x.live-aside',
-      'rename 0:/x.deleted-waiting -> /x',
+      'rename 0:/x -> /.aside-1',
+      'rename 0:/.waiting-0 -> /x',
       'delete-directory 0:/x',
-      'rename 0:/x.live-aside -> /x',
+      'rename 0:/.aside-1 -> /x',
       'become-root #1',
       'drop-old-root',
     ]);
@@ -375,13 +375,13 @@ describe('deleted roots', () => {
       mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
       mount(3, 1, '/x/y'),
     );
-    expect(stepsOf(tree).filter((line) => /rename|delete/.test(line))).toEqual([
-      'make-directory 0:/x.deleted-waiting',
-      'clone #2 = 0:/x.deleted-waiting',
-      'rename 0:/x -> /x.live-aside',
-      'rename 0:/x.deleted-waiting -> /x',
+    expect(stepsOf(tree).filter((line) => /rename|delete|waiting/.test(line))).toEqual([
+      'make-directory 0:/.waiting-0',
+      'clone #2 = 0:/.waiting-0',
+      'rename 0:/x -> /.aside-1',
+      'rename 0:/.waiting-0 -> /x',
       'delete-directory 0:/x',
-      'rename 0:/x.live-aside -> /x',
+      'rename 0:/.aside-1 -> /x',
     ]);
   });
 });

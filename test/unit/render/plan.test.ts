@@ -120,7 +120,10 @@ describe('a step in words', () => {
     ['rename /a to /b in tmpfs[1]', { reason, kind: 'rename', origin: 1, from: '/a', to: '/b' }],
     ['delete directory tmpfs[1]:/a', { reason, kind: 'delete', origin: 1, path: '/a', node: 'directory' }],
     ['make tmpfs[1] read-only', { reason, kind: 'superblock-read-only', origin: 1 }],
-    ['make #1 / the root of a new namespace', { reason, kind: 'become-root', mount: 1, namespace: 0, standing: false }],
+    [
+      'make #1 / the root of a new namespace',
+      { reason, kind: 'become-root', mount: 1, namespace: 0, standing: false },
+    ],
     ['bind /x on itself and make it private', { reason, kind: 'make-destination-private', at: '/x' }],
     ['attach #1 / at /x', { reason, kind: 'attach', mount: 1, at: '/x' }],
   ])('%s', (words, step) => {
