@@ -1,13 +1,13 @@
 import { AT, CLONE, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { Mount, NodeStatus } from '../model/mount.ts';
+import type { Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryNode } from '../model/nodes.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
-import { native, type RunPlace, type RunResult } from './native.ts';
+import { type NativeStat, native, type RunPlace, type RunResult } from './native.ts';
 import { LOOK_ONLY, nodeOf, statRoot } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
 
@@ -38,13 +38,18 @@ export const CHILD: RunPlace = {
  */
 export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
   const places = new Map<number, NodeStatus>();
-  const parents = tree.mounts.filter((mount) => takesNodes(mount.type) && tree.childrenOf(mount).length > 0);
+  const root = fdNumber(entrance.root);
+  const parents = tree.mounts.flatMap((mount): Parent[] => {
+    const spots = takesNodes(mount.type) ? placesOn(tree, mount) : [];
+    const status = spots.length > 0 ? statRoot(mount, root) : undefined;
+    return status ? [{ mount, spots, status }] : [];
+  });
   for (let start = 0; start < parents.length; start += AT_ONCE) {
     const clones = cloneAll(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
     for (const [parent, clone] of clones) {
       using directory = clone;
-      lookAtPlaces(tree, parent, directory, places, fdNumber(entrance.root));
+      lookAtPlaces(parent, directory, places);
     }
   }
   if (places.size === 0) return tree;
@@ -54,28 +59,38 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
   });
 }
 
-function lookAtPlaces(
-  tree: MountTree,
-  parent: Mount,
-  clone: OwnedFd,
-  places: Map<number, NodeStatus>,
-  root: number,
-): void {
+/** A mount that others are on, and what its root is. */
+interface Parent {
+  readonly mount: Mount;
+  readonly spots: readonly { readonly id: number; readonly path: PathString }[];
+  readonly status: NativeStat;
+}
+
+/** The children that are not on the mount's own root. */
+function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
+  return tree.childrenOf(parent).flatMap(({ id, mountPoint }) => {
+    const path = relativePath(parent.mountPoint, mountPoint) ?? '';
+    return path === '' ? [] : [{ id, path }];
+  });
+}
+
+function lookAtPlaces({ spots, status }: Parent, clone: OwnedFd, places: Map<number, NodeStatus>): void {
   // The clone is of what the path led to: the same file of the same filesystem is the same directory to look in.
-  const [seen, expected] = [statFd(clone.number), statRoot(parent, root)];
-  if (!seen || !expected || seen.inode !== expected.inode || seen.device !== expected.device) return;
-  for (const child of tree.childrenOf(parent)) {
-    const path = relativePath(parent.mountPoint, child.mountPoint) ?? '';
-    if (path === '') continue; // the root of its parent
-    const status = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
-    const node = typeof status === 'number' ? undefined : nodeOf(status, clone.number, path);
-    if (node && !isOrdinaryNode(node)) places.set(child.id, node);
+  const seen = statFd(clone.number);
+  if (seen?.inode !== status.inode || seen.device !== status.device) return;
+  for (const { id, path } of spots) {
+    const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
+    const node = typeof found === 'number' ? undefined : nodeOf(found, clone.number, path);
+    if (node && !isOrdinaryNode(node)) places.set(id, node);
   }
 }
 
 /** Clones of the mounts that can be cloned; `undefined` where none can. */
-function cloneAll(mounts: readonly Mount[], entrance: Entrance): (readonly [Mount, OwnedFd])[] | undefined {
-  const left = [...mounts];
+function cloneAll(
+  parents: readonly Parent[],
+  entrance: Entrance,
+): (readonly [Parent, OwnedFd])[] | undefined {
+  const left = [...parents];
   while (left.length > 0) {
     const { small, first, imports } = cloning(left, entrance);
     const result = runSmallRaw(small, imports, entrance.user === undefined ? undefined : CHILD);
@@ -87,22 +102,24 @@ function cloneAll(mounts: readonly Mount[], entrance: Entrance): (readonly [Moun
   return [];
 }
 
-function owned(mounts: readonly Mount[], { exports }: RunResult): (readonly [Mount, OwnedFd])[] {
-  return mounts.map((mount, index) => [mount, new OwnedFd(exports[index] ?? -1, mount.mountPoint)] as const);
+function owned(parents: readonly Parent[], { exports }: RunResult): (readonly [Parent, OwnedFd])[] {
+  return parents.map(
+    (parent, index) => [parent, new OwnedFd(exports[index] ?? -1, parent.mount.mountPoint)] as const,
+  );
 }
 
 function cloning(
-  mounts: readonly Mount[],
+  parents: readonly Parent[],
   { root, namespace, user }: Entrance,
 ): { readonly small: SmallProgram; readonly first: number; readonly imports: readonly Fd[] } {
   const doors = [user, namespace].filter((door) => door !== undefined);
   const imports = [root, ...doors];
   const small = smallProgram(
-    { imports: imports.map(String), exports: mounts.map(({ mountPoint }) => mountPoint) },
+    { imports: imports.map(String), exports: parents.map(({ mount }) => mount.mountPoint) },
     (program) => {
       if (user !== undefined) program.op('setns', { a: 1, f1: CLONE.NEWUSER });
       if (namespace !== undefined) program.op('setns', { a: doors.length, f1: CLONE.NEWNS });
-      mounts.forEach((mount, index) => {
+      parents.forEach(({ mount }, index) => {
         const path = mount.mountPoint.slice(1);
         const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
         program.op('open_tree', {

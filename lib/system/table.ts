@@ -5,7 +5,7 @@ import type { Mount } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { native } from './native.ts';
-import { decodeStatmount, STATMOUNT } from './statmount.ts';
+import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
 import { readMount } from './statmount-mount.ts';
 
 const LSMT_ROOT = -1n;
@@ -30,21 +30,21 @@ export interface TableOptions {
  *
  * @throws {BusyTableError} when every reading was disturbed.
  */
-export function readTable(mountinfo: Fd, options: TableOptions): MountTree {
+export function readTable(mountinfo: Fd, options: TableOptions, pollNow = native.sys.pollNow): MountTree {
   const fd = fdNumber(mountinfo);
   const namespace = options.namespace === undefined ? OWN : namespaceId(options.namespace);
   for (let reading = 0; reading < READINGS; reading += 1) {
-    native.sys.pollNow(fd, 0); // what happened until now is past
+    pollNow(fd, 0); // what happened until now is past
     const text = readFromStart(fd);
     const listing = namespace === undefined ? undefined : list(namespace, options);
-    if (native.sys.pollNow(fd, 0) !== 0) continue;
+    if (pollNow(fd, 0) !== 0) continue;
     const shown = parseMountinfo(text);
     if (!listing) return shown;
-    const { tree, others } = complete(shown, listing());
+    const { tree, others } = listing(shown);
     if (namespace === undefined || others.length === 0 || !options.whole || !isAtTop(tree, namespace))
       return tree;
     const hidden = others.map((id) => readMount(id, namespace)).filter((mount) => mount !== undefined);
-    if (native.sys.pollNow(fd, 0) === 0) return oldestFirst([...tree.mounts, ...hidden]);
+    if (pollNow(fd, 0) === 0) return oldestFirst([...tree.mounts, ...hidden]);
   }
   throw new BusyTableError(READINGS);
 }
@@ -57,21 +57,53 @@ export function namespaceId(namespace: Fd): bigint | undefined {
   return typeof id === 'number' ? undefined : id;
 }
 
+/** What was listed of the mounts that are shown, and the ids of those that are not. */
+interface Completed {
+  readonly tree: MountTree;
+  readonly others: readonly bigint[];
+}
+
 /**
- * What statmount(2) says of each mount, as far as it is still there. A namespace is listed from outside, where nothing
- * is hidden, unless its root is older than the place it is mounted on: that the kernel does not find (ENOENT).
+ * Lists the mounts at once; what it returns adds the listing to the mounts shown. A namespace is listed from outside,
+ * where nothing is hidden, unless its root is older than the place it is mounted on: that one the kernel does not find
+ * (ENOENT).
  */
 function list(
   namespace: bigint,
   { namespace: file, root }: TableOptions,
-): (() => Iterable<Uint8Array>) | undefined {
+): ((shown: MountTree) => Completed) | undefined {
   const ids = native.sys.listmount(LSMT_ROOT, namespace, 0);
-  if (typeof ids !== 'number') return () => statuses(ids, namespace);
+  if (typeof ids !== 'number')
+    return (shown) => zipped(shown, ids, namespace) ?? complete(shown, statuses(ids, namespace));
   if (file === undefined || root === undefined) return undefined;
   const answers = native.sys.statmountsInside(fdNumber(file), fdNumber(root), MASK);
-  return typeof answers === 'number' ? undefined : () => answers;
+  return typeof answers === 'number' ? undefined : (shown) => complete(shown, answers);
 }
 
+/**
+ * Mountinfo and listmount(2) go through the namespace in one order, so that of as many ids as lines each belongs to its
+ * line: only idmaps need another call. The ends are looked at, for the day when this is no longer so.
+ */
+function zipped(shown: MountTree, ids: BigUint64Array, namespace: bigint): Completed | undefined {
+  const { mounts } = shown;
+  if (mounts.length !== ids.length) return undefined;
+  for (const index of [0, mounts.length - 1]) {
+    if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return undefined;
+  }
+  const tree = mounts.map((mount, index): Mount => {
+    const id = ids[index] ?? 0n;
+    const idmap = mount.options.includes('idmapped') ? statusOf(id, namespace)?.idmap : undefined;
+    return { ...mount, uniqueId: String(id), ...(idmap && { idmap }) };
+  });
+  return { tree: new MountTree(tree), others: [] };
+}
+
+function statusOf(id: bigint, namespace: bigint): MountStatus | undefined {
+  const answer = native.sys.statmount(id, namespace, MASK);
+  return typeof answer === 'number' ? undefined : decodeStatmount(answer);
+}
+
+/** Of the mounts that are still there. */
 function* statuses(ids: BigUint64Array, namespace: bigint): Generator<Uint8Array> {
   for (const id of ids) {
     const answer = native.sys.statmount(id, namespace, MASK);
@@ -79,8 +111,7 @@ function* statuses(ids: BigUint64Array, namespace: bigint): Generator<Uint8Array
   }
 }
 
-/** Adds what was listed to the mounts shown; `others` are listed and not shown. */
-function complete(shown: MountTree, listing: Iterable<Uint8Array>): { tree: MountTree; others: bigint[] } {
+function complete(shown: MountTree, listing: Iterable<Uint8Array>): Completed {
   const told = new Map<number, Pick<Mount, 'uniqueId' | 'idmap'>>();
   const others: bigint[] = [];
   for (const answer of listing) {
