@@ -131,6 +131,9 @@ export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFCHR = 0o020000;
 export const S_IFLNK = 0o120000;
+export const S_IFIFO = 0o010000;
+export const S_IFBLK = 0o060000;
+export const S_IFSOCK = 0o140000;
 
 /** The words of mountinfo's per-mount options and their attribute bits; strictatime prints no word. */
 const ATTRIBUTE_WORDS: readonly (readonly [string, number])[] = [

@@ -21,11 +21,11 @@ export { type ComparePolicy, diffTrees } from './model/diff.ts';
 export type { Difference, DifferenceKind } from './model/difference.ts';
 export type { Capabilities, DestinationFact, FilesystemFact, HostFacts, SourceFact } from './model/facts.ts';
 export type {
+  FileKind,
   IdMap,
   IdRange,
   Kind,
   Mount,
-  NodeKind,
   NodeStatus,
   PathString,
   Propagation,

@@ -8,6 +8,15 @@ const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
 const paths = z.record(z.string(), pathFact);
 const range = z.strictObject({ inside: z.int(), outside: z.int(), length: z.int() });
 
+const node = z.strictObject({
+  kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
+  mode: z.int(),
+  uid: z.int(),
+  gid: z.int(),
+  device: z.string().optional(),
+  target: z.string().optional(),
+});
+
 const mount = z.strictObject({
   id: z.int(),
   parentId: z.int(),
@@ -30,6 +39,8 @@ const mount = z.strictObject({
   kind: z.enum(['directory', 'file', 'unknown']),
   uniqueId: z.string().optional(),
   idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
+  rootNode: node.optional(),
+  placeNode: node.optional(),
   verbatim: z.string().optional(),
 });
 

@@ -20,13 +20,26 @@ const text = z
 const name = text.min(1, { error: 'is empty' });
 const line = text.regex(/^[^\n]*$/, { error: 'has a line feed' });
 
+const deviceNumber = z
+  .string()
+  .regex(/^(?:0|[1-9]\d{0,9}):(?:0|[1-9]\d{0,9})$/, { error: 'is not major:minor' });
+
 const range = z.strictObject({ inside: uint32, outside: uint32, length: uint32.min(1) });
+
+const node = z.strictObject({
+  kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
+  mode: z.int().min(0).max(0o7777),
+  uid: uint32,
+  gid: uint32,
+  device: deviceNumber.optional(),
+  target: name.optional(),
+});
 
 const mount = z.strictObject({
   id,
   parentId: id,
   mountPoint: name,
-  device: z.string().regex(/^(?:0|[1-9]\d{0,9}):(?:0|[1-9]\d{0,9})$/, { error: 'is not major:minor' }),
+  device: deviceNumber,
   root: name,
   deleted: z.boolean().optional(),
   kind: z.enum(['directory', 'file', 'unknown']).optional(),
@@ -49,6 +62,8 @@ const mount = z.strictObject({
     .regex(/^\d{1,20}$/, { error: 'is not a decimal number' })
     .optional(),
   idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
+  rootNode: node.optional(),
+  placeNode: node.optional(),
   verbatim: line.optional(),
 });
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
-import type { Mount, Propagation } from '../model/mount.ts';
+import type { Mount, NodeStatus, Propagation } from '../model/mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import { FORMAT, type MountRecord, snapshotSchema, VERSION } from './snapshot-schema.ts';
@@ -31,7 +31,8 @@ export function formatSnapshot(snapshot: Snapshot): string {
 }
 
 function toMount(record: MountRecord): Mount {
-  const { propagation, deleted, kind, unknownTags, subtype, uniqueId, idmap, verbatim, ...rest } = record;
+  const { propagation, deleted, kind, unknownTags, subtype, uniqueId, idmap, verbatim, ...others } = record;
+  const { rootNode, placeNode, ...rest } = others;
   return {
     ...rest,
     deleted: deleted ?? false,
@@ -39,7 +40,15 @@ function toMount(record: MountRecord): Mount {
     propagation: { ...defined(propagation ?? {}), unbindable: propagation?.unbindable ?? false },
     unknownTags: unknownTags ?? [],
     ...defined({ subtype, uniqueId, idmap, verbatim }),
+    ...(rootNode && { rootNode: toNode(rootNode) }),
+    ...(placeNode && { placeNode: toNode(placeNode) }),
   };
+}
+
+type NodeRecord = NonNullable<MountRecord['rootNode']>;
+
+function toNode({ kind, mode, uid, gid, device, target }: NodeRecord): NodeStatus {
+  return { kind, mode, uid, gid, ...defined({ device, target }) };
 }
 
 function toRecord(mount: Mount): MountRecord {
@@ -60,7 +69,7 @@ function toRecord(mount: Mount): MountRecord {
     superOptions: mount.superOptions,
     ...defined({ uniqueId: mount.uniqueId }),
     ...(mount.idmap && { idmap: { uid: [...mount.idmap.uid], gid: [...mount.idmap.gid] } }),
-    ...defined({ verbatim: mount.verbatim }),
+    ...defined({ rootNode: mount.rootNode, placeNode: mount.placeNode, verbatim: mount.verbatim }),
   };
 }
 

@@ -27,11 +27,11 @@ export interface IdMap {
   readonly gid: readonly IdRange[];
 }
 
-export type NodeKind = 'directory' | 'file' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block';
+export type FileKind = 'directory' | 'file' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block';
 
 /** What is at a path of a filesystem, as far as it takes to make it again. */
 export interface NodeStatus {
-  readonly kind: NodeKind;
+  readonly kind: FileKind;
   /** The permissions, with the setuid, setgid and sticky bits: the lower 12 bits of `st_mode`. */
   readonly mode: number;
   readonly uid: number;

@@ -1,4 +1,5 @@
 /** The default devices and links of a container (OCI runtime specification, config-linux, "Default Devices"). */
+import type { HostFacts } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
 import type { OriginId, Step } from './steps.ts';
 
@@ -18,6 +19,16 @@ const LINKS: readonly (readonly [string, string])[] = [
   ['stdout', '/proc/self/fd/1'],
   ['stderr', '/proc/self/fd/2'],
 ];
+
+/** `major:minor` of the default devices, which harm nobody. */
+export const DEFAULT_DEVICES: ReadonlySet<string> = new Set(
+  DEVICES.map(([, major, minor]) => `${major}:${minor}`),
+);
+
+/** A caller without any privilege is told that by itself: another, who has it, may run the plan. */
+export function mayMakeDevices({ capabilities: { privileges } }: HostFacts): boolean {
+  return privileges.mknod || (!privileges.mount && !privileges.inUserNamespace);
+}
 
 /** Steps that fill a `/dev`; what the tree itself mounts on a name keeps that name. */
 export function deviceSteps(origin: OriginId, taken: readonly PathString[]): Step[] {

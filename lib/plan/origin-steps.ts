@@ -1,10 +1,12 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import { type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
+import { parentPath } from '../model/paths.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
 import { hostSource, mountOriginSource } from './findings.ts';
 import type { OriginKey } from './layout.ts';
+import { givesItsGroup } from './nodes.ts';
 import type { Resolution } from './resolve.ts';
 import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
 import { standInSource } from './target.ts';
@@ -84,22 +86,36 @@ export class OriginSteps {
   }
 
   #makeNodes(id: OriginId, key: OriginKey): void {
-    const { kinds, deletedRoots } = this.#resolution;
+    const { kinds, deletedRoots, nodes } = this.#resolution;
     for (const path of kinds.paths(key)) {
       if (path === '/') continue;
       const node = kinds.kindAt({ origin: key, path });
-      this.#steps.push({
-        kind: 'make-node',
-        origin: id,
-        path,
-        node,
-        reason: 'the tree shows it, or mounts on it',
-      });
+      const reason = 'the tree shows it, or mounts on it';
+      this.#makeNode({ origin: id, path, node, reason }, key, nodes.at(key, path));
       const waiting = deletedRoots.waitingPlace(key, path);
       if (waiting === undefined) continue;
-      const reason = 'it is to be deleted, and another of its name stays';
-      this.#steps.push({ kind: 'make-node', origin: id, path: waiting, node, reason });
+      const whyTwice = 'it is to be deleted, and another of its name stays';
+      this.#makeNode({ origin: id, path: waiting, node, reason: whyTwice }, key, nodes.deletedAt(key, path));
     }
+    const root = nodes.at(key, '/');
+    const reason = 'its root was changed after it was mounted';
+    if (root)
+      this.#steps.push({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
+  }
+
+  #makeNode(made: Omit<StepOf<'make-node'>, 'kind'>, key: OriginKey, status: NodeStatus | undefined): void {
+    // What is made in a directory that gives its group says its own group and mode.
+    const inherits = givesItsGroup(this.#directoryAt(key, parentPath(made.path)));
+    const explicit = status ?? (inherits ? ORDINARY[made.node] : undefined);
+    this.#steps.push({ kind: 'make-node', ...made, ...(explicit && { status: explicit }) });
+  }
+
+  #directoryAt(key: OriginKey, path: PathString): NodeStatus | undefined {
+    const known = this.#resolution.nodes.at(key, path);
+    const first = this.#resolution.layout.members.get(key)?.[0];
+    if (known || path !== '/' || !first) return known;
+    const mode = this.#parameters(first).find((parameter) => parameter.key === 'mode')?.value;
+    return mode === undefined ? undefined : { ...ORDINARY.directory, mode: Number.parseInt(mode, 8) };
   }
 
   /** Wider than any path that the caller named: only peer groups are started from it. */
@@ -131,6 +147,11 @@ export class OriginSteps {
     }
   }
 }
+
+const ORDINARY: { readonly [kind in NodeKind]: NodeStatus } = {
+  directory: { kind: 'directory', mode: 0o755, uid: 0, gid: 0 },
+  file: { kind: 'file', mode: 0o644, uid: 0, gid: 0 },
+};
 
 /** What the root of the mount that a host path lies on is. */
 export function mountRootNode(facts: HostFacts, source: PathString): NodeKind {

@@ -31,6 +31,8 @@ export interface PlanNotes {
     readonly captured: string;
     readonly inForce: string;
   }[];
+  /** Nodes of filesystems made here that are not made as they were captured. */
+  readonly changedNodes: readonly { readonly mount: Mount; readonly because: string }[];
   /** Facts that were not known and are taken to be as the tree needs them. */
   readonly assumed: readonly string[];
 }

@@ -6,6 +6,7 @@ import type { MountTree } from '../model/tree.ts';
 import { type Choices, chooseFrom } from './choices.ts';
 import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
+import { mayMakeDevices } from './devices.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
 import { Findings, hostPathFact, hostSource } from './findings.ts';
@@ -15,6 +16,7 @@ import { type Kinds, solveKinds } from './kinds.ts';
 import { type Layout, layOut, type Spot } from './layout.ts';
 import { type Masters, resolveMasters } from './masters.ts';
 import { joinNamespaces, mainRoot, type Restorable } from './namespaces.ts';
+import { type Nodes, settleNodes } from './nodes.ts';
 import type { RestoreOptions } from './options.ts';
 import { requirePlace } from './place-checks.ts';
 import type { Requirement } from './requirements.ts';
@@ -31,6 +33,7 @@ export interface Resolution {
   readonly supplies: ReadonlyMap<number, Supply>;
   readonly layout: Layout;
   readonly kinds: Kinds;
+  readonly nodes: Nodes;
   readonly deletedRoots: DeletedRoots;
   readonly masters: Masters;
   readonly groupOrigins: GroupOrigins;
@@ -68,6 +71,16 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
   requireIdmaps(whole, choices, findings);
   requireDev(whole, supplies, choices, facts, findings);
+  const nodes = settleNodes({
+    tree: whole,
+    supplies,
+    layout,
+    kinds,
+    choices,
+    facts,
+    findings,
+    userNamespace: options.userNamespace,
+  });
   const toRun = requirePlace(whole, choices, facts, masters, findings);
 
   return {
@@ -77,6 +90,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
     supplies,
     layout,
     kinds,
+    nodes,
     deletedRoots: new DeletedRoots(whole, layout, supplies),
     masters,
     groupOrigins,
@@ -218,7 +232,7 @@ function requireDev(
       reason: `device nodes go into a tmpfs made here, which ${nameOf(mount)} is not`,
       cures: [standInCure(tree, mount)],
     });
-  } else if (choices.userNamespace || !mayMakeNodes(facts)) {
+  } else if (choices.userNamespace || !mayMakeDevices(facts)) {
     findings.require({
       kind: 'device-nodes',
       mounts: [mount],
@@ -226,9 +240,4 @@ function requireDev(
       cures: [{ option: 'run', cli: 'leave --dev out', effect: 'the tree comes without device nodes' }],
     });
   }
-}
-
-/** A caller without any privilege is told that by itself: another, who has it, may run the plan. */
-function mayMakeNodes({ capabilities: { privileges } }: HostFacts): boolean {
-  return privileges.mknod || (!privileges.mount && !privileges.inUserNamespace);
 }

@@ -1,4 +1,4 @@
-import type { IdMap, PathString } from '../model/mount.ts';
+import type { IdMap, NodeStatus, PathString } from '../model/mount.ts';
 import type { Parameter } from './questions.ts';
 
 /** Index into `RestorePlan.origins`. */
@@ -40,8 +40,11 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
   | {
       readonly kind: 'make-node';
       readonly origin: OriginId;
+      /** `/`: the root, which is there and only becomes as it is to be. */
       readonly path: PathString;
       readonly node: NodeKind;
+      /** What it is to be, where that is told: a FIFO, a symlink, of another mode or owner. */
+      readonly status?: NodeStatus;
     }
   | {
       readonly kind: 'make-device';

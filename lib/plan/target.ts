@@ -119,6 +119,7 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
         comparableSuperOptions(mount.type, mount.superOptions).join();
       return same ? [] : [{ mount, captured: mount.superOptions, inForce }];
     }),
+    changedNodes: resolution.nodes.changed,
     assumed: resolution.assumed,
   };
 }

@@ -14,9 +14,12 @@ import {
   OPEN_TREE,
   RENAME,
   RESOLVE,
+  S_IFBLK,
   S_IFCHR,
+  S_IFIFO,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
 } from '../flags.ts';
 import type { CompiledProgram } from './compiled.ts';
 import { type DecodedOp, decodeOp, opCounts } from './decode.ts';
@@ -154,9 +157,17 @@ function openHow(flags: bigint, mode: bigint, resolve: bigint): string {
   return `{${fields.join(', ')}}`;
 }
 
+const FILE_TYPES = new Map([
+  [S_IFREG, 'S_IFREG'],
+  [S_IFCHR, 'S_IFCHR'],
+  [S_IFBLK, 'S_IFBLK'],
+  [S_IFIFO, 'S_IFIFO'],
+  [S_IFSOCK, 'S_IFSOCK'],
+]);
+
 function fileMode(mode: bigint): string {
   const type = Number(mode) & S_IFMT;
-  const name = type === S_IFREG ? 'S_IFREG' : type === S_IFCHR ? 'S_IFCHR' : octal(BigInt(type));
+  const name = FILE_TYPES.get(type) ?? octal(BigInt(type));
   return `${name}|${octal(mode & 0o7777n)}`;
 }
 

@@ -9,8 +9,11 @@ import {
   MS,
   OPEN_TREE,
   RENAME,
+  S_IFBLK,
   S_IFCHR,
+  S_IFIFO,
   S_IFREG,
+  S_IFSOCK,
 } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { Origin, OriginId, StepOf } from '../plan/steps.ts';
@@ -84,13 +87,64 @@ export function makeNode(emitter: Emitter, step: StepOf<'make-node' | 'make-moun
   const origin = emitter.get(`origin:${step.origin}`);
   const path = step.path.slice(1);
   if (step.kind === 'make-node') {
-    emitter.withinReach(origin, path, (directory, name) => {
-      if (step.node === 'directory') emitter.op('mkdirat', { a: directory, s1: name, f1: DIRECTORY_MODE });
-      else emitter.op('mknodat', { a: directory, s1: name, f1: S_IFREG | FILE_MODE });
-    });
+    if (step.path === '/') settleNode(emitter, origin, '.', step);
+    else {
+      emitter.withinReach(origin, path, (directory, name) => {
+        createNode(emitter, directory, name, step);
+        settleNode(emitter, directory, name, step);
+      });
+    }
     return;
   }
   makeMountPoint(emitter, origin, path, step.node === 'directory');
+}
+
+const NODE_TYPES = {
+  file: S_IFREG,
+  fifo: S_IFIFO,
+  socket: S_IFSOCK,
+  character: S_IFCHR,
+  block: S_IFBLK,
+} as const;
+/** What mkdirat(2) and mknodat(2) set of a mode by themselves. */
+const SET_BY_MAKING = 0o1777;
+
+function createNode(emitter: Emitter, directory: number, name: string, step: StepOf<'make-node'>): void {
+  const { kind, mode, target, device } = step.status ?? { kind: step.node, mode: undefined };
+  if (kind === 'directory') {
+    emitter.op('mkdirat', { a: directory, s1: name, f1: (mode ?? DIRECTORY_MODE) & SET_BY_MAKING });
+  } else if (kind === 'symlink') {
+    emitter.op('symlinkat', { s1: target ?? '', a: directory, s2: name });
+  } else {
+    const [major = 0, minor = 0] = (device ?? '0:0').split(':').map(Number);
+    const f1 = NODE_TYPES[kind] | ((mode ?? FILE_MODE) & SET_BY_MAKING);
+    emitter.op('mknodat', { a: directory, s1: name, f1, f2: deviceNumber(major, minor) });
+  }
+}
+
+const EINVAL = 22;
+
+/**
+ * Owner and mode, in that order, of a node whose status is told. It was made here as no symlink and nobody else can
+ * reach it, so that fchmodat(2) follows nothing.
+ */
+function settleNode(
+  emitter: Emitter,
+  directory: number,
+  name: string,
+  { status }: StepOf<'make-node'>,
+): void {
+  if (!status) return;
+  // An id that is not mapped in the user namespace is EINVAL: the node stays its root's.
+  emitter.op('fchownat', {
+    a: directory,
+    s1: name,
+    f1: status.uid,
+    f2: status.gid,
+    n: AT.SYMLINK_NOFOLLOW,
+    tolerate: EINVAL,
+  });
+  if (status.kind !== 'symlink') emitter.op('fchmodat', { a: directory, s1: name, f1: status.mode });
 }
 
 const EEXIST = 17;

@@ -60,6 +60,7 @@ export function noteLines(notes: PlanNotes): string[] {
       ({ mount, captured, inForce }) =>
         `options of the machine's own: ${named(mount)} was captured with ${captured}, in force is ${inForce}`,
     ),
+    ...notes.changedNodes.map(({ mount, because }) => `another node: ${because}: ${named(mount)}`),
     ...notes.assumed.map((fact) => `assumed: ${fact}`),
   ].map(lineText);
 }

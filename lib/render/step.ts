@@ -1,4 +1,5 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
+import type { NodeStatus } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
 import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
@@ -14,7 +15,7 @@ export function stepText(step: Step, plan: RestorePlan): string {
         ? `take ${originText(plan, step.origin)}`
         : `take the mount of ${originText(plan, step.origin)}`;
     case 'make-node':
-      return `make ${step.node} ${inOrigin(plan, step)}`;
+      return `make ${step.status?.kind ?? step.node} ${inOrigin(plan, step)}${statusText(step.status)}`;
     case 'make-device':
       return `make device ${step.major}:${step.minor} mode ${step.permissions.toString(8)} ${inOrigin(plan, step)}`;
     case 'make-link':
@@ -71,6 +72,15 @@ function originText(plan: RestorePlan, id: OriginId): string {
 
 function inOrigin(plan: RestorePlan, at: { readonly origin: OriginId; readonly path: string }): string {
   return `${originText(plan, at.origin)}:${nameText(at.path)}`;
+}
+
+/** ` mode 1777 owner 1000:1000`, of what is not ordinary. */
+function statusText(status: NodeStatus | undefined): string {
+  if (!status) return '';
+  if (status.kind === 'symlink') return ` → ${nameText(status.target ?? '')}`;
+  const device = status.device === undefined ? '' : ` ${status.device}`;
+  const owner = status.uid === 0 && status.gid === 0 ? '' : ` owner ${status.uid}:${status.gid}`;
+  return `${device} mode ${status.mode.toString(8)}${owner}`;
 }
 
 function parametersOf(plan: RestorePlan, id: OriginId): string {

@@ -1,6 +1,6 @@
 import { AT, S_IFMT } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
-import type { Mount, NodeKind, NodeStatus, PathString } from '../model/mount.ts';
+import type { FileKind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryRoot } from '../model/nodes.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
@@ -40,7 +40,7 @@ export function statRoot(mount: Mount, root: number): NativeStat | undefined {
   return status.mountId === BigInt(mount.uniqueId ?? mount.id) ? status : undefined;
 }
 
-const KINDS = new Map<number, NodeKind>([
+const KINDS = new Map<number, FileKind>([
   [0o010000, 'fifo'],
   [0o020000, 'character'],
   [0o040000, 'directory'],

@@ -152,6 +152,7 @@ test('a report says how much was restored, whether it is the same, and what is n
     ignoredMasters: [],
     droppedOptions: [],
     windowOptions: [],
+    changedNodes: [],
     assumed: [],
   };
   expect(renderReport({ differences: [], report })).toBe(

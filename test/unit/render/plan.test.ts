@@ -13,6 +13,7 @@ const NO_NOTES: PlanNotes = {
   ignoredMasters: [],
   droppedOptions: [],
   windowOptions: [],
+  changedNodes: [],
   assumed: [],
 };
 
@@ -147,6 +148,7 @@ describe('renderPlan', () => {
         ignoredMasters: [{ mount: root, master: 7 }],
         droppedOptions: [{ mount: root, options: ['seclabel', 'inode64'] }],
         windowOptions: [{ mount: data, captured: 'rw,mode=700', inForce: 'rw' }],
+        changedNodes: [],
         assumed: ['/srv is a directory'],
       },
       unmetToRun: [{ kind: 'privilege', mounts: [], reason: 'this user may not mount', cures: [] }],

@@ -1,0 +1,167 @@
+/**
+ * What the tree's own filesystems hold, where a snapshot tells: modes, owners, FIFOs, sockets, symlinks, devices.
+ *
+ * A snapshot is untrusted. Nothing of it becomes setuid or setgid but directories, where setgid means inheritance; of
+ * devices only those that every container has are made; and a symlink is never on the way to anything, because what is
+ * needed below a path makes it a directory.
+ */
+import type { HostFacts } from '../model/facts.ts';
+import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { Choices } from './choices.ts';
+import { skipCure, standInCure, supplyCure } from './cures.ts';
+import { DEFAULT_DEVICES, mayMakeDevices } from './devices.ts';
+import { takesNodes } from './filesystems.ts';
+import type { Findings } from './findings.ts';
+import type { Kinds } from './kinds.ts';
+import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { RestoreOptions } from './options.ts';
+import type { Supplies } from './supply.ts';
+
+const SET_ID = 0o6000;
+const SETGID = 0o2000;
+
+/** A node that is not made as it was captured. */
+export interface ChangedNode {
+  readonly mount: Mount;
+  readonly because: string;
+}
+
+export interface Nodes {
+  /** What is to be at a path; `undefined` for what is ordinary, or not known. */
+  at(origin: OriginKey, path: PathString): NodeStatus | undefined;
+  /** What the deleted one of that path is to be, where another of its name lives. */
+  deletedAt(origin: OriginKey, path: PathString): NodeStatus | undefined;
+  readonly changed: readonly ChangedNode[];
+}
+
+interface Scene {
+  readonly tree: MountTree;
+  readonly supplies: Supplies;
+  readonly layout: Layout;
+  readonly kinds: Kinds;
+  readonly choices: Choices;
+  readonly facts: HostFacts;
+  readonly findings: Findings;
+  readonly userNamespace: RestoreOptions['userNamespace'];
+}
+
+/** Settles what each path is to be; requires what cannot be made. */
+export function settleNodes(scene: Scene): Nodes {
+  const live = new Map<string, NodeStatus | undefined>();
+  const deleted = new Map<string, NodeStatus | undefined>();
+  const changed: ChangedNode[] = [];
+  const learn = (
+    mount: Mount,
+    holder: Mount,
+    spot: Spot | undefined,
+    node: NodeStatus | undefined,
+    gone: boolean,
+  ) => {
+    const known = gone ? deleted : live;
+    if (!spot || !node || known.has(keyOf(spot.origin, spot.path))) return;
+    const settled = settle(scene, { mount, holder, spot, node }, changed);
+    known.set(keyOf(spot.origin, spot.path), settled);
+  };
+  for (const mount of scene.tree.walk()) {
+    const { roots, places } = scene.layout;
+    learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
+    const parent = scene.tree.parentOf(mount);
+    if (parent) learn(mount, parent, places.get(mount.id), mount.placeNode, false);
+  }
+  return {
+    at: (origin, path) => live.get(keyOf(origin, path)) ?? deleted.get(keyOf(origin, path)),
+    deletedAt: (origin, path) => deleted.get(keyOf(origin, path)),
+    changed,
+  };
+}
+
+/** Whether what is made in the directory inherits its group. */
+export function givesItsGroup(node: NodeStatus | undefined): boolean {
+  return node !== undefined && (node.mode & SETGID) !== 0;
+}
+
+interface Captured {
+  readonly mount: Mount;
+  /** The mount that shows the filesystem that the node is in. */
+  readonly holder: Mount;
+  readonly spot: Spot;
+  readonly node: NodeStatus;
+}
+
+function settle(scene: Scene, captured: Captured, changed: ChangedNode[]): NodeStatus | undefined {
+  const { mount, holder, spot, node } = captured;
+  const supply = scene.supplies.get(holder.id);
+  const standIn = supply?.kind === 'stand-in';
+  if (!standIn && !(supply?.kind === 'fresh' && takesNodes(holder.type))) return undefined;
+  // Its root is that of another filesystem, and its devices are plain files.
+  if (standIn && (spot.path === '/' || node.device !== undefined)) return undefined;
+  if ((node.kind === 'directory') !== (scene.kinds.kindAt(spot) === 'directory')) return undefined;
+  if (node.kind === 'symlink' && node.target === undefined) return undefined;
+  if (node.kind === 'character' || node.kind === 'block') {
+    const why = deviceObstacle(scene, node);
+    if (why !== undefined) {
+      requireDevice(scene, captured, why);
+      return undefined;
+    }
+  }
+  const kept = node.kind === 'directory' ? 0o3777 : 0o1777;
+  if (node.kind === 'file' && (node.mode & SET_ID) !== 0)
+    changed.push({
+      mount,
+      because: `${spot.path} is not made setuid or setgid again, as a snapshot could ask for it`,
+    });
+  return { ...node, mode: node.mode & kept, ...ownersOf(scene, captured, changed) };
+}
+
+function deviceObstacle({ choices, facts }: Scene, { kind, device }: NodeStatus): string | undefined {
+  if (kind !== 'character' || !DEFAULT_DEVICES.has(device ?? ''))
+    return `a ${kind} device ${device ?? ''}, which no snapshot can have made`;
+  if (choices.userNamespace || !mayMakeDevices(facts))
+    return `the device ${device}, which no user namespace can make`;
+  return undefined;
+}
+
+function requireDevice({ tree, findings }: Scene, { mount, holder, spot }: Captured, what: string): void {
+  findings.require({
+    kind: 'device-nodes',
+    mounts: [mount],
+    reason: `${nameOf(mount)} needs ${spot.path} of the ${holder.type}, ${what}`,
+    cures: [supplyCure(tree, holder), standInCure(tree, holder), skipCure(tree, mount)],
+  });
+}
+
+/** In a user namespace only ids that are mapped can own anything; others are left to its root. */
+function ownersOf(
+  { userNamespace, facts, findings }: Scene,
+  { mount, spot, node }: Captured,
+  changed: ChangedNode[],
+): Pick<NodeStatus, 'uid' | 'gid'> {
+  const { uid, gid } = node;
+  if (userNamespace === undefined) {
+    const inside = facts.capabilities.privileges.inUserNamespace;
+    if (inside && (uid !== 0 || gid !== 0)) findings.assume(`uid ${uid} and gid ${gid} are mapped here`);
+    return { uid, gid };
+  }
+  const maps = userNamespace === 'self' ? { uidMap: ['0 0 1'], gidMap: ['0 0 1'] } : userNamespace;
+  const mapped = { uid: isMapped(maps.uidMap, uid), gid: isMapped(maps.gidMap, gid) };
+  if (!mapped.uid || !mapped.gid) {
+    const ids = [...(mapped.uid ? [] : [`uid ${uid}`]), ...(mapped.gid ? [] : [`gid ${gid}`])].join(' and ');
+    changed.push({
+      mount,
+      because: `${spot.path} is left to root: ${ids} is not mapped in the user namespace`,
+    });
+  }
+  return { uid: mapped.uid ? uid : 0, gid: mapped.gid ? gid : 0 };
+}
+
+function isMapped(lines: readonly string[], id: number): boolean {
+  return lines.some((line) => {
+    const [inside = 0, , length = 0] = line.trim().split(/\s+/).map(Number);
+    return id >= inside && id < inside + length;
+  });
+}
+
+function keyOf(origin: OriginKey, path: PathString): string {
+  return `${origin}\0${path}`;
+}

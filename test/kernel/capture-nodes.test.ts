@@ -1,0 +1,201 @@
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  captureTree,
+  formatSnapshot,
+  inspectHost,
+  type Mount,
+  MountNamespace,
+  type MountTree,
+  parseSnapshot,
+  requirements,
+  restoreTree,
+} from '../../lib/index.ts';
+import * as sys from '../../lib/sys.ts';
+import { native } from '../../lib/system/native.ts';
+import { inside } from '../support/inside.ts';
+import { expectNoLeakedFds } from '../support/open-fds.ts';
+import { isMachineRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
+
+const S_IFIFO = 0o010000;
+const S_IFCHR = 0o020000;
+const S_IFSOCK = 0o140000;
+
+function makeNode(path: string, mode: number, device = 0n): void {
+  expect(native.sys.mknodat(-100, Buffer.from(path), mode, device)).toBe(0);
+}
+
+/** Binds a path as it is, a symlink itself too, onto another. */
+function bindNode(from: string, to: string): void {
+  using clone = sys.openTree(from, ['CLONE', 'SYMLINK_NOFOLLOW']);
+  sys.moveMount(clone, to);
+}
+
+describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
+  expectNoLeakedFds();
+  let scratch: ScratchMount;
+  beforeAll(() => {
+    scratch = new ScratchMount();
+  });
+  afterAll(() => scratch[Symbol.dispose]());
+
+  /** A tree of its own below a directory of the scratch mount, built in another namespace. */
+  function captured(name: string, build: (base: string) => void): MountTree {
+    const base = scratch.directory(name);
+    using namespace = MountNamespace.create();
+    inside(namespace, () => {
+      sys.mount(name, base, { type: 'tmpfs' });
+      build(base);
+    });
+    const tree = namespace.capture();
+    return tree.subtree(tree.at(base) as Mount);
+  }
+
+  const ROOTS: {
+    readonly [path: string]: { readonly mode: number; readonly uid?: number; readonly target?: string };
+  } = {
+    '/': { mode: 0o40750 },
+    '/private': { mode: 0o40700, uid: 1000 },
+    '/sticky': { mode: 0o41777 },
+    '/inherits': { mode: 0o42755, uid: 1000 },
+    '/under/inherits': { mode: 0o40755 },
+    '/socket': { mode: S_IFSOCK | 0o666 },
+    '/fifo': { mode: S_IFIFO | 0o620, uid: 7 },
+    '/null': { mode: S_IFCHR | 0o666 },
+    '/link': { mode: 0o120777, target: '../where/ever' },
+    '/program': { mode: 0o100751, uid: 1000 },
+  };
+
+  test('comes back with its kinds, modes and owners', async () => {
+    const tree = captured('nodes', (base) => {
+      const at = (path: string) => join(base, path);
+      chmodSync(base, 0o750);
+      mkdirSync(at('from'));
+      const pairs: [string, () => void][] = [
+        ['private', () => mkdirSync(at('from/private'))],
+        ['sticky', () => mkdirSync(at('from/sticky'))],
+        ['inherits', () => mkdirSync(at('from/inherits'))],
+        ['socket', () => makeNode(at('from/socket'), S_IFSOCK)],
+        ['fifo', () => makeNode(at('from/fifo'), S_IFIFO)],
+        ['null', () => makeNode(at('from/null'), S_IFCHR, 0x103n)],
+        ['link', () => symlinkSync('../where/ever', at('from/link'))],
+        ['program', () => writeFileSync(at('from/program'), '')],
+      ];
+      for (const [name, make] of pairs) {
+        make();
+        const wanted = ROOTS[`/${name}`];
+        if (name !== 'link') {
+          chownSync(at(`from/${name}`), wanted?.uid ?? 0, 0);
+          chmodSync(at(`from/${name}`), (wanted?.mode ?? 0) & 0o7777);
+        }
+      }
+      mkdirSync(at('from/inherits/below'));
+      chmodSync(at('from/inherits/below'), 0o755);
+      mkdirSync(at('under'), { mode: 0o755 });
+      for (const name of ['private', 'sticky', 'inherits', 'under/inherits']) mkdirSync(at(name));
+      for (const name of ['socket', 'fifo', 'null', 'program']) writeFileSync(at(name), '');
+      symlinkSync('/covered', at('link'));
+      for (const [name] of pairs) bindNode(at(`from/${name}`), at(name));
+      bindNode(at('from/inherits/below'), at('under/inherits'));
+    });
+    expect(tree.problems).toEqual([]);
+    expect(tree.at('/link')).toMatchObject({
+      kind: 'file',
+      rootNode: { kind: 'symlink' },
+      placeNode: { target: '/covered' },
+    });
+    expect(tree.at('/null')?.rootNode).toMatchObject({ kind: 'character', device: '1:3' });
+
+    const [again] = parseSnapshot(formatSnapshot({ namespaces: [tree] })).namespaces;
+    expect(again?.mounts).toEqual(tree.mounts);
+    await using restored = await restoreTree(again as MountTree);
+    expect(restored.differences).toEqual([]);
+    const seen = inside(restored.namespace as MountNamespace, () =>
+      Object.fromEntries(
+        Object.keys(ROOTS).map((path) => {
+          const { mode, uid } = lstatSync(path);
+          const isLink = (mode & 0o170000) === 0o120000;
+          return [
+            path,
+            { mode, ...(uid === 0 ? {} : { uid }), ...(isLink ? { target: readlinkSync(path) } : {}) },
+          ];
+        }),
+      ),
+    );
+    expect(seen).toEqual(ROOTS);
+    const back = restored.namespace
+      ?.capture()
+      .mounts.map(({ rootNode, placeNode }) => ({ rootNode, placeNode }));
+    const before = [...tree.walk()].map(({ rootNode, placeNode }) => ({ rootNode, placeNode }));
+    expect(back).toHaveLength(before.length);
+    expect(new Set(back?.map((nodes) => JSON.stringify(nodes)))).toEqual(
+      new Set(before.map((nodes) => JSON.stringify(nodes))),
+    );
+  });
+
+  test('is the place under a mount, seen without lifting the mount', () => {
+    const tree = captured('places', (base) => {
+      const place = join(base, 'place');
+      mkdirSync(place);
+      chmodSync(place, 0o1711);
+      chownSync(place, 5, 6);
+      sys.mount('on it', place, { type: 'tmpfs' });
+      makeNode(join(base, 'pipe'), S_IFIFO | 0o600);
+      writeFileSync(join(base, 'file'), '');
+      chmodSync(join(base, 'file'), 0o644);
+      sys.bind(join(base, 'file'), join(base, 'pipe'));
+    });
+    expect(tree.at('/place')?.placeNode).toEqual({ kind: 'directory', mode: 0o1711, uid: 5, gid: 6 });
+    expect(tree.at('/pipe')).toMatchObject({ kind: 'file', placeNode: { kind: 'fifo', mode: 0o600 } });
+    expect(tree.at('/pipe')?.rootNode).toBeUndefined(); // an ordinary file
+  });
+
+  test('comes back without setuid and setgid, and the report says so', async () => {
+    const tree = captured('setuid', (base) => {
+      writeFileSync(join(base, 'program'), '');
+      chmodSync(join(base, 'program'), 0o6755);
+      bindNode(join(base, 'program'), join(base, 'program'));
+    });
+    expect(tree.at('/program')?.rootNode?.mode).toBe(0o6755);
+    await using restored = await restoreTree(tree);
+    const mode = inside(restored.namespace as MountNamespace, () => lstatSync('/program').mode);
+    expect(mode).toBe(0o100755);
+    expect(restored.report.changedNodes.map(({ because }) => because)).toEqual([
+      expect.stringContaining('/program is not made setuid or setgid again'),
+    ]);
+  });
+
+  test('is refused when it is a device that no container has', () => {
+    const tree = captured('device', (base) => {
+      makeNode(join(base, 'memory'), S_IFCHR | 0o600, 0x101n);
+      bindNode(join(base, 'memory'), join(base, 'memory'));
+    });
+    const unmet = (options = {}) => requirements(tree, options, inspectHost(tree, options));
+    expect(unmet()).toMatchObject([
+      { kind: 'device-nodes', cures: [{ option: 'external' }, { option: 'standIn' }, { option: 'skip' }] },
+    ]);
+    expect(unmet({ skip: ['/memory'] })).toEqual([]);
+  });
+
+  test('is a live socket too, of which the file alone comes back', async () => {
+    const path = scratch.at('live.socket');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const target = scratch.file('on');
+    sys.bind(path, target);
+    expect(captureTree().at(target)?.rootNode?.kind).toBe('socket');
+    sys.umount(target);
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
