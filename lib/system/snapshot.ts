@@ -1,30 +1,55 @@
-import { UsageError } from '../errors.ts';
+import { MountError } from '../errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { MountTree } from '../model/tree.ts';
-import { captureTree } from './capture.ts';
+import type { MountTree } from '../model/tree.ts';
+import { captureNamespace, captureTree } from './capture.ts';
+import type { OwnedFd } from './fd.ts';
+import { statFd } from './lookup.ts';
+import { descendantsOf, unlessGone } from './processes.ts';
+import { Procfs } from './procfs.ts';
 
 /**
- * Captures the mount namespace of a process as a snapshot; its own by default.
+ * Captures the mount namespace of a process as a snapshot; its own by default. With `descendants` also those of all
+ * processes that descend from it, each namespace once, the process's own first. One after the other, and without
+ * stopping anything: what mounts and unmounts meanwhile can be seen in one namespace and not in the next.
  *
  * @throws {MountError} as {@link captureTree} does.
- * @throws {UsageError} for `descendants`, which this version does not capture yet.
  */
 export function captureSnapshot(
   options: { readonly pid?: number; readonly descendants?: boolean } = {},
 ): Snapshot {
   const { pid, descendants } = options;
-  if (descendants)
-    throw new UsageError('the namespaces of descendants are not captured yet: capture one process');
-  return { namespaces: [captureTree(pid === undefined ? {} : { pid })] };
+  const first = captureTree(pid === undefined ? {} : { pid });
+  if (!descendants) return { namespaces: [first] };
+  using procfs = Procfs.open();
+  using own = namespaceOf(procfs, pid ?? 'thread-self');
+  const seen = new Set([identityOf(own)]);
+  const others: MountTree[] = [];
+  for (const process of descendantsOf(procfs, pid ?? globalThis.process.pid)) {
+    using namespace = unlessGone(() => namespaceOf(procfs, process));
+    const identity = namespace && identityOf(namespace);
+    if (!namespace || identity === undefined || seen.has(identity)) continue;
+    seen.add(identity);
+    others.push(captureHeld(procfs, process, namespace));
+  }
+  return { namespaces: [first, ...others] };
 }
 
-/** The one tree of a snapshot, or the tree itself. @throws {UsageError} for a snapshot of several namespaces. */
-export function oneTree(input: MountTree | Snapshot): MountTree {
-  if (input instanceof MountTree) return input;
-  const [tree, ...others] = input.namespaces;
-  if (tree && others.length === 0) return tree;
-  if (!tree) throw new UsageError('the snapshot holds no mount namespace');
-  throw new UsageError(
-    `the snapshot holds ${others.length + 1} mount namespaces; restoring several together comes later, so give one of them`,
-  );
+function namespaceOf(procfs: Procfs, process: number | string): OwnedFd {
+  return procfs.openLink(`${process}/ns`, 'mnt');
+}
+
+/** Device and inode of a namespace file: no other namespace has them while it is open. */
+function identityOf(namespace: OwnedFd): string | undefined {
+  const status = statFd(namespace.number);
+  return status && `${status.device}:${status.inode}`;
+}
+
+/** As the process sees it; when it ended meanwhile, as a whole. */
+function captureHeld(procfs: Procfs, pid: number, namespace: OwnedFd): MountTree {
+  try {
+    return captureTree({ pid });
+  } catch (error) {
+    if (error instanceof MountError) return captureNamespace(procfs, namespace);
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  lstatSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -12,6 +13,7 @@ import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { native, type RunResult } from '../../lib/system/native.ts';
+import { isMachineRoot } from '../support/privilege.ts';
 import { openFds } from './fds.ts';
 import { build, clone, mkdir, open, place, type TestProgram, tmpfs } from './program-builder.ts';
 
@@ -123,6 +125,20 @@ describe('a program that succeeds', () => {
     expect(runSync({ main, imports: 1 }, [top]).status).toBe('done');
     expect(readdirSync(directory)).toEqual(['renamed']);
   });
+});
+
+test.skipIf(!isMachineRoot)('modes and owners are set, of a symlink itself too', () => {
+  const [owner, nofollow] = [{ f1: 1000n, f2: 2000n }, 0x100];
+  const main: TestProgram['main'] = [
+    mkdir(0, 'd'),
+    { call: 'symlinkat', s1: 'd', a: 0, s2: 'link' },
+    { call: 'fchownat', a: 0, s1: 'link', ...owner, n: nofollow },
+    { call: 'fchmodat', a: 0, s1: 'd', f1: 0o2711n },
+    { call: 'fchmodat', a: 0, s1: 'none', f1: 0o700n, tolerate: 2 },
+  ];
+  expect(runSync({ main, imports: 1 }, [top]).status).toBe('done');
+  expect(statSync(path.join(directory, 'd'))).toMatchObject({ mode: 0o42711, uid: 0, gid: 0 });
+  expect(lstatSync(path.join(directory, 'link'))).toMatchObject({ uid: 1000, gid: 2000 });
 });
 
 describe('a program that fails', () => {

@@ -35,6 +35,20 @@ function refusal(parse: () => unknown): ParseError {
   throw new Error('nothing was refused');
 }
 
+const NODE = { kind: 'symlink', mode: 0o777, uid: 0, gid: 5, target: '/b\udcff' } as const;
+const KINDS = '"directory", "file", "symlink", "fifo", "socket", "character", "block"';
+
+test('nodes are read as they were written', () => {
+  const device = { kind: 'character', mode: 0o666, uid: 0, gid: 0, device: '1:3' } as const;
+  const tree = treeOf(
+    mount(1, 0, '/'),
+    mount(2, 1, '/a', { kind: 'file', rootNode: device, placeNode: NODE }),
+  );
+  const text = formatSnapshot({ namespaces: [tree] });
+  expect(text).toContain('"rootNode":{"kind":"character","mode":438,"uid":0,"gid":0,"device":"1:3"}');
+  expect(parseSnapshot(text).namespaces[0]?.mounts).toEqual(tree.mounts);
+});
+
 test('a mount is one line, without what is ordinary', () => {
   const tree = treeOf(
     mount(1, 0, '/', { kind: 'unknown', source: 'x' }),
@@ -135,6 +149,14 @@ describe('a snapshot is refused in one sentence', () => {
     ['a surrogate of no byte', { root: '/\ud800' }, '.root has a lone surrogate outside U+DC80 to U+DCFF'],
     ['an unknown kind', { kind: 'socket' }, '.kind is none of "directory", "file", "unknown"'],
     ['a number for a truth', { deleted: 1 }, '.deleted is 1, not true or false'],
+    ['an odd kind of node', { rootNode: { ...NODE, kind: 'door' } }, `.rootNode.kind is none of ${KINDS}`],
+    [
+      'a mode of more than 12 bits',
+      { placeNode: { ...NODE, mode: 0o10000 } },
+      '.placeNode.mode is larger than 4095',
+    ],
+    ['a node without an owner', { rootNode: { kind: 'fifo', mode: 0, gid: 0 } }, '.rootNode.uid is missing'],
+    ['a symlink to nothing', { rootNode: { ...NODE, target: '' } }, '.rootNode.target is empty'],
     ['a unique id that is a number', { uniqueId: 7 }, '.uniqueId is 7, not a string'],
     [
       'an empty range of ids',

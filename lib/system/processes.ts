@@ -1,0 +1,58 @@
+import { readdirSync } from 'node:fs';
+import { MountError } from '../errors.ts';
+import { decodeBytes } from '../model/bytes.ts';
+import type { Procfs } from './procfs.ts';
+
+/** A process that ended while it was looked at. */
+const GONE = new Set(['ENOENT', 'ESRCH']);
+
+/** The processes that descend from one, generation by generation, each generation by process id. */
+export function descendantsOf(procfs: Procfs, pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const child of allProcesses(procfs)) {
+    const parent = parentOf(procfs, child);
+    if (parent === undefined) continue;
+    const siblings = children.get(parent);
+    if (siblings) siblings.push(child);
+    else children.set(parent, [child]);
+  }
+  const found = new Set([pid]);
+  for (const process of found) for (const child of children.get(process) ?? []) found.add(child);
+  found.delete(pid);
+  return [...found];
+}
+
+/** What `read` gives; `undefined` when the process is gone. @throws {MountError} for any other refusal. */
+export function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MountError && GONE.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+function allProcesses(procfs: Procfs): number[] {
+  using directory = procfs.open('.', ['DIRECTORY']);
+  return readdirSync(`/proc/self/fd/${directory.number}`)
+    .filter((name) => /^[1-9]\d*$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/** From `PID (command) S PPID …` of proc_pid_stat(5); the command may hold anything. */
+function parentOf(procfs: Procfs, pid: number): number | undefined {
+  const stat = unlessGoneRead(procfs, `${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined ? undefined : Number(fields[1]);
+}
+
+/** A process may end between the opening of its file and the reading, which Node reports in its own words. */
+function unlessGoneRead(procfs: Procfs, path: string): string | undefined {
+  try {
+    return unlessGone(() => decodeBytes(procfs.read(path)));
+  } catch (error) {
+    if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
