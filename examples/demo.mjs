@@ -41,7 +41,9 @@ sys.mount('from-the-host', place, { type: 'tmpfs' });
 const now = container.namespace?.capture();
 const arrived = now?.mounts.filter((mount) => mount.source === 'from-the-host') ?? [];
 for (const mount of arrived) {
-  console.log(`in the container: ${mount.mountPoint} (${mount.type}, a slave of group ${mount.propagation.master})`);
+  console.log(
+    `in the container: ${mount.mountPoint} (${mount.type}, a slave of group ${mount.propagation.master})`,
+  );
 }
 
 container.release();
@@ -51,7 +53,9 @@ process.exitCode = same ? 0 : 1;
 
 /** A user who may not mount can in a user namespace: the whole script starts again in one. */
 function runAsRootOfAUserNamespace() {
-  console.log('No privilege to mount: running in a user namespace (unshare -Urm), where some filesystems cannot be made.');
+  console.log(
+    'No privilege to mount: running in a user namespace (unshare -Urm), where some filesystems cannot be made.',
+  );
   const self = fileURLToPath(import.meta.url);
   const args = ['--user', '--map-root-user', '--mount', process.execPath, self];
   const { status, error } = spawnSync('unshare', args, { stdio: 'inherit' });

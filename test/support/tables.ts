@@ -14,7 +14,9 @@ export interface Table {
 export function completeTables(): { readonly present: Table[]; readonly absent: string[] } {
   const index = join(SHARED, 'INDEX.tsv');
   const lines = existsSync(index) ? readFileSync(index, 'utf8').split('\n').slice(1) : [];
-  const names = lines.map((line) => line.split('\t')).flatMap(([name, , , complete]) => (complete === 'yes' && name ? [name] : []));
+  const names = lines
+    .map((line) => line.split('\t'))
+    .flatMap(([name, , , complete]) => (complete === 'yes' && name ? [name] : []));
   const present: Table[] = [];
   const absent: string[] = [];
   for (const name of names) {
