@@ -1,4 +1,4 @@
-import { ParseError } from '../errors.ts';
+import { MountyardError, ParseError, UsageError } from '../errors.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { Mount } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
@@ -12,6 +12,7 @@ import { formatFields, LineReader } from './mountinfo-line.ts';
  */
 export function parseMountinfo(input: Uint8Array | string): MountTree {
   const bytes = typeof input === 'string' ? encodeBytes(input) : input;
+  if (!(bytes instanceof Uint8Array)) throw new UsageError('a mountinfo text is a string or its bytes');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   refuseForeign(text);
   const reader = new LineReader();
@@ -43,8 +44,9 @@ function readsAs(verbatim: string, canonical: string): boolean {
   try {
     const text = encodeBytes(verbatim).toString('latin1');
     return !text.includes('\n') && formatFields(new LineReader().read(text, 0, text.length, 1)) === canonical;
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof MountyardError) return false;
+    throw error;
   }
 }
 

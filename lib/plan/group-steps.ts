@@ -27,19 +27,20 @@ export class GroupSteps {
 
   /** Makes the holder of the mount's group, where it has one and it is not there yet. */
   prepare(mount: Mount): void {
-    const group = this.#groupOf(mount);
+    const group = this.keyOf(mount);
     if (group !== undefined) this.#make(group, mount);
   }
 
   /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
   join(mount: Mount): void {
-    const group = this.#groupOf(mount);
+    const group = this.keyOf(mount);
     if (group === undefined) return;
     this.#make(group, mount);
     this.#steps.push({ kind: 'set-group', mount: mount.id, group, reason: joinReason(mount, group) });
   }
 
-  #groupOf(mount: Mount): GroupKey | undefined {
+  /** What the mount joins; nothing for a private or unbindable one. */
+  keyOf(mount: Mount): GroupKey | undefined {
     const { shared, master } = mount.propagation;
     if (shared !== undefined) return `peers:${shared}`;
     if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;

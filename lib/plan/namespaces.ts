@@ -32,6 +32,11 @@ const BETWEEN_TREES: ReadonlySet<ProblemCode> = new Set([
  */
 export function joinNamespaces(input: Restorable): Namespaces {
   const trees = input instanceof MountTree ? [input] : input.namespaces;
+  if (!Array.isArray(trees)) {
+    throw new UsageError(
+      'what is to be restored is a MountTree (see parseMountinfo, captureTree) or a Snapshot',
+    );
+  }
   const main = trees[0] ?? new MountTree([]);
   const whole = trees.length === 1 ? main : new MountTree(trees.flatMap((tree) => tree.mounts));
   const problems = new Map<string, Problem>();

@@ -35,13 +35,13 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
   const origins = new OriginSteps(resolution, facts, built);
   const groups = new GroupSteps(resolution, facts, origins, built);
   const mounts = new MountSteps(resolution, origins, built);
-  const { roots } = resolution.tree;
 
-  buildTrees(resolution.tree, mounts, groups);
+  const ends = resolution.tree.roots.map((root) => [root, ...sharedCover(resolution.tree, root)]);
+  buildTrees(resolution.tree, new Set(ends.flat()), mounts, groups);
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = deletionSteps(resolution, origins);
   const finish = engine === 'yard' ? finishInYard : finishDetached;
-  finish({ resolution, roots, groups, deletions, steps: built });
+  finish({ resolution, ends, groups, deletions, steps: built });
   const steps = engine === 'yard' ? hostStepsFirst(built) : built;
 
   return {
@@ -60,12 +60,12 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
  * Each mount is made on the way down, and joins its group as soon as all that is mounted on it directly is in place:
  * what is mounted further down has other parents, and so does not propagate from it.
  */
-function buildTrees(tree: MountTree, mounts: MountSteps, groups: GroupSteps): void {
+function buildTrees(tree: MountTree, ends: ReadonlySet<Mount>, mounts: MountSteps, groups: GroupSteps): void {
   const waitingFor = new Map<Mount, number>();
   const joinWhenComplete = (mount: Mount | undefined, children: number) => {
     if (!mount) return;
     if (children > 0) waitingFor.set(mount, children);
-    else if (tree.parentOf(mount)) groups.join(mount);
+    else if (!ends.has(mount)) groups.join(mount);
   };
   for (const mount of tree.walk()) {
     mounts.enter(mount);
@@ -75,10 +75,23 @@ function buildTrees(tree: MountTree, mounts: MountSteps, groups: GroupSteps): vo
   }
 }
 
+/** A root, and with it the mount that covers it when that is shared: they join their groups last. */
+type End = readonly Mount[];
+
+/** The topmost mount on a root, if it is shared: pivot_root(2) puts the old root there, and refuses to if it is. */
+function sharedCover(tree: MountTree, root: Mount): Mount[] {
+  let top = root;
+  for (let next: Mount | undefined = root; next; ) {
+    top = next;
+    next = tree.childrenOf(top).find(({ mountPoint }) => mountPoint === root.mountPoint);
+  }
+  return top === root || top.propagation.shared === undefined ? [] : [top];
+}
+
 /** What the last steps of a restore are made from. */
 interface Ending {
   readonly resolution: Resolution;
-  readonly roots: readonly Mount[];
+  readonly ends: readonly End[];
   readonly groups: GroupSteps;
   readonly deletions: readonly Step[];
   readonly steps: Step[];
@@ -88,61 +101,59 @@ interface Ending {
  * A root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is made
  * before, while host mounts can still be cloned.
  */
-function finishDetached({ resolution, roots, groups, deletions, steps }: Ending): void {
+function finishDetached({ resolution, ends, groups, deletions, steps }: Ending): void {
   const { at } = resolution.choices;
   steps.push(...deletions);
   if (at !== undefined) {
-    for (const root of roots) groups.join(root);
-    attachAt(at, roots[0] as Mount, resolution, steps);
+    for (const mount of ends.flat()) groups.join(mount);
+    attachAt(at, ends[0]?.[0] as Mount, resolution, steps);
     return;
   }
-  for (const root of roots) groups.prepare(root);
-  becomeRoots(roots, groups, steps);
+  for (const mount of ends.flat()) groups.prepare(mount);
+  becomeRoots(ends, groups, steps);
 }
 
 /**
  * In the yard the mounts are attached, so that what they hold on to cannot be deleted or renamed from within: that is
  * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own.
  */
-function finishInYard({ resolution, roots, groups, deletions, steps }: Ending): void {
+function finishInYard({ resolution, ends, groups, deletions, steps }: Ending): void {
   const { at } = resolution.choices;
-  if (at === undefined && roots.length === 1) {
-    becomeRoot(roots[0] as Mount, 0, true, groups, steps);
+  if (at === undefined && ends.length === 1) {
+    for (const mount of ends.flat()) groups.prepare(mount);
+    becomeRoot(ends[0] as End, 0, true, groups, steps);
     if (deletions.length > 0) steps.push(goHome(), ...deletions);
     return;
   }
-  for (const root of roots) (at === undefined ? groups.prepare : groups.join).call(groups, root);
+  for (const mount of ends.flat()) (at === undefined ? groups.prepare : groups.join).call(groups, mount);
   const reason = 'an attached mount cannot leave its namespace, a clone of the tree can';
-  roots.forEach((root, namespace) => {
-    steps.push({ kind: 'lift', mount: root.id, namespace, reason });
+  ends.forEach(([root, cover], namespace) => {
+    const covered = at === undefined && cover ? { cover: cover.id } : {};
+    steps.push({ kind: 'lift', mount: (root as Mount).id, namespace, ...covered, reason });
   });
   steps.push(goHome(), ...deletions);
-  if (at === undefined) becomeRoots(roots, groups, steps);
-  else attachAt(at, roots[0] as Mount, resolution, steps);
+  if (at === undefined) becomeRoots(ends, groups, steps);
+  else attachAt(at, ends[0]?.[0] as Mount, resolution, steps);
 }
 
-function becomeRoots(roots: readonly Mount[], groups: GroupSteps, steps: Step[]): void {
-  roots.forEach((root, namespace) => {
+function becomeRoots(ends: readonly End[], groups: GroupSteps, steps: Step[]): void {
+  ends.forEach((end, namespace) => {
     if (namespace > 0) steps.push(goHome());
-    becomeRoot(root, namespace, false, groups, steps);
+    becomeRoot(end, namespace, false, groups, steps);
   });
 }
 
-function becomeRoot(
-  root: Mount,
-  namespace: number,
-  standing: boolean,
-  groups: GroupSteps,
-  steps: Step[],
-): void {
-  groups.prepare(root);
+/** The old root goes before the new one joins its group: what is unmounted on a shared mount goes from its peers. */
+function becomeRoot(end: End, namespace: number, standing: boolean, groups: GroupSteps, steps: Step[]): void {
+  const mount = (end[0] as Mount).id;
   const reason = standing
     ? 'the namespace of the yard becomes that of the tree'
     : 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
-  steps.push({ kind: 'become-root', mount: root.id, namespace, standing, reason });
-  groups.join(root);
+  steps.push({ kind: 'become-root', mount, namespace, standing, reason });
   const alone = 'nothing but the tree is left in the namespace';
-  steps.push({ kind: 'drop-old-root', namespace, standing, reason: alone });
+  const holders = standing ? [...new Set(end.flatMap((joining) => groups.keyOf(joining) ?? []))] : [];
+  steps.push({ kind: 'drop-old-root', namespace, standing, holders, reason: alone });
+  for (const joining of end) groups.join(joining);
 }
 
 function goHome(): Step {

@@ -128,11 +128,23 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       readonly standing: boolean;
     }
   /** Lets go of all that was there before the tree became the root. */
-  | { readonly kind: 'drop-old-root'; readonly namespace: number; readonly standing: boolean }
+  | {
+      readonly kind: 'drop-old-root';
+      readonly namespace: number;
+      readonly standing: boolean;
+      /** Groups that are joined after it, and whose holders would go with the yard. */
+      readonly holders: readonly GroupKey[];
+    }
   /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
   | { readonly kind: 'open-yard' }
   /** A clone of the whole tree, out of the yard. */
-  | { readonly kind: 'lift'; readonly mount: number; readonly namespace: number }
+  | {
+      readonly kind: 'lift';
+      readonly mount: number;
+      readonly namespace: number;
+      /** The topmost mount on its root, when that still has to join its group. */
+      readonly cover?: number;
+    }
   /** Back to the caller's namespace; a yard that was left goes when nothing holds it. */
   | { readonly kind: 'go-home' }
   | { readonly kind: 'make-destination-private'; readonly at: PathString }

@@ -22,8 +22,17 @@ export function pivotTo(emitter: Emitter, root: number): void {
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
-export function dropOldRoot(emitter: Emitter, inYard: boolean): void {
-  if (inYard) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
+export function dropOldRoot(emitter: Emitter, { standing, holders }: StepOf<'drop-old-root'>): void {
+  for (const group of holders) {
+    const key = `group:${group}`;
+    const holder = emitter.get(key);
+    const out = emitter.temporary(group);
+    const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
+    emitter.op('open_tree', { a: holder, s1: '', n: flags, out });
+    emitter.close(holder);
+    emitter.alias(key, out);
+  }
+  if (standing) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
   emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
 }
 
@@ -35,6 +44,12 @@ export function lift(emitter: Emitter, step: StepOf<'lift'>): void {
   emitter.op('open_tree', { a: built, s1: '', n: flags, out });
   emitter.close(built);
   emitter.alias(`mount:${step.mount}`, out);
+  if (step.cover === undefined) return;
+  emitter.close(emitter.get(`mount:${step.cover}`));
+  const cover = emitter.temporary(`cover of mount ${step.mount}`);
+  emitter.alias(`mount:${step.cover}`, cover);
+  // Above a root is the root itself, and a path that ends there leads to what lies on top.
+  emitter.op('openat2', { a: out, s1: '..', f1: O.PATH | O.DIRECTORY | O.CLOEXEC, out: cover });
 }
 
 /** The new namespace and its table, through a procfs of the caller's: the tree's own may be anything. */

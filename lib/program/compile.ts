@@ -113,7 +113,7 @@ function emitStep(
       else becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
       break;
     case 'drop-old-root':
-      dropOldRoot(emitter, step.standing);
+      dropOldRoot(emitter, step);
       handBackNamespace(emitter, step.namespace);
       break;
     case 'open-yard':

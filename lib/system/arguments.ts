@@ -45,6 +45,7 @@ function below(directory: string, path: string): string {
 
 /** A string as bytes for a call. @throws {UsageError} when it holds a NUL, at which the kernel would cut it. */
 export function callString(text: string): Uint8Array {
+  if (typeof text !== 'string') throw new UsageError(`${String(text)} is no path or name: give a string`);
   if (text.includes('\0')) throw new UsageError(`${quote(text)} holds a NUL character`);
   return encodeBytes(text);
 }
@@ -65,8 +66,11 @@ export function bitsOf<Name extends string>(
 ): number {
   if (flags === undefined) return 0;
   if (typeof flags === 'number') return flags;
+  if (!Array.isArray(flags)) {
+    throw new UsageError(`flags are a number or a list of names: ${Object.keys(table).join(', ')}`);
+  }
   let bits = 0;
-  for (const name of flags) {
+  for (const name of flags as readonly Name[]) {
     if (!Object.hasOwn(table, name)) {
       throw new UsageError(
         `there is no flag ${quote(name)} here; there are ${Object.keys(table).join(', ')}`,

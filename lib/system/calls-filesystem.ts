@@ -13,6 +13,7 @@ import {
   placeOf,
   quote,
 } from './arguments.ts';
+import { kernelWords } from './errno.ts';
 import { type Fd, fdNumber, fdText, type OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 
@@ -117,8 +118,9 @@ function readKernelLog(context: number): string[] {
   const lines: string[] = [];
   const buffer = Buffer.alloc(1024);
   try {
-    for (;;) lines.push(decodeBytes(buffer.subarray(0, readSync(context, buffer))).trimEnd());
-  } catch {
-    return lines;
+    for (;;) lines.push(decodeBytes(buffer.subarray(0, readSync(context, buffer))));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENODATA') throw error;
+    return kernelWords(lines);
   }
 }

@@ -26,3 +26,8 @@ export function errnoName(errno: number): string {
 export function errnoMeaning(errno: number): string | undefined {
   return getSystemErrorMap().get(-errno)?.[1] ?? UNNAMED_BY_NODE.find(([, number]) => number === errno)?.[2];
 }
+
+/** The messages of a filesystem context without their level (`e `, `w `, `i `) and newline. */
+export function kernelWords(log: readonly string[]): string[] {
+  return log.map((line) => line.replace(/^[ewi] /, '').trimEnd());
+}

@@ -3,9 +3,10 @@ import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Step } from '../plan/steps.ts';
 import type { CompiledProgram, Export } from '../program/compiled.ts';
+import { opCounts } from '../program/decode.ts';
 import { describeOp } from '../program/listing.ts';
 import { errnoName } from './errno.ts';
-import { failureOf, mainOpCount, type Purpose } from './failure.ts';
+import { failureOf, type Purpose } from './failure.ts';
 import { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
 import { native, type RunPlace, type RunRequest, type RunResult } from './native.ts';
@@ -49,7 +50,7 @@ export async function execute(execution: Execution, options: ExecuteOptions = {}
   if (signal?.aborted) throw new CancelledError(signal.reason);
   const control = new Int32Array(new SharedArrayBuffer(8));
   const cancel = () => Atomics.store(control, CANCEL, 1);
-  const total = mainOpCount(execution.program);
+  const total = opCounts(execution.program.bytes).main;
   const report = () => onProgress?.({ done: Atomics.load(control, DONE), total });
   signal?.addEventListener('abort', cancel, { once: true });
   const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
@@ -124,7 +125,7 @@ function pathsOf(step: Step, mount: Mount | undefined): Pick<Purpose, 'path' | '
 /** The failure, or an {@link UndoError} around it when something of what was done is still there. */
 function withUndo({ program }: Execution, result: RunResult, cause: MountyardError): MountyardError {
   if (result.undoFailures === 0) return cause;
-  const main = mainOpCount(program);
+  const main = opCounts(program.bytes).main;
   const left = result.undo.map(({ op, errno }) => `${describeOp(program, main + op)} = ${errnoName(errno)}`);
   const more = result.undoFailures - left.length;
   if (more > 0) left.push(`and ${more} more`);

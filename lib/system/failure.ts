@@ -1,8 +1,7 @@
 import { MountError, type MountyardError, ProgramError } from '../errors.ts';
 import type { CompiledProgram } from '../program/compiled.ts';
-import { HEADER } from '../program/format.ts';
 import { describeCall } from '../program/listing.ts';
-import { errnoMeaning, errnoName } from './errno.ts';
+import { errnoMeaning, errnoName, kernelWords } from './errno.ts';
 import { hintFor } from './hints.ts';
 import type { RunResult } from './native.ts';
 
@@ -24,7 +23,12 @@ export function failureOf(
 ): MountyardError {
   if (result.status === 'refused') return new ProgramError(result.defect, result.op);
   const code = errnoName(result.errno);
-  const shared = { code, errno: result.errno, meaning: errnoMeaning(result.errno), kernelLog: result.log };
+  const shared = {
+    code,
+    errno: result.errno,
+    meaning: errnoMeaning(result.errno),
+    kernelLog: kernelWords(result.log),
+  };
   if (result.op < 0) {
     const subject = 'a place to run in could not be set up';
     const { stage } = result;
@@ -39,10 +43,4 @@ export function failureOf(
     call,
     hint: hintFor(syscall, code),
   });
-}
-
-/** How many main ops the program has. */
-export function mainOpCount(program: CompiledProgram): number {
-  const { buffer, byteOffset } = program.bytes;
-  return new DataView(buffer, byteOffset).getUint32(HEADER.opCount, true);
 }

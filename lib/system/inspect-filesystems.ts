@@ -8,7 +8,7 @@ import type { MountTree } from '../model/tree.ts';
 import { filesystemKey, parametersInForce, splitOptions } from '../plan/filesystems.ts';
 import type { FilesystemQuestion, Parameter } from '../plan/questions.ts';
 import { openat2 } from './calls-tree.ts';
-import { errnoName } from './errno.ts';
+import { errnoName, kernelWords } from './errno.ts';
 import { OwnedFd } from './fd.ts';
 import { deviceText, lookUp, statFd } from './lookup.ts';
 import { native, type RunPlace } from './native.ts';
@@ -104,7 +104,10 @@ function tryFilesystem(
   const result = runSmallRaw(small, [], place);
   const [fd] = result.exports;
   if (result.status === 'done' && fd !== undefined) return new OwnedFd(fd, type);
-  return { creatable: errnoName(result.errno), ...(result.log.length > 0 && { log: result.log }) };
+  return {
+    creatable: errnoName(result.errno),
+    ...(result.log.length > 0 && { log: kernelWords(result.log) }),
+  };
 }
 
 function pathFacts(root: number, paths: ReadonlySet<PathString>): { [path: PathString]: PathFact } {

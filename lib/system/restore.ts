@@ -4,10 +4,10 @@ import type { RestoreOptions } from '../plan/options.ts';
 import { UnmetRequirementsError } from '../plan/requirements.ts';
 import { planRestore } from '../plan/restore.ts';
 import { compileRestore } from '../program/compile.ts';
+import { opCounts } from '../program/decode.ts';
 import { AttachedTree } from './attached.ts';
 import { readTree } from './capture.ts';
 import { type ExecuteOptions, type Execution, type ExportedFds, execute, executeSync } from './execute.ts';
-import { mainOpCount } from './failure.ts';
 import type { OwnedFd } from './fd.ts';
 import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
@@ -93,7 +93,7 @@ function finish(
       ...plan.notes,
       verified,
       mounts: whole.size,
-      calls: mainOpCount(program),
+      calls: opCounts(program.bytes).main,
       hostEffects: plan.hostEffects,
       timings: watch.timings,
     };
