@@ -1,6 +1,6 @@
 import { AT, S_IFMT } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
-import type { FileKind, Mount, NodeStatus, PathString } from '../model/mount.ts';
+import type { FileKind, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryRoot } from '../model/nodes.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
@@ -12,10 +12,24 @@ const AT_STATX_DONT_SYNC = 0x4000;
 export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 
 /**
- * The tree with what can be seen of each mount's root from a root directory. What another mount covers stays unknown.
+ * The tree with what can be seen of each mount's root from a root directory. Of what another mount covers only the
+ * kind can be known: what holds a mount is a directory, and what is covered is of the kind of its cover.
  */
 export function withRoots(tree: MountTree, root: Fd): MountTree {
-  const rootNumber = fdNumber(root);
+  const seen = withVisibleRoots(tree, fdNumber(root));
+  const kinds = new Map<Mount, Kind>();
+  for (const mount of [...seen.walk()].reverse()) {
+    const children = mount.kind === 'unknown' ? seen.childrenOf(mount) : [];
+    const cover = children.find(({ mountPoint }) => mountPoint === mount.mountPoint);
+    const holds = children.some((child) => child !== cover);
+    const kind = holds ? 'directory' : cover && (kinds.get(cover) ?? cover.kind);
+    if (kind !== undefined && kind !== 'unknown') kinds.set(mount, kind);
+  }
+  if (kinds.size === 0) return seen;
+  return seen.map((mount) => ({ ...mount, kind: kinds.get(mount) ?? mount.kind }));
+}
+
+function withVisibleRoots(tree: MountTree, rootNumber: number): MountTree {
   return tree.map((mount) => {
     const status = statRoot(mount, rootNumber);
     if (!status) return mount;

@@ -71,6 +71,24 @@ describe.skipIf(!isRoot)('kinds and other namespaces, as root', () => {
     });
   });
 
+  test('what is covered is of the kind of its cover, and what holds a mount is a directory', () => {
+    const [file, directory] = [join(place, 'twice'), join(place, 'stack')];
+    writeFileSync(file, '');
+    sys.bind(file, file);
+    sys.bind(file, file);
+    mkdirSync(directory);
+    sys.mount('bottom', directory, { type: 'tmpfs' });
+    mkdirSync(join(directory, 'in'));
+    sys.mount('in it', join(directory, 'in'), { type: 'tmpfs' });
+    sys.mount('middle', directory, { type: 'tmpfs' });
+    sys.mount('top', directory, { type: 'tmpfs' });
+    const { mounts } = captureTree();
+    const kindsAt = (path: string) =>
+      mounts.filter(({ mountPoint }) => mountPoint === path).map(({ kind }) => kind);
+    expect(kindsAt(file)).toEqual(['file', 'file']);
+    expect(kindsAt(directory)).toEqual(['directory', 'directory', 'directory']);
+  });
+
   test('a symlink that took the place of a mount is not believed', () => {
     const tree = captureTree();
     mkdirSync(join(place, 'elsewhere'));
