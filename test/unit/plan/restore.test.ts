@@ -203,14 +203,14 @@ describe('groups', () => {
     ]);
   });
 
-  test('of the root are made before it becomes the root, and joined after', () => {
+  test('of the root are made before it becomes the root, and joined when the old one is gone', () => {
     expect(stepsOf(treeOf(mount(1, 0, '/', { propagation: { shared: 1 } })))).toEqual([
       'make-filesystem 0',
       'clone #1 = 0:/',
       'make-group peers:1 from origin 0, shared',
       'become-root #1',
-      'set-group #1 to peers:1',
       'drop-old-root',
+      'set-group #1 to peers:1',
     ]);
   });
 
