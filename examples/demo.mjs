@@ -8,7 +8,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseMountinfo, probe, renderReport, renderTree, restoreTreeSync, sys } from 'mountyard';
+import {
+  captureTree,
+  parseMountinfo,
+  probe,
+  renderReport,
+  renderTree,
+  restoreTreeSync,
+  sys,
+} from 'mountyard';
 
 const TABLE = new URL('../test/tables/lxc-vivid.mountinfo', import.meta.url);
 const look = { width: process.stdout.columns };
@@ -19,7 +27,8 @@ sys.makePrivate('/', { recursive: true });
 
 say('1. A small host: a shared disk with a root filesystem on it, and what the container follows');
 const host = makeHost('/tmp');
-console.log(hostTree());
+const all = captureTree();
+console.log(renderTree(all.subtree(all.at(host.top)), look));
 
 say('2. The container, from the text of its mount table');
 const captured = parseMountinfo(readFileSync(TABLE));
@@ -87,19 +96,7 @@ function makeHost(top) {
     '/sys/kernel/security': mountAt('security', ownOr('securityfs')),
     '/sys/fs/pstore': mountAt('pstore', ownOr('pstore')),
   };
-  return { rootfs, cgmanager, followed };
-}
-
-function hostTree() {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(' demo-'))
-    .map((line) => {
-      const [, , , , mountPoint, , ...rest] = line.split(' ');
-      const dash = rest.indexOf('-');
-      return `  ${String(mountPoint).padEnd(16)} ${String(rest[dash + 1]).padEnd(11)} ${rest.slice(0, dash).join(' ')}`;
-    })
-    .join('\n');
+  return { top, rootfs, cgmanager, followed };
 }
 
 function say(text) {
