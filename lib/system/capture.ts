@@ -1,13 +1,12 @@
 import { MountError, UsageError } from '../errors.ts';
 import { CLONE, O } from '../flags.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { ProgramBuilder } from '../program/builder.ts';
 import { openat2 } from './calls-tree.ts';
 import type { Fd, OwnedFd } from './fd.ts';
 import { CHILD, withPlaces } from './places.ts';
 import { PROC_RESOLVE, Procfs } from './procfs.ts';
 import { withRoots } from './roots.ts';
-import { runSmall, smallProgram } from './small-program.ts';
+import { runSmall, type SmallProgram, smallProgram } from './small-program.ts';
 import { readTable } from './table.ts';
 
 /** Whose mounts: of a process as it sees them, or of a mount namespace by path or fd; the caller's own by default. */
@@ -73,39 +72,43 @@ function openLinkIfAllowed(procfs: Procfs, directory: string, name: 'root' | 'mn
   }
 }
 
-function enterAndRead(
-  program: ProgramBuilder,
-  [namespace, proc, mountinfo, root]: readonly [number, number, number, number],
-): void {
-  program.op('setns', { a: namespace, f1: CLONE.NEWNS });
-  program.op('openat2', {
-    a: proc,
-    s1: 'thread-self/mountinfo',
-    f1: O.CLOEXEC,
-    f3: PROC_RESOLVE,
-    out: mountinfo,
-  });
-  program.op('openat2', { s1: '/', f1: O.PATH | O.DIRECTORY | O.CLOEXEC, out: root });
+/** Who may be entered first, and from where it is looked at. */
+export interface CaptureFrom {
+  /** The user namespace that owns the mount namespace. */
+  readonly user?: Fd | undefined;
+  /** A directory of it to read the tree under; otherwise whatever covers its root. */
+  readonly root?: Fd | undefined;
 }
 
-const FROM_THREAD = smallProgram(
-  { imports: ['namespace', '/proc'], exports: ['mountinfo', 'root'] },
-  (program) => enterAndRead(program, [0, 1, 2, 3]),
-);
-const FROM_CHILD = smallProgram(
-  { imports: ['user namespace', 'namespace', '/proc'], exports: ['mountinfo', 'root'] },
-  (program) => {
-    program.op('setns', { a: 0, f1: CLONE.NEWUSER });
-    enterAndRead(program, [1, 2, 3, 4]);
-  },
-);
-/** The tree of a mount namespace, entered through the user namespace that owns it when that is given. */
-export function captureNamespace(procfs: Procfs, namespace: Fd, user?: Fd): MountTree {
-  const subject = 'capture of a mount namespace';
-  const made =
-    user === undefined
-      ? runSmall(FROM_THREAD, [namespace, procfs.root], subject)
-      : runSmall(FROM_CHILD, [user, namespace, procfs.root], subject, CHILD);
+/** Enters, and hands back the table and the root directory that it is read under. */
+function reading({ user, root }: CaptureFrom): SmallProgram {
+  const imports = [
+    ...(user === undefined ? [] : ['user namespace']),
+    'namespace',
+    '/proc',
+    ...(root === undefined ? [] : ['root']),
+  ];
+  return smallProgram({ imports, exports: ['mountinfo', 'root directory'] }, (program) => {
+    const slot = (name: string) => imports.indexOf(name);
+    const flags = O.CLOEXEC;
+    if (user !== undefined) program.op('setns', { a: slot('user namespace'), f1: CLONE.NEWUSER });
+    program.op('setns', { a: slot('namespace'), f1: CLONE.NEWNS });
+    if (root !== undefined) {
+      program.op('fchdir', { a: slot('root') });
+      program.op('chroot', { s1: '.' });
+    }
+    const table = { a: slot('/proc'), s1: 'thread-self/mountinfo', f1: flags, f3: PROC_RESOLVE };
+    program.op('openat2', { ...table, out: imports.length });
+    program.op('openat2', { s1: '/', f1: flags | O.PATH | O.DIRECTORY, out: imports.length + 1 });
+  });
+}
+
+/** The tree of a mount namespace. */
+export function captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFrom = {}): MountTree {
+  const { user } = from;
+  const imports = [user, namespace, procfs.root, from.root].filter((fd) => fd !== undefined);
+  const place = user === undefined ? undefined : CHILD;
+  const made = runSmall(reading(from), imports, 'capture of a mount namespace', place);
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
   const tree = readTable(mountinfo, { namespace, root, whole: true });

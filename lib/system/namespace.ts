@@ -22,6 +22,8 @@ export interface NamespaceFds {
   readonly root?: OwnedFd | undefined;
   /** The user namespace that owns it, which commands enter first. */
   readonly user?: OwnedFd | undefined;
+  /** Its lowest root, to look at it from: a mount over that one would hide all else. */
+  readonly view?: OwnedFd | undefined;
 }
 
 /**
@@ -32,12 +34,14 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   #fd: OwnedFd;
   readonly #root: OwnedFd | undefined;
   readonly #user: OwnedFd | undefined;
+  readonly #view: OwnedFd | undefined;
 
   /** Takes over the fds. */
-  constructor(fd: OwnedFd, { root, user }: NamespaceFds = {}) {
+  constructor(fd: OwnedFd, { root, user, view }: NamespaceFds = {}) {
     this.#fd = fd;
     this.#root = root;
     this.#user = user;
+    this.#view = view;
   }
 
   /** The calling thread's. @throws {ProcfsError} */
@@ -72,7 +76,10 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
   capture(): MountTree {
     using procfs = Procfs.open();
-    return captureNamespace(procfs, this.#fd, this.#user);
+    return captureNamespace(procfs, this.#fd, {
+      user: this.#user,
+      root: this.#view?.closed ? undefined : this.#view,
+    });
   }
 
   /**
@@ -99,6 +106,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     if (pinned.copy) {
       this.#fd.close();
       this.#fd = pinned.copy;
+      this.#view?.close(); // of the first
     }
     return pinned.report;
   }
@@ -108,6 +116,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     this.#fd.close();
     this.#root?.close();
     this.#user?.close();
+    this.#view?.close();
   }
 
   [Symbol.dispose](): void {

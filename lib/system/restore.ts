@@ -102,7 +102,6 @@ function finish(
     letGo(keeper); // what could not be read back is not left standing
     throw error;
   } finally {
-    if (!keeper.attached) for (const { root } of exports) root?.close();
     for (const { mountinfo } of exports) mountinfo?.close();
   }
 }
@@ -113,9 +112,10 @@ function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
   if (into && 'at' in into) return { attached: new AttachedTree(exports[0]?.root as OwnedFd, into.at) };
-  const namespaces = exports.map(({ namespace }) => {
+  const namespaces = exports.map(({ namespace, root }) => {
     const fd = namespace as OwnedFd;
     return new MountNamespace(fd, {
+      view: root,
       user: userNamespace === undefined ? undefined : owningUserNamespace(fd),
     });
   });

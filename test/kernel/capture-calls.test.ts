@@ -6,6 +6,7 @@ import {
   type Mount,
   MountNamespace,
   type MountTree,
+  parseMountinfo,
   restoreTree,
   verifyTree,
 } from '../../lib/index.ts';
@@ -180,6 +181,18 @@ describe.skipIf(!isRoot)('mounts under a covered root, as root', () => {
       await end();
     }
   });
+
+  test.each(['detached', 'yard'] as const)(
+    'are read from a namespace that the %s engine made',
+    async (engine) => {
+      const text = ['1 0 0:1 / / rw,relatime - tmpfs low rw', '2 1 0:2 / / rw,relatime - tmpfs cover rw'];
+      const tree = parseMountinfo(`${text.join('\n')}\n3 1 0:3 / /in rw,relatime - tmpfs hidden rw\n`);
+      await using restored = await restoreTree(tree, { engine });
+      const captured = restored.namespace?.capture() as MountTree;
+      expect(verifyTree(restored.target, captured)).toEqual([]);
+      expect(captured.mounts.every(({ uniqueId }) => uniqueId !== undefined)).toBe(true);
+    },
+  );
 
   test('of a task chrooted into a part are none of its view', async () => {
     const { namespace, end } = await coveredNamespace('true');
