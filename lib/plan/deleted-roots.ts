@@ -39,6 +39,7 @@ export class DeletedRoots {
       if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
       this.#learnLive(layout.places.get(mount.id));
     }
+    for (const roots of this.#origins.values()) addWhatIsBetween(roots);
   }
 
   #learnLive(spot: Spot | undefined): void {
@@ -83,6 +84,28 @@ export class DeletedRoots {
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
     return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
+  }
+
+  /** The same as a spot: what waits need not be what its name is now. */
+  spotOf(mount: Mount, spot: Spot): Spot {
+    return { origin: spot.origin, path: this.pathOf(mount, spot) };
+  }
+}
+
+/** Directories between two deleted ones are not mounted anywhere, and have to go too. */
+function addWhatIsBetween({ deleted, live }: OriginRoots): void {
+  const known = new Map<PathString, boolean>();
+  const isInside = (path: PathString): boolean => {
+    const climbed: PathString[] = [];
+    let at = path;
+    for (; at !== '/' && !deleted.has(at) && !known.has(at); at = parentPath(at)) climbed.push(at);
+    const inside = deleted.has(at) || known.get(at) === true;
+    for (const each of climbed) known.set(each, inside);
+    return inside;
+  };
+  for (const path of [...deleted]) {
+    for (let at = parentPath(path); !deleted.has(at) && !live.has(at) && isInside(at); at = parentPath(at))
+      deleted.add(at);
   }
 }
 

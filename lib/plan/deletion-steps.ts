@@ -10,7 +10,8 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
   for (const key of deletedRoots.origins) {
     const origin = origins.id(key, layout.members.get(key)?.[0] as Mount);
     for (const path of deletedRoots.in(key)) {
-      const node = kinds.kindAt({ origin: key, path });
+      const waiting = deletedRoots.waitingPlace(key, path);
+      const node = kinds.kindAt({ origin: key, path: waiting ?? path });
       const remove: Step = {
         kind: 'delete',
         origin,
@@ -18,7 +19,6 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
         node,
         reason: 'it was deleted after it was mounted',
       };
-      const waiting = deletedRoots.waitingPlace(key, path);
       if (waiting === undefined) {
         steps.push(remove);
         continue;

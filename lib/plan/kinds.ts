@@ -7,6 +7,7 @@
 import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { DeletedRoots } from './deleted-roots.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 
 /** A spot known to be a directory and, through mounts, the same as one known to be a file. */
@@ -28,10 +29,16 @@ export interface Kinds {
 /** What is known of a spot from outside the tree: the host, or a trial of a filesystem. */
 export type KnownKind = (spot: Spot) => Kind;
 
-export function solveKinds(tree: MountTree, layout: Layout, knownKind: KnownKind): Kinds {
+export function solveKinds(
+  tree: MountTree,
+  layout: Layout,
+  deletedRoots: DeletedRoots,
+  knownKind: KnownKind,
+): Kinds {
   const spots = new SpotClasses();
   for (const mount of tree.walk()) {
-    const root = layout.roots.get(mount.id);
+    const shown = layout.roots.get(mount.id);
+    const root = shown && deletedRoots.spotOf(mount, shown);
     const place = layout.places.get(mount.id);
     const rootClass = root && spots.of(root);
     const placeClass = place && spots.of(place);

@@ -10,6 +10,7 @@ import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/m
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { skipCure, standInCure, supplyCure } from './cures.ts';
+import type { DeletedRoots } from './deleted-roots.ts';
 import { DEFAULT_DEVICES, mayMakeDevices } from './devices.ts';
 import { takesNodes } from './filesystems.ts';
 import type { Findings } from './findings.ts';
@@ -40,6 +41,7 @@ interface Scene {
   readonly supplies: Supplies;
   readonly layout: Layout;
   readonly kinds: Kinds;
+  readonly deletedRoots: DeletedRoots;
   readonly choices: Choices;
   readonly facts: HostFacts;
   readonly findings: Findings;
@@ -60,7 +62,8 @@ export function settleNodes(scene: Scene): Nodes {
   ) => {
     const known = gone ? deleted : live;
     if (!spot || !node || known.has(keyOf(spot.origin, spot.path))) return;
-    const settled = settle(scene, { mount, holder, spot, node }, changed);
+    const built = gone ? scene.deletedRoots.spotOf(mount, spot) : spot;
+    const settled = settle(scene, { mount, holder, spot, built, node }, changed);
     known.set(keyOf(spot.origin, spot.path), settled);
   };
   for (const mount of scene.tree.walk()) {
@@ -86,17 +89,19 @@ interface Captured {
   /** The mount that shows the filesystem that the node is in. */
   readonly holder: Mount;
   readonly spot: Spot;
+  /** Where it is while the tree is built. */
+  readonly built: Spot;
   readonly node: NodeStatus;
 }
 
 function settle(scene: Scene, captured: Captured, changed: ChangedNode[]): NodeStatus | undefined {
-  const { mount, holder, spot, node } = captured;
+  const { mount, holder, spot, built, node } = captured;
   const supply = scene.supplies.get(holder.id);
   const standIn = supply?.kind === 'stand-in';
   if (!standIn && !(supply?.kind === 'fresh' && takesNodes(holder.type))) return undefined;
   // Its root is that of another filesystem, and its devices are plain files.
   if (standIn && (spot.path === '/' || node.device !== undefined)) return undefined;
-  if ((node.kind === 'directory') !== (scene.kinds.kindAt(spot) === 'directory')) return undefined;
+  if ((node.kind === 'directory') !== (scene.kinds.kindAt(built) === 'directory')) return undefined;
   if (node.kind === 'symlink' && node.target === undefined) return undefined;
   if (node.kind === 'character' || node.kind === 'block') {
     const why = deviceObstacle(scene, node);

@@ -87,15 +87,19 @@ export class OriginSteps {
 
   #makeNodes(id: OriginId, key: OriginKey): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
-    for (const path of kinds.paths(key)) {
-      if (path === '/') continue;
+    const paths = kinds.paths(key);
+    const waits = new Set(paths.map((path) => deletedRoots.waitingPlace(key, path)));
+    for (const path of paths) {
+      if (path === '/' || waits.has(path)) continue;
       const node = kinds.kindAt({ origin: key, path });
       const reason = 'the tree shows it, or mounts on it';
       this.#makeNode({ origin: id, path, node, reason }, key, nodes.at(key, path));
       const waiting = deletedRoots.waitingPlace(key, path);
       if (waiting === undefined) continue;
+      const deleted = kinds.kindAt({ origin: key, path: waiting });
       const whyTwice = 'it is to be deleted, and another of its name stays';
-      this.#makeNode({ origin: id, path: waiting, node, reason: whyTwice }, key, nodes.deletedAt(key, path));
+      const made = { origin: id, path: waiting, node: deleted, reason: whyTwice };
+      this.#makeNode(made, key, nodes.deletedAt(key, path));
     }
     const root = nodes.at(key, '/');
     const reason = 'its root was changed after it was mounted';

@@ -63,7 +63,8 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
   const findings = new Findings();
   const supplies = settleSupplies(whole, choices, facts, findings);
   const layout = layOut(whole, supplies);
-  const kinds = solveKinds(whole, layout, (spot) => knownKind(spot, layout, supplies, facts));
+  const deletedRoots = new DeletedRoots(whole, layout, supplies);
+  const kinds = solveKinds(whole, layout, deletedRoots, (spot) => knownKind(spot, layout, supplies, facts));
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
   for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
@@ -76,6 +77,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
     supplies,
     layout,
     kinds,
+    deletedRoots,
     choices,
     facts,
     findings,
@@ -91,7 +93,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
     layout,
     kinds,
     nodes,
-    deletedRoots: new DeletedRoots(whole, layout, supplies),
+    deletedRoots,
     masters,
     groupOrigins,
     missingMountPoints,

@@ -40,8 +40,9 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
     ...(idmap ? { idmap, options: withWord(mount.options, 'idmapped') } : {}),
   };
   const spot = resolution.layout.roots.get(mount.id);
+  const built = spot && resolution.deletedRoots.spotOf(mount, spot);
   const supply = resolution.supplies.get(mount.id);
-  const kind = spot && resolution.kinds.known(spot) ? resolution.kinds.kindAt(spot) : mount.kind;
+  const kind = built && resolution.kinds.known(built) ? resolution.kinds.kindAt(built) : mount.kind;
   switch (supply?.kind) {
     case 'host': {
       const fact = own(facts.sources, supply.source);
@@ -55,7 +56,7 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       const { subtype: _subtype, ...rest } = base;
       return {
         ...rest,
-        kind: resolution.kinds.kindAt(spot ?? { origin: '', path: '/' }),
+        kind: resolution.kinds.kindAt(built ?? { origin: '', path: '/' }),
         device: `stand-in:${mount.device}`,
         type: 'tmpfs',
         source: standInSource(mount),

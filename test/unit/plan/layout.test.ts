@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { chooseFrom } from '../../../lib/plan/choices.ts';
+import { DeletedRoots } from '../../../lib/plan/deleted-roots.ts';
 import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/kinds.ts';
 import { layOut, type Spot } from '../../../lib/plan/layout.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
@@ -10,7 +11,11 @@ import { assignSupplies } from '../../../lib/plan/supply.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 
 function layoutOf(tree: MountTree, options: RestoreOptions = {}) {
-  return layOut(tree, assignSupplies(tree, chooseFrom(joinNamespaces(tree), options)));
+  return layOut(tree, suppliesOf(tree, options));
+}
+
+function suppliesOf(tree: MountTree, options: RestoreOptions) {
+  return assignSupplies(tree, chooseFrom(joinNamespaces(tree), options));
 }
 
 const spots = (found: ReadonlyMap<number, Spot>) =>
@@ -110,7 +115,8 @@ describe('kinds', () => {
     mount(id, parent, at, { kind: 'unknown', ...rest } as Parameters<typeof mount>[3]);
 
   function kindsOf(tree: MountTree, known: KnownKind = () => 'unknown', options: RestoreOptions = {}): Kinds {
-    return solveKinds(tree, layoutOf(tree, options), known);
+    const layout = layoutOf(tree, options);
+    return solveKinds(tree, layout, new DeletedRoots(tree, layout, suppliesOf(tree, options)), known);
   }
   const kindsIn = (kinds: Kinds, origin: string) =>
     kinds
