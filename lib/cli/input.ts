@@ -1,16 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 import { parseAny } from '../formats/detect.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { MountTree } from '../model/tree.ts';
 
 const STDIN = 0;
 
-/** The tree of SNAPSHOT: a file, or `-` for standard input. */
+/** SNAPSHOT, a file, or `-` for standard input, with all its namespaces. */
+export function readSnapshot(name: string): Snapshot {
+  return parseAny(readInput(name));
+}
+
+/** The tree of a SNAPSHOT of one namespace. @throws UsageError for one of several. */
 export function readTree(name: string): MountTree {
-  const { namespaces } = parseAny(readInput(name));
+  return onlyTree(readSnapshot(name), `${name} holds`);
+}
+
+/** @throws UsageError for a snapshot of several namespaces. */
+export function onlyTree({ namespaces }: Snapshot, what: string): MountTree {
   const [tree, ...others] = namespaces;
   if (!tree || others.length > 0) {
-    throw new UsageError(`${name} holds ${namespaces.length} mount namespaces, and this command takes one`);
+    throw new UsageError(`${what} ${namespaces.length} mount namespaces, and this takes one`);
   }
   return tree;
 }

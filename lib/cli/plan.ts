@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { formatHostFacts, parseHostFacts } from '../formats/facts.ts';
 import type { HostFacts } from '../model/facts.ts';
-import type { MountTree } from '../model/tree.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { planRestore } from '../plan/restore.ts';
 import { compileRestore } from '../program/compile.ts';
@@ -10,7 +10,7 @@ import { listProgram } from '../program/listing.ts';
 import { lineText } from '../render/escape.ts';
 import { planToJson, renderPlan } from '../render/plan.ts';
 import { refuseWithProposals } from './auto.ts';
-import { readInput, readTree } from './input.ts';
+import { onlyTree, readInput, readSnapshot } from './input.ts';
 import { addRestoreOptions, option, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
 import type { Session } from './session.ts';
 import { readHostPath } from './words.ts';
@@ -41,16 +41,19 @@ export function addPlan(program: Command, session: Session): void {
       if (snapshot === '-' && values.host === '-') {
         throw new UsageError('standard input can be the snapshot or the facts, not both');
       }
-      const tree = readTree(snapshot);
+      const input = readSnapshot(snapshot);
       const options = restoreOptionsOf(values);
-      const facts = await factsFor(tree, options, values.host);
+      const facts = await factsFor(input, options, values.host);
       const { terminal } = session;
       if (values.format === 'facts') {
         terminal.result(formatHostFacts(facts));
         return;
       }
-      if (values.auto) refuseWithProposals(tree, options, facts, terminal);
-      const plan = planRestore(tree, options, facts);
+      if (values.auto) {
+        const tree = onlyTree(input, '--auto looks for one namespace: the snapshot holds');
+        refuseWithProposals(tree, options, facts, terminal);
+      }
+      const plan = planRestore(input, options, facts);
       if (values.format === 'json') terminal.result(JSON.stringify(planToJson(plan)));
       else if (values.format === 'text') terminal.result(renderPlan(plan, terminal.resultLook));
       else terminal.result(listProgram(compileRestore(plan)).map(lineText).join('\n'));
@@ -59,11 +62,11 @@ export function addPlan(program: Command, session: Session): void {
 }
 
 async function factsFor(
-  tree: MountTree,
+  input: Snapshot,
   options: RestoreOptions,
   host: string | undefined,
 ): Promise<HostFacts> {
   if (host !== undefined) return parseHostFacts(readInput(host));
   const { inspectHost } = await import('../system/inspect.ts');
-  return inspectHost(tree, options);
+  return inspectHost(input, options);
 }

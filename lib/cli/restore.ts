@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import type { MountTree } from '../model/tree.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import { renderDifferences } from '../render/differences.ts';
 import { lineText } from '../render/escape.ts';
 import { renderReport } from '../render/report.ts';
@@ -8,7 +8,7 @@ import type { RestoredTree } from '../system/restored.ts';
 import { refuseWithProposals } from './auto.ts';
 import { runGuest } from './guest.ts';
 import { untilReleased } from './hold.ts';
-import { readTree } from './input.ts';
+import { onlyTree, readSnapshot } from './input.ts';
 import { addRestoreOptions, option, type RestoreValues, restoreOptionsOf } from './restore-options.ts';
 import type { Session } from './session.ts';
 import { COMMAND_STATUS, STATUS } from './status.ts';
@@ -43,12 +43,13 @@ export function addRestore(program: Command, session: Session): void {
 async function restore(snapshot: string, values: Values, session: Session): Promise<void> {
   const { guest } = session;
   refuseContradictions(snapshot, values, guest);
-  const tree = readTree(snapshot);
-  if (values.auto) await proposeFromHost(tree, values, session);
+  const input = readSnapshot(snapshot);
+  if (values.pin !== undefined) onlyTree(input, '--pin keeps one namespace: the snapshot holds');
+  if (values.auto) await proposeFromHost(input, values, session);
 
   const { restoreTree } = await import('../system/restore.ts');
   const options = { ...restoreOptionsOf(values), verify: values.verify };
-  const restored = await untilInterrupted((signal) => restoreTree(tree, { ...options, signal }));
+  const restored = await untilInterrupted((signal) => restoreTree(input, { ...options, signal }));
   if (restored.differences.length > 0) session.status = STATUS.different;
   if (values.at === undefined) {
     await using _namespace = restored;
@@ -80,7 +81,8 @@ function refuseContradictions(snapshot: string, values: Values, guest: readonly 
   }
 }
 
-async function proposeFromHost(tree: MountTree, values: Values, session: Session): Promise<void> {
+async function proposeFromHost(input: Snapshot, values: Values, session: Session): Promise<void> {
+  const tree = onlyTree(input, '--auto looks for one namespace: the snapshot holds');
   const { inspectHost } = await import('../system/inspect.ts');
   const options = restoreOptionsOf(values);
   refuseWithProposals(tree, options, inspectHost(tree, options), session.terminal);
@@ -89,18 +91,21 @@ async function proposeFromHost(tree: MountTree, values: Values, session: Session
 function sayOutcome(restored: RestoredTree, { json }: Values, { terminal }: Session): void {
   const { differences, report } = restored;
   if (json) {
-    terminal.result(JSON.stringify({ mounts: restored.tree.size, differences, report }));
+    terminal.result(JSON.stringify({ mounts: report.mounts, differences, report }));
     return;
   }
   terminal.result(renderReport(restored, terminal.resultLook));
 }
 
 async function hold(restored: RestoredTree, { terminal }: Session): Promise<void> {
-  const { differences, tree } = restored;
-  const namespace = `/proc/${process.pid}/fd/${namespaceOf(restored).fd.number}`;
+  const { differences, report } = restored;
+  const [namespace, ...others] = restored.namespaces.map(({ fd }) => `/proc/${process.pid}/fd/${fd.number}`);
+  const several = others.length === 0 ? {} : { namespaces: [namespace, ...others] };
   // Whoever reads the line may answer at once.
   const released = untilReleased();
-  terminal.result(JSON.stringify({ pid: process.pid, namespace, mounts: tree.size, differences }));
+  terminal.result(
+    JSON.stringify({ pid: process.pid, namespace, ...several, mounts: report.mounts, differences }),
+  );
   await released;
 }
 
