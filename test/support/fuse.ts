@@ -26,6 +26,11 @@ export class FuseMount implements Disposable {
     closeSync(fd);
   }
 
+  /** When the server ends: by itself, when the filesystem is mounted nowhere any more. */
+  get ended(): Promise<unknown> {
+    return new Promise((resolve) => this.#server.once('close', resolve));
+  }
+
   /** Ends the server, and with it the connection: what is still mounted answers ENOTCONN. */
   [Symbol.dispose](): void {
     this.#server.kill('SIGKILL');
