@@ -1,0 +1,184 @@
+// The calls of NativeSys that only look: at files, at mounts, at namespaces.
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sched.h>
+
+#include "../sys/file_calls.h"
+#include "../sys/mount_calls.h"
+#include "../sys/process_calls.h"
+#include "arguments.h"
+#include "exports.h"
+
+namespace mountyard::binding {
+
+namespace {
+
+using Napi::CallbackInfo;
+using Napi::Value;
+
+// `mount_id`: the mask of the mount id wanted, the one that mountinfo shows or the one that is never reused.
+Value stat_with(const CallbackInfo& info, uint32_t mount_id) {
+  const Arguments in(info);
+  struct statx seen;
+  const int error = sys::statx(in.fd(0), in.bytes(1).c_str(), in.flags(2), STATX_BASIC_STATS | mount_id, seen);
+  if (error < 0) return in.number(error);
+  if ((seen.stx_mask & mount_id) == 0) return in.number(-EOPNOTSUPP);
+  const Napi::Env env = in.env();
+  Napi::Object stat = Napi::Object::New(env);
+  stat["mode"] = Napi::Number::New(env, seen.stx_mode);
+  stat["device"] = Napi::BigInt::New(env, sys::encode_device(seen.stx_dev_major, seen.stx_dev_minor));
+  stat["inode"] = Napi::BigInt::New(env, uint64_t{seen.stx_ino});
+  stat["mountId"] = Napi::BigInt::New(env, uint64_t{seen.stx_mnt_id});
+  stat["mountRoot"] = Napi::Boolean::New(env, (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
+  stat["uid"] = Napi::Number::New(env, seen.stx_uid);
+  stat["special"] = Napi::BigInt::New(env, sys::encode_device(seen.stx_rdev_major, seen.stx_rdev_minor));
+  stat["gid"] = Napi::Number::New(env, seen.stx_gid);
+  return stat;
+}
+
+Value statx(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID); }
+
+Value statx_unique(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID_UNIQUE); }
+
+Value readlinkat(const CallbackInfo& info) {
+  const Arguments in(info);
+  char target[PATH_MAX];
+  const long size = sys::readlinkat(in.fd(0), in.bytes(1).c_str(), target, sizeof target);
+  if (size < 0) return in.number(static_cast<int>(size));
+  return Napi::Buffer<char>::Copy(in.env(), target, static_cast<size_t>(size));
+}
+
+Value namespace_id(const CallbackInfo& info) {
+  const Arguments in(info);
+  uint64_t id = 0;
+  const int error = sys::namespace_id(in.fd(0), id);
+  if (error < 0) return in.number(error);
+  return Napi::BigInt::New(in.env(), id);
+}
+
+Value poll_now(const CallbackInfo& info) {
+  const Arguments in(info);
+  return in.number(sys::poll_now(in.fd(0), static_cast<int16_t>(in.flags(1))));
+}
+
+Value fstatfs_type(const CallbackInfo& info) {
+  const Arguments in(info);
+  struct statfs filesystem;
+  const int error = sys::fstatfs(in.fd(0), filesystem);
+  if (error < 0) return in.number(error);
+  return Napi::BigInt::New(in.env(), static_cast<int64_t>(filesystem.f_type));
+}
+
+// 0 and the whole answer, or -errno.
+int read_status(const sys::MountIdRequest& request, std::vector<unsigned char>& answer) {
+  // Most answers fit at once; options and idmaps may be as long as their owner made them.
+  constexpr size_t kMost = size_t{16} << 20;
+  answer.resize(4096);
+  for (;;) {
+    const int error = sys::statmount(request, answer.data(), answer.size());
+    if (error == 0) break;
+    if (error != -EOVERFLOW || answer.size() >= kMost) return error;
+    answer.resize(answer.size() * 4);
+  }
+  sys::StatmountPrefix prefix;
+  std::memcpy(&prefix, answer.data(), sizeof prefix);
+  answer.resize(prefix.size);
+  return 0;
+}
+
+// 0 and the ids, or -errno.
+int list_mounts(sys::MountIdRequest request, uint32_t flags, std::vector<uint64_t>& ids) {
+  // Goes on after the last id it gave, in `param`, until a call gives less than it could.
+  constexpr size_t kBatch = 4096;
+  for (;;) {
+    const size_t known = ids.size();
+    ids.resize(known + kBatch);
+    const long count = sys::listmount(request, ids.data() + known, kBatch, flags);
+    if (count < 0) return static_cast<int>(count);
+    ids.resize(known + static_cast<size_t>(count));
+    if (static_cast<size_t>(count) < kBatch) return 0;
+    request.param = ids.back();
+  }
+}
+
+Value statmount(const CallbackInfo& info) {
+  const Arguments in(info);
+  const sys::MountIdRequest request{.mount_id = in.bits(0), .param = in.bits(2), .namespace_id = in.bits(1)};
+  std::vector<unsigned char> answer;
+  const int error = read_status(request, answer);
+  if (error < 0) return in.number(error);
+  return Napi::Buffer<unsigned char>::Copy(in.env(), answer.data(), answer.size());
+}
+
+Value listmount(const CallbackInfo& info) {
+  const Arguments in(info);
+  std::vector<uint64_t> ids;
+  const int error = list_mounts({.mount_id = in.bits(0), .namespace_id = in.bits(1)}, in.flags(2), ids);
+  if (error < 0) return in.number(error);
+  Napi::BigUint64Array list = Napi::BigUint64Array::New(in.env(), ids.size());
+  std::copy(ids.begin(), ids.end(), list.Data());
+  return list;
+}
+
+// Enters the namespace and the root, and reads every mount that is seen from there.
+int read_inside(int name_space, int root, uint64_t mask, std::vector<std::vector<unsigned char>>& answers) {
+  constexpr uint64_t kListRoot = ~uint64_t{0};  // LSMT_ROOT
+  int error = sys::unshare(CLONE_FS);
+  if (error == 0) error = sys::setns(name_space, CLONE_NEWNS);
+  if (error == 0) error = sys::fchdir(root);
+  if (error == 0) error = sys::chroot(".");
+  std::vector<uint64_t> ids;
+  if (error == 0) error = list_mounts({.mount_id = kListRoot}, 0, ids);
+  for (const uint64_t id : ids) {
+    std::vector<unsigned char> answer;
+    if (read_status({.mount_id = id, .param = mask}, answer) == 0) answers.push_back(std::move(answer));
+  }
+  return error;
+}
+
+Value statmounts_inside(const CallbackInfo& info) {
+  const Arguments in(info);
+  const int name_space = in.fd(0);
+  const int root = in.fd(1);
+  const uint64_t mask = in.bits(2);
+  std::vector<std::vector<unsigned char>> answers;
+  int error = -EAGAIN;
+  try {
+    std::thread([&] { error = read_inside(name_space, root, mask, answers); }).join();
+  } catch (const std::system_error& refused) {
+    error = -refused.code().value();
+  }
+  if (error < 0) return in.number(error);
+  Napi::Array list = Napi::Array::New(in.env(), answers.size());
+  for (size_t index = 0; index < answers.size(); ++index) {
+    list[static_cast<uint32_t>(index)] =
+        Napi::Buffer<unsigned char>::Copy(in.env(), answers[index].data(), answers[index].size());
+  }
+  return list;
+}
+
+}  // namespace
+
+void add_queries(Napi::Object sys) {
+  const auto add = [&](const char* name, Value (*function)(const CallbackInfo&)) {
+    sys[name] = Napi::Function::New(sys.Env(), function, name);
+  };
+  add("statx", statx);
+  add("statxUnique", statx_unique);
+  add("readlinkat", readlinkat);
+  add("namespaceId", namespace_id);
+  add("pollNow", poll_now);
+  add("fstatfsType", fstatfs_type);
+  add("statmount", statmount);
+  add("listmount", listmount);
+  add("statmountsInside", statmounts_inside);
+}
+
+}  // namespace mountyard::binding
