@@ -1,6 +1,5 @@
 // NativeSys of lib/system/native.ts: one function a syscall, in the calling thread.
 
-
 #include "../sys/file_calls.h"
 #include "../sys/mount_calls.h"
 #include "../sys/process_calls.h"
