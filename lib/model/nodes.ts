@@ -1,4 +1,4 @@
-import type { Mount, NodeStatus } from './mount.ts';
+import type { IdMap, IdRange, Mount, NodeStatus } from './mount.ts';
 import { superOptionWords } from './super-options.ts';
 
 const DIRECTORY = 0o755;
@@ -29,4 +29,18 @@ export function isOrdinaryRoot(mount: Mount, node: NodeStatus): boolean {
     node.uid === (given('uid', 10) ?? 0) &&
     node.gid === (given('gid', 10) ?? 0)
   );
+}
+
+/**
+ * The node as its filesystem has it, when it was seen through an idmapped mount: that shows other owners. One that its
+ * map does not show is not known, and taken for root's.
+ */
+export function behindIdmap<Node extends NodeStatus | undefined>(node: Node, idmap: IdMap | undefined): Node {
+  if (!node || !idmap) return node;
+  return { ...node, uid: behind(idmap.uid, node.uid), gid: behind(idmap.gid, node.gid) };
+}
+
+function behind(ranges: readonly IdRange[], id: number): number {
+  const range = ranges.find(({ outside, length }) => id >= outside && id < outside + length);
+  return range ? id - range.outside + range.inside : 0;
 }

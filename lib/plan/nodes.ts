@@ -66,17 +66,26 @@ export function settleNodes(scene: Scene): Nodes {
     const settled = settle(scene, { mount, holder, spot, built, node }, changed);
     known.set(keyOf(spot.origin, spot.path), settled);
   };
-  for (const mount of scene.tree.walk()) {
-    const { roots, places } = scene.layout;
-    learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
-    const parent = scene.tree.parentOf(mount);
-    if (parent) learn(mount, parent, places.get(mount.id), mount.placeNode, false);
+  const { roots, places } = scene.layout;
+  // The owners that an idmapped mount does not show, another may.
+  for (const idmapped of scene.tree.mounts.some(isIdmapped) ? [false, true] : [false]) {
+    for (const mount of scene.tree.walk()) {
+      const parent = scene.tree.parentOf(mount);
+      if (isIdmapped(mount) === idmapped)
+        learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
+      if (parent && isIdmapped(parent) === idmapped)
+        learn(mount, parent, places.get(mount.id), mount.placeNode, false);
+    }
   }
   return {
     at: (origin, path) => live.get(keyOf(origin, path)) ?? deleted.get(keyOf(origin, path)),
     deletedAt: (origin, path) => deleted.get(keyOf(origin, path)),
     changed,
   };
+}
+
+function isIdmapped(mount: Mount): boolean {
+  return mount.options.includes('idmapped');
 }
 
 /** Whether what is made in the directory inherits its group. */

@@ -1,7 +1,7 @@
 import { AT, CLONE, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { Mount, NodeStatus, PathString } from '../model/mount.ts';
-import { isOrdinaryNode } from '../model/nodes.ts';
+import { behindIdmap, isOrdinaryNode } from '../model/nodes.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
@@ -74,13 +74,18 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
   });
 }
 
-function lookAtPlaces({ spots, status }: Parent, clone: OwnedFd, places: Map<number, NodeStatus>): void {
+function lookAtPlaces(
+  { mount, spots, status }: Parent,
+  clone: OwnedFd,
+  places: Map<number, NodeStatus>,
+): void {
   // The clone is of what the path led to: the same file of the same filesystem is the same directory to look in.
   const seen = statFd(clone.number);
   if (seen?.inode !== status.inode || seen.device !== status.device) return;
   for (const { id, path } of spots) {
     const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
-    const node = typeof found === 'number' ? undefined : nodeOf(found, clone.number, path);
+    if (typeof found === 'number') continue;
+    const node = behindIdmap(nodeOf(found, clone.number, path), mount.idmap);
     if (node && !isOrdinaryNode(node)) places.set(id, node);
   }
 }

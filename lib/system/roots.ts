@@ -1,7 +1,7 @@
 import { AT, S_IFMT } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
 import type { FileKind, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
-import { isOrdinaryRoot } from '../model/nodes.ts';
+import { behindIdmap, isOrdinaryRoot } from '../model/nodes.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { deviceText } from './lookup.ts';
@@ -33,7 +33,7 @@ function withVisibleRoots(tree: MountTree, rootNumber: number): MountTree {
   return tree.map((mount) => {
     const status = statRoot(mount, rootNumber);
     if (!status) return mount;
-    const node = nodeOf(status, rootNumber, mount.mountPoint.slice(1));
+    const node = behindIdmap(nodeOf(status, rootNumber, mount.mountPoint.slice(1)), mount.idmap);
     if (!node) return mount;
     return {
       ...mount,

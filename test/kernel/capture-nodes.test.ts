@@ -17,12 +17,14 @@ import {
   type Mount,
   MountNamespace,
   type MountTree,
+  type NodeStatus,
   parseSnapshot,
   requirements,
   restoreTree,
 } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
 import { native } from '../../lib/system/native.ts';
+import { idmapNamespace } from '../../lib/system/userns.ts';
 import { inside } from '../support/inside.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
@@ -159,6 +161,28 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     expect(tree.at('/place')?.placeNode).toEqual({ kind: 'directory', mode: 0o1711, uid: 5, gid: 6 });
     expect(tree.at('/pipe')).toMatchObject({ kind: 'file', placeNode: { kind: 'fifo', mode: 0o600 } });
     expect(tree.at('/pipe')?.rootNode).toBeUndefined(); // an ordinary file
+  });
+
+  test('has the owners of its filesystem, where an idmapped mount shows others', async () => {
+    const ranges = [{ inside: 5, outside: 1000, length: 10 }];
+    const tree = captured('idmapped', (base) => {
+      mkdirSync(join(base, 'from/place'), { recursive: true });
+      mkdirSync(join(base, 'to'));
+      chownSync(join(base, 'from'), 7, 5);
+      chownSync(join(base, 'from/place'), 6, 0); // 0 is not in the map
+      using clone = sys.openTree(join(base, 'from'), ['CLONE']);
+      using userNamespace = idmapNamespace({ uid: ranges, gid: ranges }, 1);
+      sys.mountSetattr(clone, { set: ['IDMAP'], userNamespace });
+      sys.moveMount(clone, join(base, 'to'));
+      sys.mount('on it', join(base, 'to/place'), { type: 'tmpfs' });
+    });
+    const seen = ({ uid, gid }: Partial<NodeStatus> = {}) => [uid, gid];
+    expect(seen(tree.at('/to')?.rootNode)).toEqual([7, 5]);
+    expect(seen(tree.at('/to/place')?.placeNode)).toEqual([6, 0]);
+    await using restored = await restoreTree(tree);
+    expect(seen(restored.namespace?.capture().at('/to')?.rootNode)).toEqual([7, 5]);
+    const { uid, gid } = inside(restored.namespace as MountNamespace, () => lstatSync('/to'));
+    expect([uid, gid]).toEqual([1002, 1000]);
   });
 
   test('comes back without setuid and setgid, and the report says so', async () => {
