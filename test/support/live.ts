@@ -56,9 +56,13 @@ export class LiveNamespace implements Disposable {
   }
 }
 
-/** In the yard the root is younger than what it is mounted on, and so the kernel lists what a cover of it hides. */
+/**
+ * In the yard the root is younger than what it is mounted on, and so the kernel lists what a cover of it hides. It is
+ * held by nothing but its file: what becomes of its root is seen as from outside.
+ */
 function emptyNamespace(table: string): MountNamespace {
-  return restoreTreeSync(parseMountinfo(table), { engine: 'yard' }).namespace as MountNamespace;
+  using restored = restoreTreeSync(parseMountinfo(table), { engine: 'yard' });
+  return MountNamespace.open(`/proc/self/fd/${restored.namespace?.fd.number}`);
 }
 
 /** Its file is found by a proc from outside, because the namespace may have none. */
