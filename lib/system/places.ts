@@ -1,6 +1,6 @@
 import { AT, CLONE, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { Mount, NodeStatus, PathString } from '../model/mount.ts';
+import type { Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { behindIdmap, isOrdinaryNode } from '../model/nodes.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -37,7 +37,7 @@ export const CHILD: RunPlace = {
  * the privilege for that, and on mounts that are covered themselves, it stays unknown.
  */
 export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
-  const places = new Map<number, NodeStatus>();
+  const places = new Map<number, Place>();
   const root = fdNumber(entrance.root);
   const parents = tree.mounts.flatMap((mount): Parent[] => {
     const spots = takesNodes(mount.type) ? placesOn(tree, mount) : [];
@@ -54,9 +54,18 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
   }
   if (places.size === 0) return tree;
   return tree.map((mount) => {
-    const placeNode = places.get(mount.id);
-    return placeNode ? { ...mount, placeNode } : mount;
+    const place = places.get(mount.id);
+    if (!place) return mount;
+    // A mount and what it is on are both directories, or neither is.
+    const kind = mount.kind === 'unknown' ? place.kind : mount.kind;
+    return { ...mount, kind, ...(place.node && { placeNode: place.node }) };
   });
+}
+
+/** What a mount is on; no node where that is ordinary. */
+interface Place {
+  readonly kind: Kind;
+  readonly node?: NodeStatus;
 }
 
 /** A mount that others are on, and what its root is. */
@@ -74,11 +83,7 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
   });
 }
 
-function lookAtPlaces(
-  { mount, spots, status }: Parent,
-  clone: OwnedFd,
-  places: Map<number, NodeStatus>,
-): void {
+function lookAtPlaces({ mount, spots, status }: Parent, clone: OwnedFd, places: Map<number, Place>): void {
   // The clone is of what the path led to: the same file of the same filesystem is the same directory to look in.
   const seen = statFd(clone.number);
   if (seen?.inode !== status.inode || seen.device !== status.device) return;
@@ -86,7 +91,9 @@ function lookAtPlaces(
     const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
     if (typeof found === 'number') continue;
     const node = behindIdmap(nodeOf(found, clone.number, path), mount.idmap);
-    if (node && !isOrdinaryNode(node)) places.set(id, node);
+    if (!node) continue;
+    const kind = node.kind === 'directory' ? 'directory' : 'file';
+    places.set(id, { kind, ...(isOrdinaryNode(node) ? {} : { node }) });
   }
 }
 

@@ -163,6 +163,19 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     expect(tree.at('/pipe')?.rootNode).toBeUndefined(); // an ordinary file
   });
 
+  test('tells of a mount that is hidden itself whether it is a file', async () => {
+    const tree = captured('hidden', (base) => {
+      mkdirSync(join(base, 'a'));
+      writeFileSync(join(base, 'a/file'), '');
+      sys.bind(join(base, 'a/file'), join(base, 'a/file'));
+      sys.bind(join(base, 'a'), join(base, 'a'));
+    });
+    const kinds = ({ mounts }: MountTree) => mounts.map(({ mountPoint, kind }) => `${mountPoint} ${kind}`);
+    expect(kinds(tree)).toEqual(['/ directory', '/a/file file', '/a directory']);
+    await using restored = await restoreTree(tree);
+    expect(kinds(restored.namespace?.capture() as MountTree).sort()).toEqual(kinds(tree).sort());
+  });
+
   test('has the owners of its filesystem, where an idmapped mount shows others', async () => {
     const ranges = [{ inside: 5, outside: 1000, length: 10 }];
     const tree = captured('idmapped', (base) => {
