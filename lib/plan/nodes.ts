@@ -78,7 +78,11 @@ export function settleNodes(scene: Scene): Nodes {
     }
   }
   return {
-    at: (origin, path) => live.get(keyOf(origin, path)) ?? deleted.get(keyOf(origin, path)),
+    at(origin, path) {
+      // What lives is not as the deleted one of its name was.
+      const lives = scene.deletedRoots.waitingPlace(origin, path) !== undefined;
+      return live.get(keyOf(origin, path)) ?? (lives ? undefined : deleted.get(keyOf(origin, path)));
+    },
     deletedAt: (origin, path) => deleted.get(keyOf(origin, path)),
     changed,
   };

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readlinkSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -174,6 +175,25 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     expect(kinds(tree)).toEqual(['/ directory', '/a/file file', '/a directory']);
     await using restored = await restoreTree(tree);
     expect(kinds(restored.namespace?.capture() as MountTree).sort()).toEqual(kinds(tree).sort());
+  });
+
+  test('is its own, where a deleted one of the same name was another', async () => {
+    const tree = captured('again', (base) => {
+      const at = (name: string) => join(base, name);
+      for (const name of ['old', 'place']) writeFileSync(at(name), '');
+      chmodSync(at('old'), 0o600);
+      sys.bind(at('old'), at('place'));
+      unlinkSync(at('old'));
+      writeFileSync(at('old'), '');
+      chmodSync(at('old'), 0o644);
+      sys.bind(at('place'), at('old'));
+    });
+    expect(tree.at('/place')).toMatchObject({ root: '/old', deleted: true, rootNode: { mode: 0o600 } });
+    expect(tree.at('/old')?.placeNode).toBeUndefined(); // an ordinary file
+    await using restored = await restoreTree(tree);
+    const again = restored.namespace?.capture() as MountTree;
+    expect(again.at('/old')?.placeNode).toBeUndefined();
+    expect(again.at('/place')?.rootNode).toMatchObject({ mode: 0o600 });
   });
 
   test('has the owners of its filesystem, where an idmapped mount shows others', async () => {
