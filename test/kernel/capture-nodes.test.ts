@@ -180,13 +180,13 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
   test('is its own, where a deleted one of the same name was another', async () => {
     const tree = captured('again', (base) => {
       const at = (name: string) => join(base, name);
-      for (const name of ['old', 'place']) writeFileSync(at(name), '');
+      for (const name of ['old', 'place', 'other']) writeFileSync(at(name), '');
       chmodSync(at('old'), 0o600);
       sys.bind(at('old'), at('place'));
       unlinkSync(at('old'));
       writeFileSync(at('old'), '');
       chmodSync(at('old'), 0o644);
-      sys.bind(at('place'), at('old'));
+      sys.bind(at('other'), at('old'));
     });
     expect(tree.at('/place')).toMatchObject({ root: '/old', deleted: true, rootNode: { mode: 0o600 } });
     expect(tree.at('/old')?.placeNode).toBeUndefined(); // an ordinary file
