@@ -1,0 +1,241 @@
+import { diffTrees } from '../../lib/model/diff.ts';
+import type { Mount, NodeStatus } from '../../lib/model/mount.ts';
+import type { MountTree } from '../../lib/model/tree.ts';
+import type { RestoreOptions } from '../../lib/plan/options.ts';
+import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { renderDifferences } from '../../lib/render/differences.ts';
+import { captureTree } from '../../lib/system/capture.ts';
+import type { MountNamespace } from '../../lib/system/namespace.ts';
+import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
+import type { RestoredTree } from '../../lib/system/restored.ts';
+import { type Canonical, canonical, lineDifferences, readRaw } from './compare-raw.ts';
+import type { Case } from './operation.ts';
+import { probeCopies } from './probe.ts';
+import { type Workshop, World } from './world.ts';
+
+export const ENGINES = ['detached', 'yard'] as const;
+export type Engine = (typeof ENGINES)[number];
+
+/** What came of many cases. */
+export class Tally {
+  cases = 0;
+  readonly counts = new Map<string, number>();
+
+  add(what: string, times = 1): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + times);
+  }
+
+  toString(): string {
+    const sorted = [...this.counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return sorted.map(([what, times]) => `  ${what}: ${times}`).join('\n');
+  }
+}
+
+/** What was put to the test. */
+function addFeatures(tree: MountTree, tally: Tally): void {
+  for (const mount of tree.mounts) {
+    const { shared, master, unbindable } = mount.propagation;
+    const parent = tree.parentOf(mount);
+    const features: readonly (readonly [string, boolean])[] = [
+      ['mounts', true],
+      ['mounts, of files', mount.kind === 'file'],
+      ['mounts, shared', shared !== undefined],
+      ['mounts, slaves', master !== undefined],
+      ['mounts, shared slaves', shared !== undefined && master !== undefined],
+      ['mounts, unbindable', unbindable],
+      ['mounts, idmapped', mount.idmap !== undefined],
+      ['mounts, deleted', mount.deleted],
+      ['mounts, on another mount', parent?.mountPoint === mount.mountPoint],
+      ['mounts, over a root', parent?.mountPoint === '/' && mount.mountPoint === '/'],
+      [
+        'mounts, of what is nowhere mounted whole',
+        !tree.superblocks.get(mount.device)?.some(({ root }) => root === '/'),
+      ],
+      ['mounts, with special nodes', mount.rootNode !== undefined || mount.placeNode !== undefined],
+    ];
+    for (const [feature, is] of features) if (is) tally.add(feature);
+  }
+}
+
+/** A restored tree that is not the one captured, or a refusal that is no truth. */
+class Finding extends Error {}
+
+/** Makes a case's namespaces, restores them with each engine, and throws a {@link Finding} when one is not the same. */
+export async function examine(
+  test: Case,
+  engines: readonly Engine[],
+  workshop: Workshop,
+  tally: Tally,
+): Promise<void> {
+  using world = new World(workshop, test.operations);
+  tally.cases += 1;
+  for (const [what, times] of world.refusals) tally.add(`kernel refused ${what}`, times);
+  const namespaces = world.namespaces.slice(test.alone ? -1 : 0);
+  const before = readRaw(namespaces, workshop);
+  const captured = namespaces.map(({ fd }) => captureTree({ fd }));
+  tally.add(namespaces.length > 1 ? 'several namespaces' : 'one namespace');
+  for (const tree of captured) addFeatures(tree, tally);
+  const original: Original = { namespaces, captured, before };
+
+  const restored: RestoredTree[] = [];
+  try {
+    for (const engine of engines) {
+      const tree = await restore(original, engine, tally);
+      if (!tree) continue;
+      restored.push(tree);
+      tally.add(`restored, ${engine}`);
+      expectSame(original, tree, engine, workshop);
+    }
+    const after = canonical(readRaw(namespaces, workshop));
+    expectNone('the original after the restore', lineDifferences(canonical(before).lines, after.lines));
+    if (hasOutsideMasters(captured)) {
+      tally.add('masters outside');
+      return;
+    }
+    const sets = [namespaces, ...restored.map((tree) => tree.namespaces)];
+    const outcome = probeCopies({ captured, choice: test.probe, sets, workshop });
+    tally.add(`probe: ${outcome.what}`);
+    expectNone('copies of what was mounted', outcome.differences);
+  } finally {
+    for (const tree of restored) tree.release();
+  }
+}
+
+interface Original {
+  readonly namespaces: readonly MountNamespace[];
+  readonly captured: readonly MountTree[];
+  readonly before: readonly string[];
+}
+
+async function restore(
+  { captured }: Original,
+  engine: Engine,
+  tally: Tally,
+): Promise<RestoredTree | undefined> {
+  const options: RestoreOptions = { fresh: 'all', ignoreHostPropagation: true, engine };
+  const input = captured.length === 1 && captured[0] ? captured[0] : { namespaces: captured };
+  try {
+    return engine === 'detached' ? await restoreTree(input, options) : restoreTreeSync(input, options);
+  } catch (error) {
+    if (!(error instanceof UnmetRequirementsError)) {
+      throw new Finding(`the ${engine} engine failed: ${error instanceof Error ? error.stack : error}`, {
+        cause: error,
+      });
+    }
+    for (const requirement of error.requirements) {
+      const truth = TRUTHS.find((known) => known.holds(requirement, captured, engine));
+      if (!truth) throw new Finding(`an unexpected refusal by the ${engine} engine:\n${error.message}`);
+      tally.add(`library refused: ${truth.title}`);
+    }
+    return undefined;
+  }
+}
+
+/** A deleted directory and a deleted file of one name in one filesystem. */
+function haveTwoDeletedKinds(trees: readonly MountTree[]): boolean {
+  const kinds = new Map<string, string>();
+  return trees
+    .flatMap(({ mounts }) => mounts)
+    .filter(({ deleted, kind }) => deleted && kind !== 'unknown')
+    .some(({ device, root, kind }) => {
+      const name = `${device} ${root}`;
+      const other = kinds.get(name);
+      kinds.set(name, kind);
+      return other !== undefined && other !== kind;
+    });
+}
+
+/** What cannot be restored, and why. */
+const TRUTHS: readonly {
+  readonly title: string;
+  readonly holds: (requirement: Requirement, captured: readonly MountTree[], engine: Engine) => boolean;
+}[] = [
+  {
+    title: 'the yard engine, several namespaces, an unbindable mount',
+    holds: ({ kind, reason, mounts }, captured, engine) =>
+      kind === 'engine' &&
+      engine === 'yard' &&
+      captured.length > 1 &&
+      mounts.every((mount) => mount.propagation.unbindable) &&
+      reason.includes('is unbindable, and the yard engine takes this tree out of the yard by a clone'),
+  },
+  {
+    title: 'a deleted directory and a deleted file of one name',
+    holds: ({ kind, reason }, captured) =>
+      kind === 'node-kind' &&
+      reason.includes('would put a file on a directory, or a directory on a file') &&
+      haveTwoDeletedKinds(captured),
+  },
+];
+
+function expectSame(
+  { captured, before }: Original,
+  tree: RestoredTree,
+  engine: Engine,
+  workshop: Workshop,
+): void {
+  const by = `restored by the ${engine} engine`;
+  expectNone(`verify, ${by}`, tree.differences.length > 0 ? [renderDifferences(tree.differences)] : []);
+
+  const expected = withoutOutsideMasters(captured);
+  expectNone(
+    `the captured trees, ${by}`,
+    expected.flatMap((one, index) => {
+      const found = diffTrees(one, tree.trees[index] as MountTree);
+      return found.length > 0 ? [`namespace ${index}`, renderDifferences(found)] : [];
+    }),
+  );
+
+  const raw = readRaw(tree.namespaces, workshop);
+  const again = tree.namespaces.map(({ fd }) => captureTree({ fd }));
+  const left = canonical(before, { dropOutsideMasters: true });
+  const right = canonical(raw);
+  expectNone(`the kernel's text, ${by}`, lineDifferences(left.lines, right.lines));
+  expectNone(
+    `shared with the original, ${by}`,
+    [...right.numbers].filter((number) => left.numbers.has(number)),
+  );
+  expectNone(
+    `what roots and places are, ${by}`,
+    lineDifferences(nodeLines(captured, left), nodeLines(again, right)),
+  );
+}
+
+/** Then what is mounted may travel by groups that are not in the snapshot. */
+function hasOutsideMasters(trees: readonly MountTree[]): boolean {
+  const known = new Set(trees.flatMap((tree) => [...tree.groups.keys()]));
+  return trees.some((tree) => [...tree.slaves.keys()].some((master) => !known.has(master)));
+}
+
+function withoutOutsideMasters(trees: readonly MountTree[]): MountTree[] {
+  const known = new Set(trees.flatMap((tree) => [...tree.groups.keys()]));
+  return trees.map((tree) =>
+    tree.map((mount) => {
+      const { master, propagateFrom: _, ...propagation } = mount.propagation;
+      return master === undefined || known.has(master) ? mount : { ...mount, propagation };
+    }),
+  );
+}
+
+/** What capture tells of roots and mount points, by the place of each mount. */
+function nodeLines(trees: readonly MountTree[], { places }: Canonical): string[] {
+  const text = ({ kind, rootNode, placeNode }: Mount) =>
+    JSON.stringify([kind, withoutSetId(rootNode), withoutSetId(placeNode)]);
+  return trees.flatMap(({ mounts }) =>
+    mounts.flatMap((mount) => {
+      // Elsewhere nothing is made or changed.
+      if (mount.type !== 'tmpfs' && mount.type !== 'ramfs') return [];
+      const place = places.get(String(mount.id));
+      return place === undefined ? [] : [`${place}: ${text(mount)}`];
+    }),
+  );
+}
+
+/** What a snapshot may not ask for. */
+function withoutSetId(node: NodeStatus | undefined): NodeStatus | undefined {
+  return node && { ...node, mode: node.mode & (node.kind === 'directory' ? 0o3777 : 0o1777) };
+}
+
+function expectNone(what: string, found: readonly string[]): void {
+  if (found.length > 0) throw new Finding(`${what}:\n${found.join('\n')}`);
+}
