@@ -111,12 +111,12 @@ void close_on_exec() {
 }
 
 void take_ids(const Options& options) {
-  if (options.gid) {
+  if (options.uid || options.gid) {
     // A user namespace whose setgroups is "deny" answers EPERM: there the groups cannot be changed at all.
     const int error = sys::setgroups_none();
     if (error != -EPERM || !options.user) must(error, "setgroups");
-    must(sys::setresgid(static_cast<gid_t>(*options.gid)), "setresgid");
   }
+  if (options.gid) must(sys::setresgid(static_cast<gid_t>(*options.gid)), "setresgid");
   if (options.uid) must(sys::setresuid(static_cast<uid_t>(*options.uid)), "setresuid");
 }
 

@@ -126,3 +126,9 @@ describe('namespaces', () => {
     expect(run(args, [mount, user]).stdout).toBe('7\n8\n8\n');
   });
 });
+
+test.skipIf(!hasEveryId)('a user id alone drops the groups, too (skipped without all ids)', () => {
+  const command = [enter, '--uid', '7', '--', 'id', '-G'];
+  const { stdout } = spawnSync('setpriv', ['--groups', '4', ...command], { encoding: 'utf8' });
+  expect(stdout).toBe('0\n');
+});
