@@ -102,7 +102,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} EINVAL when no copy got a higher id, or none can be exact; the namespace is still held.
    */
   async pin(path: PathString): Promise<PinReport> {
-    const pinned = await pinNamespace(this.#fd, path);
+    const pinned = await pinNamespace(this.#fd, path, this.#user);
     if (pinned.copy) {
       this.#fd.close();
       this.#fd = pinned.copy;

@@ -8,6 +8,7 @@ import { captureTree } from './capture.ts';
 import { errnoName } from './errno.ts';
 import type { OwnedFd } from './fd.ts';
 import { native } from './native.ts';
+import { CHILD } from './places.ts';
 import { Procfs } from './procfs.ts';
 import { runSmallAsync, type SmallProgram, smallProgram } from './small-program.ts';
 
@@ -23,44 +24,57 @@ const ROUNDS = 4;
 const BATCH = 4096;
 
 /** A copy whose id is of a new batch, and so above all that were handed out: the old one is used up first. */
-function copyProgram(): SmallProgram {
-  return smallProgram({ imports: ['namespace', '/proc'], exports: ['copy'] }, (program) => {
+function copyProgram(user: OwnedFd | undefined): SmallProgram {
+  const imports = ['namespace', '/proc', ...(user ? ['user namespace'] : [])];
+  const copy = imports.length;
+  return smallProgram({ imports, exports: ['copy'] }, (program) => {
+    // A copy belongs to the user namespace that it is made in; in another one, peers in it would become slaves.
+    if (user) program.op('setns', { a: 2, f1: CLONE.NEWUSER });
     for (let used = 0; used < BATCH; used += 1) program.op('unshare', { f1: CLONE.NEWUTS }); // the cheapest one
     program.op('setns', { a: 0, f1: CLONE.NEWNS });
     program.op('unshare', { f1: CLONE.NEWNS });
-    program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: 2 });
+    program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: copy });
   });
 }
 
 /**
  * Binds a namespace file onto `path`. Linux permits it only for a namespace with a higher id than the caller's, and
- * ids do not rise from one CPU to another: so on EINVAL a copy with a higher id takes the namespace's place.
+ * ids do not rise from one CPU to another: so on EINVAL a copy with a higher id takes the namespace's place. `user`
+ * is the user namespace that owns it, where that is not the caller's.
  */
 export async function pinNamespace(
   namespace: OwnedFd,
   path: PathString,
+  user?: OwnedFd,
 ): Promise<{ readonly report: PinReport; readonly copy?: OwnedFd }> {
   const made = makeFile(path);
   try {
     const refused = tryPin(namespace, path);
     if (!refused) return { report: { path, copied: false } };
     if (refused.code !== 'EINVAL') throw refused;
-    return { report: { path, copied: true }, copy: await pinCopy(namespace, path, refused) };
+    return { report: { path, copied: true }, copy: await pinCopy(namespace, path, user, refused) };
   } catch (error) {
     if (made) native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0);
     throw error;
   }
 }
 
-async function pinCopy(namespace: OwnedFd, path: PathString, refused: MountError): Promise<OwnedFd> {
+async function pinCopy(
+  namespace: OwnedFd,
+  path: PathString,
+  user: OwnedFd | undefined,
+  refused: MountError,
+): Promise<OwnedFd> {
   // A copy loses `unbindable` (seen on Linux 6.18): then it would be another tree.
   if (captureTree({ fd: namespace }).mounts.some((mount) => mount.propagation.unbindable)) {
     throw pinError(refused, 'a copy with a higher id would lose the unbindable mounts of the tree');
   }
   using procfs = Procfs.open();
-  const program = copyProgram();
+  const program = copyProgram(user);
+  const imports = [namespace, procfs.root, ...(user ? [user] : [])];
+  const place = user && CHILD;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const [copy] = await runSmallAsync(program, [namespace, procfs.root], `pin(${quote(path)})`);
+    const [copy] = await runSmallAsync(program, imports, `pin(${quote(path)})`, place);
     if (copy && tryPin(copy, path) === undefined) return copy;
     copy?.close(); // the thread moved to another CPU on the way
   }

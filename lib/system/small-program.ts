@@ -53,8 +53,9 @@ export async function runSmallAsync(
   small: SmallProgram,
   imports: readonly Fd[],
   subject: string,
+  place = THREAD,
 ): Promise<OwnedFd[]> {
-  return exportsOf(small, await native.run(requestOf(small.program, imports, THREAD)), subject);
+  return exportsOf(small, await native.run(requestOf(small.program, imports, place)), subject);
 }
 
 function requestOf(program: CompiledProgram, imports: readonly Fd[], place: RunPlace): RunRequest {

@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import * as sys from '../../lib/sys.ts';
+import { MountNamespace } from '../../lib/system/namespace.ts';
 import { probe } from '../../lib/system/probe.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
 import type { RestoredTree } from '../../lib/system/restored.ts';
@@ -10,7 +14,7 @@ import { commandFiles, install, outcomeOf } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
-import { mountTable } from '../support/scratch-mount.ts';
+import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
 
 const canMake = probe().privileges.userNamespace === true;
 const SELF = { userNamespace: 'self' } as const;
@@ -102,6 +106,26 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
     inside(namespaceOf(restored), () => install('/', files));
     const child = namespaceOf(restored).spawn('/usr/bin/id', ['-u'], { uid: 7, gid: 7 });
     expect(await outcomeOf(child)).toEqual({ status: 0, out: '7\n' });
+  });
+
+  test('a pinned copy belongs to that user namespace, and is the same', async () => {
+    const bindable = new MountTree(TREE.mounts.filter((mount) => !mount.propagation.unbindable));
+    using restored = restoreTreeSync(bindable, SELF);
+    const namespace = namespaceOf(restored);
+    using place = new ScratchMount();
+    const path = join(place.tmpfs('pins'), 'pin');
+    using own = MountNamespace.current();
+    sys.unshare(['FS']);
+    try {
+      // Until the caller's namespace is the younger one, which cannot pin the other itself.
+      for (let made = 0; made < 4097; made += 1) sys.unshare(['NEWNS']);
+      sys.makePrivate('/', { recursive: true });
+      expect(await namespace.pin(path)).toEqual({ path, copied: true });
+    } finally {
+      sys.setns(own.fd, ['NEWNS']);
+    }
+    expect(verifyTree(restored.tree, namespace.capture())).toEqual([]);
+    expect(await outcomeOf(namespace.spawn('/bin/sh'))).toMatchObject({ status: 127 });
   });
 
   test('a command that has nothing to run from is not found', async () => {
