@@ -27,7 +27,7 @@ export interface Execution {
 
 export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called about ten times a second, and at the end. */
+  /** Called about ten times a second, and at the end. What it throws is uncaught: it does not take the restore back. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -56,7 +56,7 @@ export async function execute(execution: Execution, options: ExecuteOptions = {}
   const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
   try {
     const result = await native.run({ ...requestOf(execution), control });
-    if (result.status === 'done') report();
+    if (result.status === 'done') queueMicrotask(report); // apart, so that no throw of it loses the fds
     return exportsOf(execution, result, signal);
   } finally {
     clearInterval(timer);

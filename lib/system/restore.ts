@@ -26,8 +26,9 @@ export interface RestoreSyncOptions extends RestoreOptions {
 export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {}
 
 /**
- * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same. Nothing outside changes until the last
- * call, and when anything fails everything is taken back. The result holds the tree: `release()` it, or `using`.
+ * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same.
+ * Nothing outside changes until the last call, and when anything fails everything is taken back. The result holds the
+ * tree: `release()` it, or `using`.
  *
  * @throws {MalformedTreeError} when no namespace can hold the tree.
  * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
@@ -112,12 +113,17 @@ function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
   if (into && 'at' in into) return { attached: new AttachedTree(exports[0]?.root as OwnedFd, into.at) };
-  const namespaces = exports.map(({ namespace, root }) => {
-    const fd = namespace as OwnedFd;
-    return new MountNamespace(fd, {
-      view: root,
-      user: userNamespace === undefined ? undefined : owningUserNamespace(fd),
-    });
-  });
+  const namespaces: MountNamespace[] = [];
+  try {
+    for (const { namespace, root } of exports) {
+      const fd = namespace as OwnedFd;
+      const user = userNamespace === undefined ? undefined : owningUserNamespace(fd);
+      namespaces.push(new MountNamespace(fd, { view: root, user }));
+    }
+  } catch (error) {
+    letGo({ namespaces });
+    for (const fds of exports) for (const fd of Object.values(fds)) fd.close();
+    throw error;
+  }
   return { namespaces };
 }

@@ -115,3 +115,19 @@ test.skipIf(!isRoot)('onProgress counts calls up to the whole', async () => {
   expect(seen.at(-1)).toEqual({ done: total, total });
   for (const [i, { done }] of seen.entries()) expect(done).toBeGreaterThanOrEqual(seen[i - 1]?.done ?? 0);
 });
+
+test.skipIf(!isRoot)('an onProgress that throws loses nothing of the restore', async () => {
+  const thrown: Error[] = [];
+  process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error));
+  try {
+    using restored = await restoreTree(WIDE, {
+      onProgress() {
+        throw new Error('of the listener');
+      },
+    });
+    expect(restored.differences).toEqual([]);
+  } finally {
+    process.setUncaughtExceptionCaptureCallback(null);
+  }
+  expect(thrown.at(-1)?.message).toBe('of the listener');
+});
