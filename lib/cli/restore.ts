@@ -34,7 +34,7 @@ export function addRestore(program: Command, session: Session): void {
       option('--pin <file>', 'keeps the namespace by a bind onto this file', readHostPath).conflicts('hold'),
     )
     .option('--hold', 'keeps the namespace until standard input closes or a signal comes')
-    .option('--no-verify', 'does not read the tree back')
+    .option('--no-verify', 'does not compare what was built')
     .option('--json', 'prints the outcome as JSON')
     .action((snapshot: string, values: Values) => restore(snapshot, values, session));
   addRestoreOptions(command);

@@ -44,7 +44,8 @@ async function compare(tree: MountTree, values: Values, terminal: Terminal): Pro
   const actual = await captureNamed(values);
   const { facts, held } = inspectHostHolding(tree, options);
   try {
-    return verifyOnHost(planRestore(tree, options, facts).target, actual, held);
+    const { target } = planRestore(tree, options, facts);
+    return verifyOnHost(target, actual, held, options.userNamespace);
   } catch (error) {
     if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
     terminal.note('mountyard: a restore here would need options; compared as captured');

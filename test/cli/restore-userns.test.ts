@@ -82,6 +82,15 @@ describe.skipIf(!isMachineRoot)('without privilege', () => {
   });
 });
 
+test.skipIf(!isMachineRoot)('verify reads owners as that user namespace does', () => {
+  using host = new ScratchMount();
+  const pin = host.at('pin');
+  const maps = ['--userns-map', 'u:0:1000:10,g:0:1000:10'];
+  expect(run(restore('-', ...maps, '--pin', pin), SMALL)).toMatchObject({ status: 0, err: '' });
+  const verify = node(MAIN, 'verify', '-', ...maps, '--ns', pin);
+  expect(run(verify, SMALL)).toMatchObject({ status: 0, err: '' });
+});
+
 describe.skipIf(!isMachineRoot)('restoreTreeSync in a plain script', () => {
   test.each<[string, readonly string[], number]>([
     ['as it is', [], 0],
