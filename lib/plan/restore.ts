@@ -21,7 +21,8 @@ import { makeNotes, makeTarget } from './target.ts';
  * facts of a host.
  *
  * One walk, depth first: a mount is made from its superblock's origin and given its attributes, placed, and when its
- * own children are placed it is given its peer group and master. Until then it is private, so that nothing propagates. Nothing is visible until the last step attaches the whole tree.
+ * own children are placed it is given its peer group and master. Until then it is private, so that nothing
+ * propagates. Nothing is visible until the last step attaches the whole tree.
  *
  * @throws MalformedTreeError for a tree that no kernel can hold; UsageError for options that contradict each other;
  * UnmetRequirementsError with all that is missing.
