@@ -20,6 +20,7 @@ import {
 } from '../support/live.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
 
 /** The sources of the mounts at one place, from below. */
 function stackAt(tree: MountTree, path: string): string[] {
@@ -107,6 +108,17 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('stacks come back in their or
     expect(captured.root).toMatchObject({ source: 'root', propagation: { shared: expect.any(Number) } });
     expect(captured.at('/')?.source).toBe('cover');
     using _restored = await restoreSame(captured, engine);
+  });
+
+  test('with a shared root that is covered, attached in the caller’s namespace', async () => {
+    using scratch = new ScratchMount();
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/below');
+      sys.makeShared('/');
+      sys.mount('cover', '/', { type: 'tmpfs' });
+    });
+    const into = { at: scratch.directory('at') };
+    using _restored = await restoreSame(live.capture(), engine, { into });
   });
 
   test('with a shared root that has a peer with something mounted on it', async () => {

@@ -203,6 +203,18 @@ describe('groups', () => {
     ]);
   });
 
+  test('of a shared cover of the root are joined last too, because the old root is put on it', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/', { propagation: { shared: 1 } }),
+      mount(3, 2, '/', { propagation: { shared: 2 } }),
+    );
+    const steps = stepsOf(tree);
+    const last = steps.indexOf('drop-old-root');
+    expect(steps.slice(last)).toEqual(['drop-old-root', 'set-group #3 to peers:2']);
+    expect(steps.slice(0, last)).toContain('set-group #2 to peers:1');
+  });
+
   test('of the root are made before it becomes the root, and joined when the old one is gone', () => {
     expect(stepsOf(treeOf(mount(1, 0, '/', { propagation: { shared: 1 } })))).toEqual([
       'make-filesystem 0',
@@ -319,6 +331,31 @@ describe('groups', () => {
 });
 
 describe('deleted roots', () => {
+  test('go with the directories between them, which nothing shows', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/x/y/z/w', deleted: true }),
+    );
+    expect(stepsOf(tree).filter((line) => line.startsWith('delete'))).toEqual([
+      'delete-directory 0:/x/y/z/w',
+      'delete-directory 0:/x/y/z',
+      'delete-directory 0:/x/y',
+      'delete-directory 0:/x',
+    ]);
+  });
+
+  test('need not be of the kind that their name is now', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/x', kind: 'file' }),
+    );
+    const steps = stepsOf(tree);
+    expect(steps.filter((line) => /^make-(file|directory) 0:\/[x.]/.test(line))).toHaveLength(2);
+    expect(steps).toContain('delete-directory 0:/x');
+  });
+
   test('are removed when all is placed, deepest first', () => {
     const tree = treeOf(
       ROOT,
