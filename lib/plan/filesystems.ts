@@ -115,11 +115,19 @@ export function splitOptions(mount: Mount): OptionSplit {
   const refused: string[] = [];
   for (const word of words) {
     if (word.value === undefined && SUPERBLOCK_FLAGS.has(word.key)) parameters.push(word);
-    else if (row.pass?.includes(word.key)) parameters.push(word);
+    else if (row.pass?.includes(word.key) && !hidesAnother(word)) parameters.push(word);
     else if (row.drop?.includes(word.key) || word.key === 'seclabel') dropped.push(wordText(word));
     else if (!MEANINGLESS.has(word.key)) refused.push(wordText(word));
   }
   return { parameters, dropped, refused, readOnly };
+}
+
+/**
+ * mount(2), which a long source needs, takes all options as one text, where a comma in a value begins another. None
+ * begins with a digit: the list of nodes of `mpol=bind:0,1` hides nothing.
+ */
+function hidesAnother({ value = '' }: SuperOption): boolean {
+  return /,(?!\d)/.test(value);
 }
 
 const V1_FLAGS = new Set([

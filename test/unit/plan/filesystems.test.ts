@@ -28,6 +28,7 @@ describe('the options that a snapshot may set', () => {
     ['tmpfs', 'ro=1', { key: 'tmpfs' }],
     ['tmpfs', 'rw,usrquota', { key: 'tmpfs', refused: ['usrquota'] }],
     ['tmpfs', 'rw,mpol=bind:0\\0541', { key: 'tmpfs mpol=bind:0,1' }],
+    ['hugetlbfs', 'rw,size=2M\\054uid=7', { key: 'hugetlbfs', refused: ['size=2M,uid=7'] }],
     ['tmpfs', 'rw,context="a:b:c1,c2",size=4k', { key: 'tmpfs size=4k', refused: ['context=a:b:c1,c2'] }],
     ['tmpfs', 'rw,constructor,__proto__=1', { key: 'tmpfs', refused: ['constructor', '__proto__=1'] }],
     ['tmpfs', '', { key: 'tmpfs' }],
