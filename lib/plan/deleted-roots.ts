@@ -12,6 +12,8 @@ import type { Supplies } from './supply.ts';
 
 interface OriginRoots {
   readonly deleted: Set<PathString>;
+  /** By path, what the deleted ones were: several can have had one name, one after the other. */
+  readonly natures: Map<PathString, string[]>;
   /** Paths of mounts and mount points that stay, and all directories above them. */
   readonly live: Set<PathString>;
   /** By path, the names that deleted ones wait under. */
@@ -25,14 +27,13 @@ export class DeletedRoots {
     for (const mount of tree.mounts) {
       const spot = layout.roots.get(mount.id);
       if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
-      const known = this.#origins.get(spot.origin);
-      if (known) known.deleted.add(spot.path);
-      else
-        this.#origins.set(spot.origin, {
-          deleted: new Set([spot.path]),
-          live: new Set(),
-          waiting: new Map(),
-        });
+      let roots = this.#origins.get(spot.origin);
+      if (!roots) {
+        roots = { deleted: new Set(), natures: new Map(), live: new Set(), waiting: new Map() };
+        this.#origins.set(spot.origin, roots);
+      }
+      roots.deleted.add(spot.path);
+      learnNature(roots, spot.path, mount);
     }
     if (this.#origins.size === 0) return;
     for (const mount of tree.mounts) {
@@ -69,11 +70,14 @@ export class DeletedRoots {
   waitingPlace(origin: OriginKey, path: PathString): PathString | undefined {
     const roots = this.#origins.get(origin);
     if (!roots?.deleted.has(path) || !roots.live.has(path)) return undefined;
-    const known = roots.waiting.get(path);
-    if (known !== undefined) return known;
-    const place = freeName(roots, 'waiting');
-    roots.waiting.set(path, place);
-    return place;
+    return placeOf(roots, path);
+  }
+
+  /** Where the others wait, when several deleted roots had one name. */
+  waitingOthers(origin: OriginKey, path: PathString): PathString[] {
+    const roots = this.#origins.get(origin);
+    const others = roots?.natures.get(path)?.slice(1) ?? [];
+    return roots ? others.map((_, index) => otherPlace(roots, path, index + 1)) : [];
   }
 
   /** A name for what lives, while the deleted one goes under its own. */
@@ -83,6 +87,9 @@ export class DeletedRoots {
 
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
+    const roots = mount.deleted ? this.#origins.get(spot.origin) : undefined;
+    const which = roots?.natures.get(spot.path)?.indexOf(natureOf(mount)) ?? 0;
+    if (roots && which > 0) return otherPlace(roots, spot.path, which);
     return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
   }
 
@@ -107,6 +114,29 @@ function addWhatIsBetween({ deleted, live }: OriginRoots): void {
     for (let at = parentPath(path); !deleted.has(at) && !live.has(at) && isInside(at); at = parentPath(at))
       deleted.add(at);
   }
+}
+
+/** What is known of a deleted root, by which it is told from another that had its name. */
+function natureOf({ kind, rootNode }: Mount): string {
+  return JSON.stringify([kind, rootNode]);
+}
+
+function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): void {
+  const known = natures.get(path) ?? [];
+  const nature = natureOf(mount);
+  if (mount.kind !== 'unknown' && !known.includes(nature)) natures.set(path, [...known, nature]);
+}
+
+function otherPlace(roots: OriginRoots, path: PathString, which: number): PathString {
+  return placeOf(roots, `${path}/${which}/`); // no path ends so
+}
+
+function placeOf(roots: OriginRoots, what: string): PathString {
+  const known = roots.waiting.get(what);
+  if (known !== undefined) return known;
+  const place = freeName(roots, 'waiting');
+  roots.waiting.set(what, place);
+  return place;
 }
 
 function freeName(roots: OriginRoots, purpose: string): PathString {

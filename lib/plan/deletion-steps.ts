@@ -1,4 +1,4 @@
-import type { Mount } from '../model/mount.ts';
+import type { Mount, PathString } from '../model/mount.ts';
 import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { Step } from './steps.ts';
@@ -11,23 +11,27 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
     const origin = origins.id(key, layout.members.get(key)?.[0] as Mount);
     for (const path of deletedRoots.in(key)) {
       const waiting = deletedRoots.waitingPlace(key, path);
-      const node = kinds.kindAt({ origin: key, path: waiting ?? path });
-      const remove: Step = {
+      const others = deletedRoots.waitingOthers(key, path);
+      const remove = (place: PathString): Step => ({
         kind: 'delete',
         origin,
         path,
-        node,
+        node: kinds.kindAt({ origin: key, path: place }),
         reason: 'it was deleted after it was mounted',
-      };
+      });
+      const takeName = (place: PathString, reason: string): Step[] => [
+        { kind: 'rename', origin, from: place, to: path, reason },
+        remove(place),
+      ];
       if (waiting === undefined) {
-        steps.push(remove);
+        steps.push(remove(path));
+        for (const place of others) steps.push(...takeName(place, 'it had the name that another had'));
         continue;
       }
       const aside = deletedRoots.asidePlace(key);
       const reason = 'the deleted one goes under the name that the live one has';
       steps.push({ kind: 'rename', origin, from: path, to: aside, reason });
-      steps.push({ kind: 'rename', origin, from: waiting, to: path, reason });
-      steps.push(remove);
+      for (const place of [waiting, ...others]) steps.push(...takeName(place, reason));
       steps.push({
         kind: 'rename',
         origin,

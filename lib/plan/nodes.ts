@@ -29,10 +29,8 @@ export interface ChangedNode {
 }
 
 export interface Nodes {
-  /** What is to be at a path; `undefined` for what is ordinary, or not known. */
+  /** What is to be at a path of an origin while the tree is built; `undefined` for what is ordinary, or not known. */
   at(origin: OriginKey, path: PathString): NodeStatus | undefined;
-  /** What the deleted one of that path is to be, where another of its name lives. */
-  deletedAt(origin: OriginKey, path: PathString): NodeStatus | undefined;
   readonly changed: readonly ChangedNode[];
 }
 
@@ -50,8 +48,7 @@ interface Scene {
 
 /** Settles what each path is to be; requires what cannot be made. */
 export function settleNodes(scene: Scene): Nodes {
-  const live = new Map<string, NodeStatus | undefined>();
-  const deleted = new Map<string, NodeStatus | undefined>();
+  const known = new Map<string, NodeStatus | undefined>();
   const changed: ChangedNode[] = [];
   const learn = (
     mount: Mount,
@@ -60,11 +57,10 @@ export function settleNodes(scene: Scene): Nodes {
     node: NodeStatus | undefined,
     gone: boolean,
   ) => {
-    const known = gone ? deleted : live;
-    if (!spot || !node || known.has(keyOf(spot.origin, spot.path))) return;
+    if (!spot || !node) return;
     const built = gone ? scene.deletedRoots.spotOf(mount, spot) : spot;
-    const settled = settle(scene, { mount, holder, spot, built, node }, changed);
-    known.set(keyOf(spot.origin, spot.path), settled);
+    const key = keyOf(built.origin, built.path);
+    if (!known.has(key)) known.set(key, settle(scene, { mount, holder, spot, built, node }, changed));
   };
   const { roots, places } = scene.layout;
   // The owners that an idmapped mount does not show, another may.
@@ -78,12 +74,7 @@ export function settleNodes(scene: Scene): Nodes {
     }
   }
   return {
-    at(origin, path) {
-      // What lives is not as the deleted one of its name was.
-      const lives = scene.deletedRoots.waitingPlace(origin, path) !== undefined;
-      return live.get(keyOf(origin, path)) ?? (lives ? undefined : deleted.get(keyOf(origin, path)));
-    },
-    deletedAt: (origin, path) => deleted.get(keyOf(origin, path)),
+    at: (origin, path) => known.get(keyOf(origin, path)),
     changed,
   };
 }

@@ -88,18 +88,25 @@ export class OriginSteps {
   #makeNodes(id: OriginId, key: OriginKey): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
-    const waits = new Set(paths.map((path) => deletedRoots.waitingPlace(key, path)));
+    const waiting = (path: PathString) =>
+      [deletedRoots.waitingPlace(key, path), ...deletedRoots.waitingOthers(key, path)].filter(
+        (place) => place !== undefined,
+      );
+    const waits = new Set(paths.flatMap(waiting));
     for (const path of paths) {
       if (path === '/' || waits.has(path)) continue;
       const node = kinds.kindAt({ origin: key, path });
       const reason = 'the tree shows it, or mounts on it';
       this.#makeNode({ origin: id, path, node, reason }, key, nodes.at(key, path));
-      const waiting = deletedRoots.waitingPlace(key, path);
-      if (waiting === undefined) continue;
-      const deleted = kinds.kindAt({ origin: key, path: waiting });
-      const whyTwice = 'it is to be deleted, and another of its name stays';
-      const made = { origin: id, path: waiting, node: deleted, reason: whyTwice };
-      this.#makeNode(made, key, nodes.deletedAt(key, path));
+      for (const place of waiting(path)) {
+        const deleted = kinds.kindAt({ origin: key, path: place });
+        const whyTwice = 'it is to be deleted, and there is another of its name';
+        this.#makeNode(
+          { origin: id, path: place, node: deleted, reason: whyTwice },
+          key,
+          nodes.at(key, place),
+        );
+      }
     }
     const root = nodes.at(key, '/');
     const reason = 'its root was changed after it was mounted';

@@ -34,6 +34,37 @@ function bindFile(from: string, to: string): void {
 describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots come back deleted: %s', (engine) => {
   expectNoLeakedFds();
 
+  test('whose name was a directory and a file, and is a file again or nothing', async () => {
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/d');
+      for (const name of ['both', 'again']) {
+        directory(`/d/${name}`);
+        bindTo(`/d/${name}`, `/${name}-directory`);
+        rmdirSync(`/d/${name}`);
+        writeFileSync(`/d/${name}`, '');
+        bindFile(`/d/${name}`, `/${name}-file`);
+        unlinkSync(`/d/${name}`);
+      }
+      writeFileSync('/d/both', '', { mode: 0o600 });
+      bindFile('/d/both', '/both-private');
+      unlinkSync('/d/both');
+      writeFileSync('/d/again', '');
+      bindFile('/d/again', '/is-file');
+    });
+    const captured = live.capture();
+    expect(rootsOf(captured)).toEqual({
+      '/both-directory': '/both gone',
+      '/both-file': '/both gone',
+      '/both-private': '/both gone',
+      '/again-directory': '/again gone',
+      '/again-file': '/again gone',
+      '/is-file': '/again',
+    });
+    using restored = await restoreSame(captured, engine);
+    expect(restored.tree.at('/both-private')?.rootNode?.mode).toBe(0o600);
+    expect(restored.tree.at('/both-file')?.rootNode).toBeUndefined();
+  });
+
   test('whose names are used again, by a directory, by a file, and twice', async () => {
     using live = new LiveNamespace(() => {
       mountTmpfs('/d');

@@ -131,20 +131,6 @@ async function restore(
   }
 }
 
-/** A deleted directory and a deleted file of one name in one filesystem. */
-function haveTwoDeletedKinds(trees: readonly MountTree[]): boolean {
-  const kinds = new Map<string, string>();
-  return trees
-    .flatMap(({ mounts }) => mounts)
-    .filter(({ deleted, kind }) => deleted && kind !== 'unknown')
-    .some(({ device, root, kind }) => {
-      const name = `${device} ${root}`;
-      const other = kinds.get(name);
-      kinds.set(name, kind);
-      return other !== undefined && other !== kind;
-    });
-}
-
 /** What cannot be restored, and why. */
 const TRUTHS: readonly {
   readonly title: string;
@@ -158,13 +144,6 @@ const TRUTHS: readonly {
       captured.length > 1 &&
       mounts.every((mount) => mount.propagation.unbindable) &&
       reason.includes('is unbindable, and the yard engine takes this tree out of the yard by a clone'),
-  },
-  {
-    title: 'a deleted directory and a deleted file of one name',
-    holds: ({ kind, reason }, captured) =>
-      kind === 'node-kind' &&
-      reason.includes('would put a file on a directory, or a directory on a file') &&
-      haveTwoDeletedKinds(captured),
   },
 ];
 
