@@ -22,13 +22,19 @@ export interface EnterFds {
 /**
  * Starts a command in a mount namespace. The child inherits the namespace's fds beside its standard ones and enters
  * by them: no thread of this process ever changes its namespace.
+ * @throws {UsageError} for `shell`, and for streams beside the standard ones.
  */
 export function spawnInside(
   fds: EnterFds,
   command: readonly string[],
   options: SpawnOptions & EnterOptions,
 ): ChildProcess {
-  const { cwd, uid, gid, stdio, ...rest } = options;
+  const { cwd, uid, gid, stdio, shell, ...rest } = options;
+  if (shell) {
+    throw new UsageError(
+      'shell: it would run outside of the namespace; give sh, -c and its script as the command',
+    );
+  }
   const streams = standardStreams(stdio);
   const args: string[] = [];
   for (const name of ['user', 'mount', 'root'] as const) {

@@ -65,6 +65,11 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     expect(() => namespace.spawn('true', [], { stdio: [...stdio] })).toThrow(UsageError);
   });
 
+  test('there is no shell on this side of it', () => {
+    using namespace = MountNamespace.create();
+    expect(() => namespace.spawn('true', [], { shell: true })).toThrow(UsageError);
+  });
+
   test('a command that is not there is 127, one that cannot run 126', async () => {
     using namespace = MountNamespace.create();
     expect(await exit(namespace.spawn('/no-such-command', [], { stdio: 'ignore' }))).toBe(127);
