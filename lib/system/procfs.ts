@@ -43,7 +43,7 @@ export class Procfs implements Disposable {
   /** The bytes of a file of it. @throws {MountError} */
   read(path: string): Buffer {
     using file = this.open(path);
-    return readToEnd(file);
+    return readWhole(file);
   }
 
   close(): void {
@@ -57,15 +57,16 @@ export class Procfs implements Disposable {
 
 const CHUNK = 1 << 18;
 
-/** Reads a file from where it stands to its end, in large reads: a file of /proc tells no size. */
-export function readToEnd(file: Fd): Buffer {
+/** Reads a file from its start to its end, in large reads: a file of /proc tells no size. */
+export function readWhole(file: Fd): Buffer {
   const fd = fdNumber(file);
   const full: Buffer[] = [];
   let chunk = Buffer.allocUnsafe(CHUNK);
   let used = 0;
-  for (;;) {
-    const size = readSync(fd, chunk, used, CHUNK - used, null);
+  for (let position = 0; ; ) {
+    const size = readSync(fd, chunk, used, CHUNK - used, position);
     if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
+    position += size;
     used += size;
     if (used < CHUNK) continue;
     full.push(chunk);

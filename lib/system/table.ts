@@ -1,10 +1,10 @@
-import { readSync } from 'node:fs';
 import { BusyTableError } from '../errors.ts';
 import { parseMountinfo } from '../formats/mountinfo.ts';
 import type { Mount } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { native } from './native.ts';
+import { readWhole } from './procfs.ts';
 import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
 import { readMount } from './statmount-mount.ts';
 
@@ -35,7 +35,7 @@ export function readTable(mountinfo: Fd, options: TableOptions, pollNow = native
   const namespace = options.namespace === undefined ? OWN : namespaceId(options.namespace);
   for (let reading = 0; reading < READINGS; reading += 1) {
     pollNow(fd, 0); // what happened until now is past
-    const text = readFromStart(fd);
+    const text = readWhole(mountinfo);
     const listing = namespace === undefined ? undefined : list(namespace, options);
     if (pollNow(fd, 0) !== 0) continue;
     const shown = parseMountinfo(text);
@@ -133,22 +133,4 @@ function isAtTop({ root }: MountTree, namespace: bigint): boolean {
   if (root?.mountPoint !== '/' || root.uniqueId === undefined) return false;
   const answer = native.sys.statmount(BigInt(root.uniqueId), namespace, BigInt(STATMOUNT.MNT_POINT));
   return typeof answer !== 'number' && decodeStatmount(answer).mountPoint === '/';
-}
-
-const CHUNK = 1 << 18;
-
-function readFromStart(fd: number): Buffer {
-  const full: Buffer[] = [];
-  let chunk = Buffer.allocUnsafe(CHUNK);
-  let used = 0;
-  for (let position = 0; ; ) {
-    const size = readSync(fd, chunk, used, CHUNK - used, position);
-    if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
-    position += size;
-    used += size;
-    if (used < CHUNK) continue;
-    full.push(chunk);
-    chunk = Buffer.allocUnsafe(CHUNK);
-    used = 0;
-  }
 }
