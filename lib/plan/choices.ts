@@ -29,7 +29,7 @@ export interface Choices {
  * Finds the mounts that the options name.
  *
  * @throws UsageError when an option names a mount that is not there, when two of external, fresh, standIn and skip
- * (or root) name the same one, or when a host path is not absolute.
+ * (or root) name the same one, when `into` is no place, or when a host path is not absolute.
  */
 export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Choices {
   const { main } = namespaces;
@@ -39,7 +39,7 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   const fresh = targetSet(namespaces, 'fresh', options.fresh);
   const standIn = targetSet(namespaces, 'standIn', options.standIn);
   const skip = targetSet(namespaces, 'skip', options.skip);
-  const at = options.into && 'at' in options.into ? options.into.at : undefined;
+  const at = destinationOf(options.into);
 
   refuseTwice(namespaces.whole, { external: new Set(external.keys()), fresh, standIn, skip });
   const top = main.root;
@@ -75,6 +75,13 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
     userNamespace: options.userNamespace !== undefined,
     engine: options.engine,
   };
+}
+
+/** Where the tree is attached; `undefined` for a new namespace. What is misspelled must not become one unnoticed. */
+function destinationOf(into: RestoreOptions['into']): PathString | undefined {
+  if (into && 'at' in into) return into.at;
+  if (into && into.namespace !== 'new') throw new UsageError("into: it is {namespace: 'new'} or {at: DIR}");
+  return undefined;
 }
 
 /** The mount that a target names: `#ID`, or the topmost mount at a mount point of the first namespace. */

@@ -31,6 +31,12 @@ function refusal(options: RestoreOptions, tree = TREE): string {
   return 'accepted';
 }
 
+test('into is a new namespace or a directory, and nothing else', () => {
+  const elsewhere = { into: { namespace: 7 } } as unknown as RestoreOptions;
+  expect(refusal(elsewhere)).toBe("into: it is {namespace: 'new'} or {at: DIR}");
+  expect(refusal({ into: { namespace: 'new' } })).toBe('accepted');
+});
+
 describe('a target', () => {
   test('is a mount point, which names the topmost mount there', () => {
     expect([...chooseFrom(joinNamespaces(TREE), { external: { '/data': '/srv' } }).external]).toEqual([
