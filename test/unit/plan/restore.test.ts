@@ -527,7 +527,7 @@ describe('attaching', () => {
       {
         kind: 'make-destination-private',
         path: '/d',
-        description: '/d is bound on itself and made private',
+        description: '/d is bound on itself and made private, and stays so',
         undone: true,
       },
       attach,
