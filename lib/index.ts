@@ -33,6 +33,7 @@ export type {
 export type { Problem, ProblemCode } from './model/problems.ts';
 export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
+export type { Restorable } from './plan/namespaces.ts';
 export type { Into, RestoreOptions, TargetName } from './plan/options.ts';
 export type { PlanNotes, RestorePlan, Target } from './plan/plan.ts';
 export { type Proposal, proposeOptions } from './plan/propose.ts';

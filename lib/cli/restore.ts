@@ -45,7 +45,7 @@ async function restore(snapshot: string, values: Values, session: Session): Prom
   refuseContradictions(snapshot, values, guest);
   const input = readSnapshot(snapshot);
   if (values.pin !== undefined) onlyTree(input, '--pin keeps one namespace: the snapshot holds');
-  if (values.auto) await proposeFromHost(input, values, session);
+  if (values.auto) return await proposeFromHost(input, values, session);
 
   const { restoreTree } = await import('../system/restore.ts');
   const options = { ...restoreOptionsOf(values), verify: values.verify };
@@ -62,7 +62,8 @@ async function restore(snapshot: string, values: Values, session: Session): Prom
 
 async function use(restored: RestoredTree, values: Values, session: Session): Promise<void> {
   const { guest } = session;
-  if (values.pin !== undefined) await namespaceOf(restored).pin(values.pin);
+  // What is not the tree that was asked for is not kept.
+  if (values.pin !== undefined && session.status === 0) await namespaceOf(restored).pin(values.pin);
   if (values.hold) await hold(restored, session);
   else if (guest === undefined) sayOutcome(restored, values, session);
   else session.status = await runInside(restored, guest, session);
@@ -86,6 +87,7 @@ async function proposeFromHost(input: Snapshot, values: Values, session: Session
   const { inspectHost } = await import('../system/inspect.ts');
   const options = restoreOptionsOf(values);
   refuseWithProposals(tree, options, inspectHost(tree, options), session.terminal);
+  session.terminal.result('nothing is missing: without --auto the tree can be restored');
 }
 
 function sayOutcome(restored: RestoredTree, { json }: Values, { terminal }: Session): void {

@@ -47,7 +47,7 @@ const ROWS: { readonly [type: string]: Row } = {
   },
   proc: { role: 'instance', pass: ['hidepid', 'gid', 'subset'], userNamespace: 'pid' },
   bpf: { role: 'instance', pass: OWNER },
-  hugetlbfs: { role: 'instance', pass: [...OWNER, 'pagesize', 'size', 'min_size', 'nr_inodes'] },
+  hugetlbfs: { role: 'instance', pass: [...OWNER, 'pagesize', 'size', 'nr_inodes'] },
   sysfs: { role: 'window', userNamespace: 'net' },
   mqueue: { role: 'window', userNamespace: 'ipc' },
   cgroup: { role: 'window' },
@@ -55,13 +55,11 @@ const ROWS: { readonly [type: string]: Row } = {
   debugfs: { role: 'window' },
   tracefs: { role: 'window' },
   securityfs: { role: 'window' },
-  selinuxfs: { role: 'window' },
   fusectl: { role: 'window' },
   pstore: { role: 'window', swallowsSource: true },
   configfs: { role: 'window' },
   efivarfs: { role: 'window' },
   binfmt_misc: { role: 'window', userNamespace: true },
-  devtmpfs: { role: 'window' },
 };
 
 const EXTERNAL: Row = { role: 'external' };

@@ -22,6 +22,7 @@ import { requirePlace } from './place-checks.ts';
 import type { Requirement } from './requirements.ts';
 import { checkSources, type MissingMountPoints } from './source-checks.ts';
 import { assignSupplies, type Supply } from './supply.ts';
+import { UNKNOWN_HOST } from './unknown-host.ts';
 
 /** Everything decided about a restore; `planRestore` only puts it in order. */
 export interface Resolution {
@@ -46,12 +47,17 @@ export interface Resolution {
 }
 
 /**
- * All that a tree needs and neither brings nor is given: pure, from tree, options and facts.
+ * All that a tree needs and neither brings nor is given: pure, from tree, options and facts. Without facts only what
+ * the caller has to say is told, and the host is taken to have the rest.
  *
  * @returns each with the mounts, the reason, and the options that would meet it; empty when a restore can start.
  * @throws MalformedTreeError, UsageError
  */
-export function requirements(input: Restorable, options: RestoreOptions, facts: HostFacts): Requirement[] {
+export function requirements(
+  input: Restorable,
+  options: RestoreOptions,
+  facts: HostFacts = UNKNOWN_HOST,
+): Requirement[] {
   const resolution = resolve(input, options, facts);
   return [...resolution.requirements, ...resolution.toRun];
 }

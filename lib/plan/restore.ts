@@ -211,7 +211,7 @@ function hostEffects(resolution: Resolution, steps: readonly Step[]): HostEffect
       effects.push({
         kind: step.kind,
         path: step.at,
-        description: `${step.at} is bound on itself and made private, and stays so`,
+        description: `${step.at} is bound on itself and made private, until the tree is released`,
         undone: true,
       });
     } else if (step.kind === 'attach') {

@@ -70,10 +70,12 @@ export function handBackNamespace(emitter: Emitter, tree: number): void {
   });
 }
 
+const PRIVATE_DESTINATION = exportKey('destination', 0);
+
 /** Binds the destination on itself and makes the bind private. */
 export function makeDestinationPrivate(emitter: Emitter): void {
   const destination = emitter.get('import:destination');
-  const own = emitter.slot('destination', 'private destination');
+  const own = emitter.get(PRIVATE_DESTINATION);
   emitter.op('open_tree', {
     a: destination,
     s1: '',
@@ -87,7 +89,7 @@ export function makeDestinationPrivate(emitter: Emitter): void {
   emitter.setattr(own, 0, 0, MS.PRIVATE);
 }
 
-export function attach(emitter: Emitter, root: number, ownDestination: boolean): void {
-  const onto = emitter.get(ownDestination ? 'destination' : 'import:destination');
+export function attach(emitter: Emitter, root: number): void {
+  const onto = emitter.get(emitter.has(PRIVATE_DESTINATION) ? PRIVATE_DESTINATION : 'import:destination');
   emitter.op('move_mount', { a: root, s1: '', b: onto, s2: '', n: BY_FD });
 }

@@ -10,7 +10,7 @@ import {
   makeDestinationPrivate,
   pivotTo,
 } from './attach-ops.ts';
-import type { CompiledProgram, Import } from './compiled.ts';
+import type { CompiledProgram, Export, Import } from './compiled.ts';
 import { Emitter, exportKey, type SlotKey } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
@@ -35,7 +35,7 @@ import { NO_PARKING, type Parking, Yard } from './yard.ts';
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
   const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
-  const names = isNamespace ? (['namespace', 'mountinfo', 'root'] as const) : (['root'] as const);
+  const names = exportNames(plan.steps);
   const exports = plan.target.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
   const leaves = isNamespace || plan.engine === 'yard';
   const returns = plan.origins.some(hasLongSource) || (leaves && plan.steps.some(comesHome));
@@ -129,7 +129,7 @@ function emitStep(
       makeDestinationPrivate(emitter);
       break;
     case 'attach':
-      attach(emitter, emitter.get(`mount:${step.mount}`), emitter.has('destination'));
+      attach(emitter, emitter.get(`mount:${step.mount}`));
       break;
   }
 }
@@ -203,6 +203,12 @@ function keysOf(step: Step): SlotKey[] {
     case 'drop-old-root':
       return [];
   }
+}
+
+/** What is handed back for each tree. */
+function exportNames(steps: readonly Step[]): Export['name'][] {
+  if (steps.some(({ kind }) => kind === 'become-root')) return ['namespace', 'mountinfo', 'root'];
+  return steps.some(({ kind }) => kind === 'make-destination-private') ? ['root', 'destination'] : ['root'];
 }
 
 /** The origins that become mounts of the tree themselves. */

@@ -20,8 +20,11 @@ export type Import =
   /** A user namespace whose maps an idmapped mount takes. */
   | { readonly kind: 'idmap'; readonly mount: number };
 
-/** The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH); of the first tree, the second, … */
+/**
+ * The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH); of the first tree, the second, …
+ * `destination`: the private bind that a tree was attached on.
+ */
 export interface Export {
-  readonly name: 'namespace' | 'mountinfo' | 'root';
+  readonly name: 'namespace' | 'mountinfo' | 'root' | 'destination';
   readonly tree: number;
 }

@@ -17,49 +17,54 @@ const UNMOUNT = smallProgram({ imports: ['root'] }, (program) => {
 /** A tree that was attached in the calling thread's namespace, held by an fd of its root. */
 export class AttachedTree implements Disposable {
   readonly #root: OwnedFd;
+  readonly #destination: OwnedFd | undefined;
 
-  /** Takes over the fd; `path` is where the tree was attached. */
+  /** Takes over the fds; `path` is where the tree was attached, `destination` the private bind made for it there. */
   constructor(
     root: OwnedFd,
     readonly path: string,
+    destination?: OwnedFd,
   ) {
     this.#root = root;
+    this.#destination = destination;
   }
 
   /** The tree as it stands: its root is at `/` in it. @throws {UsageError} when it is not attached any more. */
   read(procfs: Procfs): MountTree {
     const host = captureOwn(procfs);
-    const top = this.#findIn(host);
+    const top = findIn(host, this.#root);
     if (!top)
       throw new UsageError(`the tree at ${this.path} is not attached in this mount namespace any more`);
     return host.subtree(top);
   }
 
   /**
-   * Unmounts exactly this tree, wherever it was moved to, and closes the fd. umount2(2) works on the topmost mount of
+   * Unmounts exactly this tree, wherever it was moved to, and the bind made for it, and closes the fds. umount2(2) works on the topmost mount of
    * a stack, so what is mounted over the tree's root goes first: it is part of the tree.
    * @throws {MountError} when the kernel refuses.
    */
   release(): void {
     if (this.#root.closed) return;
     using procfs = Procfs.open();
-    while (this.#findIn(captureOwn(procfs))) this.#unmountTop();
-    this.#root.close();
+    for (const mount of [this.#root, this.#destination]) {
+      while (mount && findIn(captureOwn(procfs), mount)) this.#unmountTop(mount);
+      mount?.close();
+    }
   }
 
   [Symbol.dispose](): void {
     this.release();
   }
 
-  #findIn(host: MountTree): Mount | undefined {
-    const status = statFd(this.#root.number);
-    return status && host.get(Number(status.mountId));
-  }
-
-  #unmountTop(): void {
-    const status = statFd(this.#root.number);
+  #unmountTop(mount: OwnedFd): void {
+    const status = statFd(mount.number);
     const isDirectory = status && kindOfMode(status.mode) === 'directory';
-    if (isDirectory) runSmall(UNMOUNT, [this.#root], `release of the tree at ${this.path}`);
-    else umount2(`/proc/self/fd/${this.#root.number}`, ['DETACH']);
+    if (isDirectory) runSmall(UNMOUNT, [mount], `release of the tree at ${this.path}`);
+    else umount2(`/proc/self/fd/${mount.number}`, ['DETACH']);
   }
+}
+
+function findIn(host: MountTree, mount: OwnedFd): Mount | undefined {
+  const status = statFd(mount.number);
+  return status && host.get(Number(status.mountId));
 }

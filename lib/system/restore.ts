@@ -1,3 +1,4 @@
+import { MountyardError, UndoError } from '../errors.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
@@ -100,11 +101,22 @@ function finish(
     };
     return new RestoredTree({ trees, target: plan.target, differences, report, keeper });
   } catch (error) {
-    letGo(keeper); // what could not be read back is not left standing
-    throw error;
+    throw afterLettingGo(keeper, error); // what could not be read back is not left standing
   } finally {
     for (const { mountinfo } of exports) mountinfo?.close();
   }
+}
+
+/** The error, or what could not be taken away because of it. */
+function afterLettingGo(keeper: Keeper, error: unknown): unknown {
+  try {
+    letGo(keeper);
+  } catch (left) {
+    if (error instanceof MountyardError && left instanceof MountyardError)
+      return new UndoError(error, [left.message]);
+    throw left;
+  }
+  return error;
 }
 
 function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
@@ -112,7 +124,10 @@ function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
 }
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
-  if (into && 'at' in into) return { attached: new AttachedTree(exports[0]?.root as OwnedFd, into.at) };
+  if (into && 'at' in into) {
+    const { root, destination } = exports[0] ?? {};
+    return { attached: new AttachedTree(root as OwnedFd, into.at, destination) };
+  }
   const namespaces: MountNamespace[] = [];
   try {
     for (const { namespace, root } of exports) {

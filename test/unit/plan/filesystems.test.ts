@@ -42,7 +42,7 @@ describe('the options that a snapshot may set', () => {
     expect(split(type, options)).toEqual(expected);
   });
 
-  test.each(['sysfs', 'cgroup2', 'debugfs', 'mqueue', 'pstore', 'devtmpfs'])(
+  test.each(['sysfs', 'cgroup2', 'debugfs', 'mqueue', 'pstore'])(
     'are none for the window %s: the ones in force stay',
     (type) => {
       expect(split(type, 'rw,nsdelegate,mode=755,gid=7')).toEqual({ key: type });

@@ -434,23 +434,6 @@ describe('a read-only superblock', () => {
     ]);
   });
 
-  test('becomes so after the deletions in it', () => {
-    const superOptions = 'ro';
-    const tree = treeOf(
-      ROOT,
-      mount(2, 1, '/a', { device: '0:9', superOptions }),
-      mount(3, 1, '/b', { device: '0:9', superOptions, root: '/x', deleted: true }),
-    );
-    expect(stepsOf(tree).slice(-5)).toEqual([
-      'place #3 on #1 at b',
-      'delete-directory 1:/x',
-      'superblock-read-only 1',
-      'become-root #1',
-      'drop-old-root',
-    ]);
-    expect(stepsOf(tree).filter((line) => line.startsWith('superblock'))).toHaveLength(1);
-  });
-
   test('becomes so where nothing can be created in it, too', () => {
     const tree = treeOf(ROOT, mount(2, 1, '/proc', { type: 'proc', superOptions: 'ro,hidepid=2' }));
     expect(stepsOf(tree).slice(3)).toEqual([
@@ -527,7 +510,7 @@ describe('attaching', () => {
       {
         kind: 'make-destination-private',
         path: '/d',
-        description: '/d is bound on itself and made private, and stays so',
+        description: '/d is bound on itself and made private, until the tree is released',
         undone: true,
       },
       attach,
