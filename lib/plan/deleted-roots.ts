@@ -49,10 +49,6 @@ export class DeletedRoots {
     for (let path = spot.path; !live.has(path); path = parentPath(path)) live.add(path);
   }
 
-  has(origin: OriginKey): boolean {
-    return this.#origins.has(origin);
-  }
-
   /** Deleted paths of an origin, deepest first, as they have to be removed. */
   *in(origin: OriginKey): Generator<PathString> {
     const paths = [...(this.#origins.get(origin)?.deleted ?? [])];

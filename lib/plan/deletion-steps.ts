@@ -1,5 +1,5 @@
 import type { Mount, PathString } from '../model/mount.ts';
-import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
+import type { OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { Step } from './steps.ts';
 
@@ -40,7 +40,6 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
         reason: 'the live one has its name again',
       });
     }
-    if (origins.isReadOnly(key)) steps.push(readOnlyStep(origin));
   }
   return steps;
 }

@@ -46,7 +46,7 @@ export class OriginSteps {
   }
 
   /** Whether the superblock is to be read-only in the end, and so was made writable for what is created in it. */
-  isReadOnly(key: OriginKey): boolean {
+  #isReadOnly(key: OriginKey): boolean {
     const mount = this.#resolution.layout.members.get(key)?.[0];
     const fresh = mount && this.#resolution.supplies.get(mount.id)?.kind === 'fresh';
     return fresh === true && filesystemRole(mount.type) === 'instance' && splitOptions(mount).readOnly;
@@ -75,7 +75,7 @@ export class OriginSteps {
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
     if (dev?.origin === key) this.#steps.push(...deviceSteps(id, this.#resolution.kinds.paths(key)));
-    if (this.isReadOnly(key) && !this.#resolution.deletedRoots.has(key)) this.#steps.push(readOnlyStep(id));
+    if (this.#isReadOnly(key)) this.#steps.push(readOnlyStep(id));
   }
 
   #parameters(mount: Mount) {
@@ -171,7 +171,7 @@ export function mountRootNode(facts: HostFacts, source: PathString): NodeKind {
 }
 
 /** The superblock itself becomes read-only when all that had to be created or deleted in it is. */
-export function readOnlyStep(origin: OriginId): Step {
+function readOnlyStep(origin: OriginId): Step {
   return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
 }
 

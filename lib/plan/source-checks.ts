@@ -7,6 +7,7 @@ import { joinPath, parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
+import { splitOptions } from './filesystems.ts';
 import { type Findings, hostPathFact, hostSource } from './findings.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
@@ -42,6 +43,17 @@ export function checkSources(
         mounts: [mount],
         reason: `${nameOf(mount)} shows ${mount.root}, which was deleted: nothing of the host is deleted for it`,
         cures: [supplyCure(tree, mount), skipCure(tree, mount)],
+      });
+    }
+    if (mount.deleted && supplies.get(mount.id)?.kind === 'fresh' && splitOptions(mount).readOnly) {
+      // sb_prepare_remount_readonly in fs/namespace.c; what was captured was kept by a hard link.
+      findings.require({
+        kind: 'deleted-root',
+        mounts: [mount],
+        reason:
+          `${nameOf(mount)} shows ${mount.root}, which was deleted, and its superblock is read-only: Linux makes no ` +
+          'filesystem read-only while something deleted in it is in use',
+        cures: [supplyCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
       });
     }
     if (place && hostSource(place) !== undefined) {

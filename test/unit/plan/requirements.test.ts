@@ -430,6 +430,17 @@ describe('a peer group', () => {
 });
 
 describe('a deleted root', () => {
+  test('in a read-only filesystem is required: Linux makes none read-only while it is in use', () => {
+    const superOptions = 'ro';
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', { device: '0:9', superOptions }),
+      mount(3, 1, '/b', { device: '0:9', superOptions, root: '/x', deleted: true }),
+    );
+    expect(told(tree).map(([what]) => what)).toEqual(['deleted-root 3']);
+    expect(told(tree, { standIn: ['/b'] })).toEqual([]);
+  });
+
   test('in a host filesystem is required: nothing of the host is deleted', () => {
     const tree = treeOf(mount(1, 0, '/', ext4), mount(2, 1, '/a', { ...ext4, root: '/gone', deleted: true }));
     const facts = hostFacts({ sources: { '/r': onDisk('/r', { a: 'directory', gone: 'directory' }) } });
