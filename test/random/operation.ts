@@ -161,10 +161,13 @@ const OPERATIONS: readonly (readonly [number, fc.Arbitrary<Operation>])[] = [
   [1, fc.record({ do: fc.constant('enter' as const), namespace: fc.nat(2) })],
 ];
 
-/** Seldom in a case at all, because little can be done after them. */
-const DRASTIC: fc.Arbitrary<Operation> = fc.oneof(
-  fc.record({ do: fc.constant('cover' as const), source }),
-  fc.record({ do: fc.constant('pivot' as const), at: directory }),
+/** Seldom in a case at all, because little can be seen or done after them. */
+const DRASTIC: fc.Arbitrary<Operation[]> = fc.oneof(
+  source.map((name): Operation[] => [{ do: 'cover', source: name }]),
+  fc.tuple(tmpfs, directory).map(([made, at]): Operation[] => [
+    { ...made, at, flags: [], options: '' },
+    { do: 'pivot', at },
+  ]),
 );
 
 function attributeSets(): fc.Arbitrary<MountAttribute[]> {
@@ -218,8 +221,12 @@ const steps = (constraints: fc.ArrayConstraints) =>
 
 export const cases: fc.Arbitrary<Case> = fc.record({
   operations: fc
-    .tuple(steps({ minLength: 3, maxLength: 60 }), fc.option(DRASTIC, { freq: 6 }), steps({ maxLength: 15 }))
-    .map(([before, drastic, after]) => [...before, ...(drastic ? [drastic] : []), ...after]),
+    .tuple(
+      steps({ minLength: 3, maxLength: 60 }),
+      fc.oneof({ weight: 3, arbitrary: fc.constant<Operation[]>([]) }, { weight: 1, arbitrary: DRASTIC }),
+      steps({ maxLength: 15 }),
+    )
+    .map((parts) => parts.flat()),
   alone: seldom,
   probe: fc.nat(),
 });

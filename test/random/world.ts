@@ -70,13 +70,20 @@ export class World implements Disposable {
     operations: readonly Operation[],
   ) {
     this.namespaces = [workshop.makeNamespace()];
-    inside(this.namespaces[0] as MountNamespace, () => {
-      for (const operation of operations) {
-        // Binds of shared trees into themselves grow without bounds.
-        if (sys.listmount().length > ENOUGH) break;
-        this.#try(operation);
-      }
-    });
+    try {
+      inside(this.namespaces[0] as MountNamespace, () => this.#perform(operations));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #perform(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      // Binds of shared trees into themselves grow without bounds.
+      if (sys.listmount().length > ENOUGH) break;
+      this.#try(operation);
+    }
   }
 
   #try(operation: Operation): void {
