@@ -104,7 +104,7 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
     expect(restored.differences).toEqual([]);
     const files = commandFiles('/bin/sh', '/usr/bin/id');
     inside(namespaceOf(restored), () => install('/', files));
-    const child = namespaceOf(restored).spawn('/usr/bin/id', ['-u'], { uid: 7, gid: 7 });
+    const child = namespaceOf(restored).spawn('/usr/bin/id', ['-u'], { uid: 7, gid: 7, env: {} });
     expect(await outcomeOf(child)).toEqual({ status: 0, out: '7\n' });
   });
 

@@ -47,7 +47,7 @@ describe('the listing', () => {
         root: '/x',
         propagation: { master: 2, unbindable: true },
       }),
-      mount(4, 1, '/a/f', { device: '0:2', superOptions: 'ro', root: '/f', kind: 'file', deleted: true }),
+      mount(4, 1, '/a/f', { device: '0:1', root: '/f', kind: 'file', deleted: true }),
       mount(5, 2, '/a'),
     );
     await expect(asFile(listing(tree))).toMatchFileSnapshot(golden('sharing'));
