@@ -25,13 +25,15 @@ if (!probe().privileges.mount) runAsRootOfAUserNamespace();
 sys.unshare(['NEWNS']);
 sys.makePrivate('/', { recursive: true });
 
+// Read first: the host will cover /tmp, where this checkout may lie.
+const captured = parseMountinfo(readFileSync(TABLE));
+
 say('1. A small host: a shared disk with a root filesystem on it, and what the container follows');
 const host = makeHost('/tmp');
 const all = captureTree();
 console.log(renderTree(all.subtree(all.at(host.top)), look));
 
 say('2. The container, from the text of its mount table');
-const captured = parseMountinfo(readFileSync(TABLE));
 const container = restoreTreeSync(captured, {
   root: host.rootfs,
   external: { '/sys/fs/cgroup/cgmanager': host.cgmanager },
