@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../errors.ts';
+import { defined } from '../model/defined.ts';
 import type { IdMap, IdRange, PathString } from '../model/mount.ts';
 import type { Into, RestoreOptions, TargetName } from '../plan/options.ts';
 import { readHostPath, readIdMap, readTarget, readWord, splitAtEquals } from './words.ts';
@@ -77,7 +78,7 @@ export function addRestoreOptions(command: Command): Command {
 /** The same as the library takes them. */
 export function restoreOptionsOf(values: RestoreValues): RestoreOptions {
   const into: Into | undefined = values.at === undefined ? undefined : { at: values.at };
-  return withoutUndefined({
+  return defined({
     root: values.root,
     external: values.external,
     slaves: values.slave,
@@ -103,12 +104,6 @@ function userNamespaceOf({ userns, usernsMap }: RestoreValues): RestoreOptions['
 
 function mapLine({ inside, outside, length }: IdRange): string {
   return `${inside} ${outside} ${length}`;
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function withoutUndefined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 function needed(source: string | undefined): string {

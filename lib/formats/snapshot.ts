@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
+import { defined } from '../model/defined.ts';
 import type { Mount, NodeStatus, Propagation } from '../model/mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
@@ -81,12 +82,6 @@ function toPropagationRecord({
 }: Propagation): Partial<MountRecord> {
   const record = { ...defined({ shared, master, propagateFrom }), ...(unbindable && { unbindable }) };
   return Object.keys(record).length === 0 ? {} : { propagation: record };
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 function parseJson(text: string): unknown {
