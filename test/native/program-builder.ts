@@ -1,16 +1,6 @@
-/** Just enough of a compiler for tests of the addon: programs written op by op, and defects put into them. */
-import {
-  FORMAT_VERSION,
-  HEADER,
-  HEADER_SIZE,
-  MAGIC,
-  NO_SLOT,
-  NO_STRING,
-  OP,
-  OP_SIZE,
-  OPCODE,
-  type OpName,
-} from '../../lib/program/format.ts';
+/** Programs for tests of the addon: written op by op, with defects put into them. */
+import { ProgramBuilder } from '../../lib/program/builder.ts';
+import { HEADER, HEADER_SIZE, OP, OP_SIZE, type OpName } from '../../lib/program/format.ts';
 
 export interface TestOp {
   readonly call: OpName;
@@ -39,43 +29,10 @@ export interface TestProgram {
 
 /** The program's bytes. */
 export function build({ main, undo = [], slots = 8, imports = 0, exports = 0 }: TestProgram): Buffer {
-  const ops = [...main, ...undo];
-  const texts: Buffer[] = [];
-  let size = 0;
-  const intern = (text: string | undefined): number => {
-    if (text === undefined) return NO_STRING;
-    const bytes = Buffer.from(`${text}\0`);
-    texts.push(bytes);
-    size += bytes.length;
-    return size - bytes.length;
-  };
-  const records = Buffer.alloc(ops.length * OP_SIZE);
-  for (const [index, op] of ops.entries()) {
-    const at = index * OP_SIZE;
-    records.writeUInt16LE(OPCODE[op.call], at + OP.code);
-    records.writeUInt16LE(op.tolerate ?? 0, at + OP.tolerate);
-    records.writeUInt8(op.retries ?? 0, at + OP.retries);
-    for (const field of ['a', 'b', 'out'] as const)
-      records.writeInt32LE(op[field] ?? NO_SLOT, at + OP[field]);
-    records.writeUInt32LE(op.guard ?? 0, at + OP.guard);
-    for (const field of ['s1', 's2', 's3'] as const) records.writeUInt32LE(intern(op[field]), at + OP[field]);
-    const n = op.call === 'mount' ? intern(op.n as string | undefined) : Number(op.n ?? 0);
-    records.writeUInt32LE(n, at + OP.n);
-    for (const field of ['f1', 'f2', 'f3'] as const)
-      records.writeBigUInt64LE(op[field] ?? 0n, at + OP[field]);
-  }
-  const strings = Buffer.concat(texts);
-  const header = Buffer.alloc(HEADER_SIZE);
-  header.writeUInt32LE(MAGIC, HEADER.magic);
-  header.writeUInt16LE(FORMAT_VERSION, HEADER.version);
-  header.writeUInt16LE(OP_SIZE, HEADER.opSize);
-  header.writeUInt32LE(main.length, HEADER.opCount);
-  header.writeUInt32LE(undo.length, HEADER.undoCount);
-  header.writeUInt32LE(slots, HEADER.slotCount);
-  header.writeUInt32LE(imports, HEADER.importCount);
-  header.writeUInt32LE(exports, HEADER.exportCount);
-  header.writeUInt32LE(strings.length, HEADER.stringBytes);
-  return Buffer.concat([header, records, strings]);
+  const program = new ProgramBuilder();
+  for (const { call, guard: _, ...args } of main) program.op(call, args);
+  for (const { call, guard = 0, ...args } of undo) program.undo(guard, call, args);
+  return Buffer.from(program.bytes({ count: slots, imports, exports }));
 }
 
 /** A copy of the program in which one header field is another number. */
