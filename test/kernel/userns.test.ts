@@ -122,6 +122,7 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
       sys.makePrivate('/', { recursive: true });
       expect(await namespace.pin(path)).toEqual({ path, copied: true });
     } finally {
+      sys.unshare(['FS']); // the thread that pinned started with this one's root, and may not have ended yet
       sys.setns(own.fd, ['NEWNS']);
     }
     expect(verifyTree(restored.tree, namespace.capture())).toEqual([]);
