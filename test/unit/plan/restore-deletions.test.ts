@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { mount, treeOf } from '../model/mounts.ts';
+import { disk, ROOT, stepsOf } from './planned.ts';
+
+describe('deleted roots', () => {
+  test('go with the directories between them, which nothing shows', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/x/y/z/w', deleted: true }),
+    );
+    expect(stepsOf(tree).filter((line) => line.startsWith('delete'))).toEqual([
+      'delete-directory 0:/x/y/z/w',
+      'delete-directory 0:/x/y/z',
+      'delete-directory 0:/x/y',
+      'delete-directory 0:/x',
+    ]);
+  });
+
+  test('need not be of the kind that their name is now', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/x', kind: 'file' }),
+    );
+    const steps = stepsOf(tree);
+    expect(steps.filter((line) => /^make-(file|directory) 0:\/[x.]/.test(line))).toHaveLength(2);
+    expect(steps).toContain('delete-directory 0:/x');
+  });
+
+  test('are removed when all is placed, deepest first', () => {
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { device: '0:1', root: '/gone', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/gone/file', deleted: true, kind: 'file' }),
+    );
+    expect(stepsOf(tree)).toEqual([
+      'make-filesystem 0',
+      'make-directory 0:/a',
+      'make-file 0:/b',
+      'make-directory 0:/gone',
+      'make-file 0:/gone/file',
+      'clone #1 = 0:/',
+      'clone #2 = 0:/gone',
+      'place #2 on #1 at a',
+      'clone #3 = 0:/gone/file',
+      'place #3 on #1 at b',
+      'delete-file 0:/gone/file',
+      'delete-directory 0:/gone',
+      'become-root #1',
+      'drop-old-root',
+    ]);
+  });
+
+  test('whose name lives again wait under another, and have the name back when they go', () => {
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/b', { device: '0:1', root: '/x' }),
+    );
+    expect(stepsOf(tree)).toEqual([
+      'make-filesystem 0',
+      'make-directory 0:/a',
+      'make-directory 0:/b',
+      'make-directory 0:/x',
+      'make-directory 0:/.waiting-0',
+      'clone #1 = 0:/',
+      'clone #2 = 0:/.waiting-0',
+      'place #2 on #1 at a',
+      'clone #3 = 0:/x',
+      'place #3 on #1 at b',
+      'rename 0:/x -> /.aside-1',
+      'rename 0:/.waiting-0 -> /x',
+      'delete-directory 0:/x',
+      'rename 0:/.aside-1 -> /x',
+      'become-root #1',
+      'drop-old-root',
+    ]);
+  });
+
+  test('have their name live where it holds a mount point or a root', () => {
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { device: '0:1', root: '/x', deleted: true }),
+      mount(3, 1, '/x/y'),
+    );
+    expect(stepsOf(tree).filter((line) => /rename|delete|waiting/.test(line))).toEqual([
+      'make-directory 0:/.waiting-0',
+      'clone #2 = 0:/.waiting-0',
+      'rename 0:/x -> /.aside-1',
+      'rename 0:/.waiting-0 -> /x',
+      'delete-directory 0:/x',
+      'rename 0:/.aside-1 -> /x',
+    ]);
+  });
+});
+
+describe('a read-only superblock', () => {
+  test('becomes so when all that it needs is in it', () => {
+    const tree = treeOf(ROOT, mount(2, 1, '/a', { superOptions: 'ro,size=4k' }), mount(3, 2, '/a/b'));
+    expect(stepsOf(tree).slice(3, 7)).toEqual([
+      'make-filesystem 1',
+      'make-directory 1:/b',
+      'superblock-read-only 1',
+      'take #2 = 1:/',
+    ]);
+  });
+
+  test('becomes so where nothing can be created in it, too', () => {
+    const tree = treeOf(ROOT, mount(2, 1, '/proc', { type: 'proc', superOptions: 'ro,hidepid=2' }));
+    expect(stepsOf(tree).slice(3)).toEqual([
+      'make-filesystem 1',
+      'superblock-read-only 1',
+      'take #2 = 1:/',
+      'place #2 on #1 at proc',
+      'become-root #1',
+      'drop-old-root',
+    ]);
+  });
+
+  test('of a stand-in or of a window stays writable', () => {
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { ...disk, superOptions: 'ro' }),
+      mount(3, 1, '/s', { type: 'sysfs', superOptions: 'ro' }),
+    );
+    expect(stepsOf(tree, { standIn: ['/a'] }).filter((line) => line.startsWith('superblock'))).toEqual([]);
+  });
+});
