@@ -1,0 +1,140 @@
+/** What a restore costs beyond the kernel's own charge for its mounts. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compileRestore, inspectHost, parseMountinfo, planRestore } from 'mountyard';
+import { alternate, compare, summary } from './measure.mjs';
+import { nativeTimes, reading, Worker } from './processes.mjs';
+import { COMPARISON, grouped, MOUNTS, milliseconds, TREE, table } from './report.mjs';
+import { tableOf } from './trees.mjs';
+
+export const title = 'Floor: restoring against the same calls, and against the fewest calls by hand';
+
+const SIZES = [100, 1000, 10_000, 50_000];
+const SMOKE = [100];
+/** More on one spot is quadratic in the kernel. */
+const DEEPEST = 1000;
+const WARM_MOUNTS = 200_000;
+const STAGES = ['inspect', 'plan', 'compile', 'run', 'readBack'];
+
+const NAMES = {
+  execute: 'execution of the program',
+  replay: 'its calls replayed',
+  whole: 'whole call, warm',
+  floor: 'floor by hand',
+  clones: 'floor with recursive clones',
+  paths: 'floor with mount(2)',
+};
+
+function casesOf({ sizes, smoke, trees }) {
+  const chosen = sizes ?? (smoke ? SMOKE : SIZES);
+  const wide = ['binds', 'tmpfs', 'mix', 'repeats'].flatMap((tree) =>
+    chosen.map((mounts) => ({ tree, mounts })),
+  );
+  const deep = { tree: 'stack', mounts: Math.min(DEEPEST, Math.max(...chosen)) };
+  return [...wide, deep].filter(({ tree }) => !trees || trees.includes(tree));
+}
+
+function variantsOf(tree) {
+  if (tree === 'repeats') return ['clones'];
+  return tree === 'binds' || tree === 'tmpfs' ? ['paths'] : [];
+}
+
+async function measure({ tree, mounts }, { file, options }) {
+  writeFileSync(file, programOf(tree, mounts));
+  const pick = reading(options.clock);
+  const warmUp = options.smoke ? 1 : Math.min(Math.max(Math.ceil(WARM_MOUNTS / mounts / 10), 3), 40);
+  const worker = await Worker.start('restore', { tree, mounts, warmUp });
+  const restored = [];
+  const byHand = (variant) => () => pick(nativeTimes('floor', [tree, String(mounts), variant]));
+  const sides = {
+    replay: () => pick(nativeTimes('replay', [file, '/proc'])),
+    execute: async () => pick(await once('execute', { program: file })),
+    floor: byHand(''),
+    ...Object.fromEntries(variantsOf(tree).map((variant) => [variant, byHand(variant)])),
+    whole: async () => {
+      restored.push(await worker.ask());
+      return pick(restored.at(-1));
+    },
+  };
+  try {
+    const samples = await alternate(sides, { ...options.rounds, settle: 5 + mounts / 400 });
+    return { samples, restored };
+  } finally {
+    await worker.stop();
+  }
+}
+
+async function once(name, parameters) {
+  const worker = await Worker.start(name, parameters);
+  const answer = await worker.ask();
+  await worker.stop();
+  return answer;
+}
+
+function programOf(shape, mounts) {
+  const tree = parseMountinfo(tableOf(shape, mounts));
+  return compileRestore(planRestore(tree, {}, inspectHost(tree, {}))).bytes;
+}
+
+function comparisonsOf(subject, samples) {
+  const side = (name) => ({ name: NAMES[name], samples: samples[name] });
+  const wholeGoal = subject.tree === 'repeats' ? { atMost: 1 } : wholeGoalAt(subject.mounts);
+  return [
+    compare(
+      subject,
+      side('execute'),
+      side('replay'),
+      subject.mounts === 10_000 ? { atMost: 1.1 } : undefined,
+    ),
+    compare(subject, side('whole'), side('floor'), wholeGoal),
+    ...variantsOf(subject.tree).map((variant) => compare(subject, side(variant), side('floor'))),
+  ];
+}
+
+function wholeGoalAt(mounts) {
+  if (mounts === 1000) return { atMost: 1.5 };
+  return mounts === 10_000 ? { atMost: 1.25 } : undefined;
+}
+
+function stagesOf(subject, restored, samples) {
+  const stages = STAGES.map((stage) => [stage, summary(restored.map(({ timings }) => timings[stage]))]);
+  return {
+    ...subject,
+    calls: restored[0].calls,
+    ...Object.fromEntries(stages),
+    replay: summary(samples.replay),
+  };
+}
+
+/** @returns the comparisons, and the stages of the whole call in milliseconds. */
+export async function run(options) {
+  const directory = mkdtempSync(join(tmpdir(), 'mountyard-bench-'));
+  const comparisons = [];
+  const stages = [];
+  try {
+    for (const subject of casesOf(options)) {
+      const measured = await measure(subject, { file: join(directory, 'program'), options });
+      comparisons.push(...comparisonsOf(subject, measured.samples));
+      stages.push(stagesOf(subject, measured.restored, measured.samples));
+      options.progress(`${subject.tree} ${subject.mounts}`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+  return { comparisons, stages };
+}
+
+export function tables({ comparisons, stages }) {
+  const columns = [
+    TREE,
+    MOUNTS,
+    { name: 'calls', align: 'r', of: ({ calls }) => grouped(calls) },
+    ...STAGES.map((name) => ({ name, align: 'r', of: (row) => milliseconds(row[name]) })),
+    { name: 'calls replayed', align: 'r', of: ({ replay }) => milliseconds(replay) },
+  ];
+  return [
+    table(title, [TREE, MOUNTS, ...COMPARISON], comparisons),
+    table('Where the whole call spends its time: medians, ms', columns, stages),
+  ];
+}

@@ -1,0 +1,78 @@
+/** Each sample in a process of its own, or in one that is warm. */
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export function pathOf(file) {
+  return fileURLToPath(new URL(file, import.meta.url));
+}
+
+/** Runs a command to its end; its standard output. */
+export function run(command, args, options = {}) {
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    ...options,
+  });
+  if (error) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${signal ?? status}: ${stderr}`);
+  return stdout;
+}
+
+const CLOCKS = ['wall', 'cpu'];
+
+/** Chooses between the milliseconds that passed and those that processors worked. */
+export function reading(clock) {
+  return ({ wall, cpu }) => ({ wall, cpu })[clock];
+}
+
+/** Milliseconds that a program of `native` prints as nanoseconds: by the clock, and of the processor. */
+export function nativeTimes(name, args) {
+  const [wall, cpu] = run(pathOf(`out/${name}`), args)
+    .split(' ')
+    .map((text) => Number(text) / 1e6);
+  return { wall, cpu };
+}
+
+/** A Node process that answers questions, one at a time. */
+export class Worker {
+  #child;
+
+  /** Starts `workers/NAME.mjs`; it says `ready` when it is warm. */
+  static async start(name, parameters = {}, execArgv = []) {
+    const worker = new Worker();
+    worker.#child = fork(pathOf(`workers/${name}.mjs`), [JSON.stringify(parameters)], { execArgv });
+    await worker.#answer();
+    return worker;
+  }
+
+  /** Asks; what it answers. */
+  async ask(question = {}) {
+    this.#child.send(question);
+    return this.#answer();
+  }
+
+  async #answer() {
+    const ended = new AbortController();
+    const { signal } = ended;
+    const end = once(this.#child, 'exit', { signal }).then(([status, name]) => {
+      throw new Error(`a benchmark's process ended early: ${name ?? status}`);
+    });
+    try {
+      const [answer] = await Promise.race([once(this.#child, 'message', { signal }), end]);
+      return answer;
+    } finally {
+      ended.abort();
+      end.catch(() => {}); // of the abort
+    }
+  }
+
+  /** Ends it, and waits until it is gone. */
+  async stop() {
+    const end = once(this.#child, 'exit');
+    this.#child.disconnect();
+    await end;
+  }
+}
+
+export { CLOCKS };
