@@ -7,6 +7,7 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
+import { filesystemRole, splitOptions } from './filesystems.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
 
@@ -16,9 +17,16 @@ interface OriginRoots {
   readonly natures: Map<PathString, string[]>;
   /** Paths of mounts and mount points that stay, and all directories above them. */
   readonly live: Set<PathString>;
-  /** By path, the names that deleted ones wait under. */
-  readonly waiting: Map<PathString, PathString>;
+  /** The superblock ends read-only: what goes keeps another name. */
+  readonly readOnly: boolean;
+  /** Names that the tree does not use, by purpose, and by what each is for. */
+  readonly names: {
+    readonly [purpose in Purpose]: { next: number; readonly given: Map<string, PathString> };
+  };
 }
+
+/** To wait for the removal, to be out of the way of one, and to be kept. */
+type Purpose = 'waiting' | 'aside' | 'mountyard-kept';
 
 export class DeletedRoots {
   readonly #origins = new Map<OriginKey, OriginRoots>();
@@ -27,11 +35,8 @@ export class DeletedRoots {
     for (const mount of tree.mounts) {
       const spot = layout.roots.get(mount.id);
       if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
-      let roots = this.#origins.get(spot.origin);
-      if (!roots) {
-        roots = { deleted: new Set(), natures: new Map(), live: new Set(), waiting: new Map() };
-        this.#origins.set(spot.origin, roots);
-      }
+      const roots = this.#origins.get(spot.origin) ?? emptyRoots(endsReadOnly(mount, supplies));
+      this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
       learnNature(roots, spot.path, mount);
     }
@@ -66,7 +71,7 @@ export class DeletedRoots {
   waitingPlace(origin: OriginKey, path: PathString): PathString | undefined {
     const roots = this.#origins.get(origin);
     if (!roots?.deleted.has(path) || !roots.live.has(path)) return undefined;
-    return placeOf(roots, path);
+    return nameFor(roots, 'waiting', path);
   }
 
   /** Where the others wait, when several deleted roots had one name. */
@@ -76,9 +81,25 @@ export class DeletedRoots {
     return roots ? others.map((_, index) => otherPlace(roots, path, index + 1)) : [];
   }
 
+  /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
+  isReadOnly(origin: OriginKey): boolean {
+    return this.#origins.get(origin)?.readOnly === true;
+  }
+
+  /**
+   * The second name that a deleted root of a read-only superblock keeps, by where it is while the tree is built. Linux
+   * makes no filesystem read-only while something without a name is in use (fs/namespace.c,
+   * sb_prepare_remount_readonly). At the origin's root, hidden, and none that the tree uses.
+   */
+  keptPlace(origin: OriginKey, path: PathString): PathString | undefined {
+    const roots = this.#origins.get(origin);
+    return roots?.readOnly ? nameFor(roots, 'mountyard-kept', path) : undefined;
+  }
+
   /** A name for what lives, while the deleted one goes under its own. */
   asidePlace(origin: OriginKey): PathString {
-    return freeName(this.#origins.get(origin) as OriginRoots, 'aside');
+    const roots = this.#origins.get(origin) as OriginRoots;
+    return nameFor(roots, 'aside', '');
   }
 
   /** Where the root of a mount is found while the tree is built. */
@@ -93,6 +114,18 @@ export class DeletedRoots {
   spotOf(mount: Mount, spot: Spot): Spot {
     return { origin: spot.origin, path: this.pathOf(mount, spot) };
   }
+}
+
+function emptyRoots(readOnly: boolean): OriginRoots {
+  const none = () => ({ next: 0, given: new Map<string, PathString>() });
+  const names = { waiting: none(), aside: none(), 'mountyard-kept': none() };
+  return { deleted: new Set(), natures: new Map(), live: new Set(), readOnly, names };
+}
+
+/** Whether the superblock of a mount is made writable here, and read-only when all is in it. */
+export function endsReadOnly(mount: Mount, supplies: Supplies): boolean {
+  const fresh = supplies.get(mount.id)?.kind === 'fresh' && filesystemRole(mount.type) === 'instance';
+  return fresh && splitOptions(mount).readOnly;
 }
 
 /** Directories between two deleted ones are not mounted anywhere, and have to go too. */
@@ -124,20 +157,15 @@ function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): 
 }
 
 function otherPlace(roots: OriginRoots, path: PathString, which: number): PathString {
-  return placeOf(roots, `${path}/${which}/`); // no path ends so
+  return nameFor(roots, 'waiting', `${path}/${which}/`); // no path ends so
 }
 
-function placeOf(roots: OriginRoots, what: string): PathString {
-  const known = roots.waiting.get(what);
-  if (known !== undefined) return known;
-  const place = freeName(roots, 'waiting');
-  roots.waiting.set(what, place);
-  return place;
-}
-
-function freeName(roots: OriginRoots, purpose: string): PathString {
-  for (let number = roots.waiting.size; ; number += 1) {
-    const name = `/.${purpose}-${number}`;
-    if (!roots.live.has(name) && !roots.deleted.has(name)) return name;
+/** Of one purpose no name is given twice. */
+function nameFor({ names, live, deleted }: OriginRoots, purpose: Purpose, what: string): PathString {
+  const { given } = names[purpose];
+  for (let name = given.get(what); ; name = `/.${purpose}-${names[purpose].next++}`) {
+    if (name === undefined || live.has(name) || deleted.has(name)) continue;
+    given.set(what, name);
+    return name;
   }
 }

@@ -47,21 +47,39 @@ export function solveKinds(
     const own = rootClass ?? placeClass;
     if (own !== undefined) spots.learn(own, known);
   }
-  for (const [origin, paths] of spots.byOrigin) {
-    for (const [path, node] of [...paths]) {
-      spots.learn(
-        node,
-        path === '/' && !origin.startsWith('host:') ? 'directory' : knownKind({ origin, path }),
-      );
-      learnAncestors(spots, origin, path);
-    }
-  }
+  learnAll(spots, knownKind);
+  learnUnlinked(spots, tree, layout, deletedRoots);
   return {
     kindAt: (spot) => (spots.kind(spot) === 'file' ? 'file' : 'directory'),
     known: (spot) => spots.kind(spot) !== 'unknown',
     conflicts: findConflicts(tree, layout, spots),
     paths: (origin) => parentsFirst(spots.byOrigin.get(origin)),
   };
+}
+
+function learnAll(spots: SpotClasses, knownKind: KnownKind): void {
+  for (const [origin, paths] of spots.byOrigin) {
+    for (const [path, node] of [...paths]) {
+      const isRoot = path === '/' && !origin.startsWith('host:');
+      spots.learn(node, isRoot ? 'directory' : knownKind({ origin, path }));
+      learnAncestors(spots, origin, path);
+    }
+  }
+}
+
+/** What was deleted in a read-only filesystem kept another name, and no directory can: see DeletedRoots.keptPlace. */
+function learnUnlinked(
+  spots: SpotClasses,
+  tree: MountTree,
+  layout: Layout,
+  deletedRoots: DeletedRoots,
+): void {
+  for (const mount of tree.mounts) {
+    const shown = mount.deleted ? layout.roots.get(mount.id) : undefined;
+    if (!shown || !deletedRoots.isReadOnly(shown.origin)) continue;
+    const spot = deletedRoots.spotOf(mount, shown);
+    if (spots.kind(spot) === 'unknown') spots.learn(spots.of(spot), 'file');
+  }
 }
 
 /** What holds a needed path is a directory; climbing stops where an earlier path has already been. */

@@ -2,6 +2,8 @@ import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
+import { endsReadOnly } from './deleted-roots.ts';
+import { readOnlyStep } from './deletion-steps.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
 import { hostSource, mountOriginSource } from './findings.ts';
@@ -45,13 +47,6 @@ export class OriginSteps {
     return this.#nodes[id] ?? 'directory';
   }
 
-  /** Whether the superblock is to be read-only in the end, and so was made writable for what is created in it. */
-  #isReadOnly(key: OriginKey): boolean {
-    const mount = this.#resolution.layout.members.get(key)?.[0];
-    const fresh = mount && this.#resolution.supplies.get(mount.id)?.kind === 'fresh';
-    return fresh === true && filesystemRole(mount.type) === 'instance' && splitOptions(mount).readOnly;
-  }
-
   #makeFilesystem(id: OriginId, key: OriginKey, mount: Mount): void {
     const { supplies, choices } = this.#resolution;
     const supply = supplies.get(mount.id);
@@ -75,7 +70,8 @@ export class OriginSteps {
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
     if (dev?.origin === key) this.#steps.push(...deviceSteps(id, this.#resolution.kinds.paths(key)));
-    if (this.#isReadOnly(key)) this.#steps.push(readOnlyStep(id));
+    const deletes = this.#resolution.deletedRoots.isReadOnly(key);
+    if (endsReadOnly(mount, supplies) && !deletes) this.#steps.push(readOnlyStep(id));
   }
 
   #parameters(mount: Mount) {
@@ -168,11 +164,6 @@ const ORDINARY: { readonly [kind in NodeKind]: NodeStatus } = {
 export function mountRootNode(facts: HostFacts, source: PathString): NodeKind {
   const fact = own(facts.sources, source);
   return fact?.kind === 'file' && fact.root === fact.mount?.root ? 'file' : 'directory';
-}
-
-/** The superblock itself becomes read-only when all that had to be created or deleted in it is. */
-function readOnlyStep(origin: OriginId): Step {
-  return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
 }
 
 function whyMade(

@@ -33,6 +33,8 @@ export interface PlanNotes {
   }[];
   /** Nodes of filesystems made here that are not made as they were captured. */
   readonly changedNodes: readonly { readonly mount: Mount; readonly because: string }[];
+  /** Second names that deleted roots of read-only superblocks keep, in their filesystems. */
+  readonly keptNames: readonly { readonly mount: Mount; readonly path: PathString }[];
   /** Facts that were not known and are taken to be as the tree needs them. */
   readonly assumed: readonly string[];
 }

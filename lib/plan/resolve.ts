@@ -6,6 +6,7 @@ import type { MountTree } from '../model/tree.ts';
 import { type Choices, chooseFrom } from './choices.ts';
 import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
+import { requireDeletable } from './deletion-checks.ts';
 import { mayMakeDevices } from './devices.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
@@ -73,6 +74,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
   const kinds = solveKinds(whole, layout, deletedRoots, (spot) => knownKind(spot, layout, supplies, facts));
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
+  requireDeletable({ tree: whole, supplies, layout, kinds, deletedRoots }, findings);
   for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
   const masters = resolveMasters(whole, supplies, choices, facts, findings);
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);

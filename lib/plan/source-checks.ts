@@ -7,7 +7,6 @@ import { joinPath, parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
-import { splitOptions } from './filesystems.ts';
 import { type Findings, hostPathFact, hostSource } from './findings.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
@@ -35,27 +34,8 @@ export function checkSources(
     const root = layout.roots.get(mount.id);
     const place = layout.places.get(mount.id);
     const ofHost = supplies.get(mount.id)?.kind === 'host';
-    const wasDeleted = ofHost && mount.deleted && root?.path !== '/';
+    const wasDeleted = mount.deleted && root?.path !== '/';
     if (ofHost && root && !wasDeleted) checkRoot(tree, mount, root, facts, findings);
-    if (wasDeleted) {
-      findings.require({
-        kind: 'deleted-root',
-        mounts: [mount],
-        reason: `${nameOf(mount)} shows ${mount.root}, which was deleted: nothing of the host is deleted for it`,
-        cures: [supplyCure(tree, mount), skipCure(tree, mount)],
-      });
-    }
-    if (mount.deleted && supplies.get(mount.id)?.kind === 'fresh' && splitOptions(mount).readOnly) {
-      // sb_prepare_remount_readonly in fs/namespace.c; what was captured was kept by a hard link.
-      findings.require({
-        kind: 'deleted-root',
-        mounts: [mount],
-        reason:
-          `${nameOf(mount)} shows ${mount.root}, which was deleted, and its superblock is read-only: Linux makes no ` +
-          'filesystem read-only while something deleted in it is in use',
-        cures: [supplyCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
-      });
-    }
     if (place && hostSource(place) !== undefined) {
       for (const spot of checkPlace(tree, mount, place, choices, facts, findings)) {
         const paths = missing.get(spot.origin) ?? new Map<PathString, MissingMountPoint>();

@@ -116,6 +116,13 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
       readonly from: PathString;
       readonly to: PathString;
     }
+  | {
+      /** A second name (a hard link). */
+      readonly kind: 'link';
+      readonly origin: OriginId;
+      readonly from: PathString;
+      readonly to: PathString;
+    }
   | { readonly kind: 'delete'; readonly origin: OriginId; readonly path: PathString; readonly node: NodeKind }
   | { readonly kind: 'superblock-read-only'; readonly origin: OriginId }
   | {

@@ -2,7 +2,7 @@
 
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { Mount, Propagation } from '../model/mount.ts';
+import type { Mount, PathString, Propagation } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
 import { MountTree } from '../model/tree.ts';
@@ -82,6 +82,11 @@ function targetPropagation(propagation: Propagation, ignored: ReadonlySet<number
   };
 }
 
+function keptName(mount: Mount, { layout, deletedRoots }: Resolution): PathString | undefined {
+  const spot = layout.roots.get(mount.id);
+  return spot && deletedRoots.keptPlace(spot.origin, deletedRoots.pathOf(mount, spot));
+}
+
 function withWord(words: readonly string[], word: string): readonly string[] {
   return words.includes(word) ? words : [...words, word];
 }
@@ -121,6 +126,10 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
       return same ? [] : [{ mount, captured: mount.superOptions, inForce }];
     }),
     changedNodes: resolution.nodes.changed,
+    keptNames: inWalk.flatMap((mount) => {
+      const path = mount.deleted ? keptName(mount, resolution) : undefined;
+      return path === undefined ? [] : [{ mount, path }];
+    }),
     assumed: resolution.assumed,
   };
 }

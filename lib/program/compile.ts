@@ -17,6 +17,7 @@ import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource 
 import {
   deleteNode,
   hasLongSource,
+  linkNode,
   longSourceOps,
   makeDevice,
   makeFilesystem,
@@ -102,6 +103,9 @@ function emitStep(
     case 'rename':
       renameNode(emitter, step);
       break;
+    case 'link':
+      linkNode(emitter, step);
+      break;
     case 'delete':
       deleteNode(emitter, step);
       break;
@@ -177,6 +181,7 @@ function keysOf(step: Step): SlotKey[] {
     case 'make-device':
     case 'make-link':
     case 'rename':
+    case 'link':
     case 'delete':
     case 'superblock-read-only':
       return [`origin:${step.origin}`];

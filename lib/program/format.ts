@@ -79,6 +79,7 @@ export const OPCODE = {
   check: 23, // a fd, f1 file type (S_IFMT part of st_mode), f2 st_dev, f3 st_ino; ESTALE when it differs
   fchmodat: 24, // a dirfd, s1 path, f1 mode, n flags
   fchownat: 25, // a dirfd, s1 path, f1 owner, f2 group, n flags
+  linkat: 26, // a dirfd, s1 path, b dirfd, s2 path, n flags
 } as const;
 
 export type OpName = keyof typeof OPCODE;

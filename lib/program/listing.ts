@@ -96,6 +96,8 @@ function callArguments(op: DecodedOp, fd: SlotText): string[] {
       return [fd(a), quote(s1), formatFlags(n, { REMOVEDIR: AT.REMOVEDIR }, 'AT_')];
     case 'renameat2':
       return [fd(a), quote(s1), fd(b), quote(s2), formatFlags(n, RENAME, 'RENAME_')];
+    case 'linkat':
+      return [fd(a), quote(s1), fd(b), quote(s2), formatFlags(n, AT, 'AT_')];
     case 'fchmodat':
       return [fd(a), quote(s1), octal(f1), formatFlags(n, AT, 'AT_')];
     case 'fchownat':

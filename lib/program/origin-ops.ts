@@ -182,6 +182,15 @@ export function makeLink(emitter: Emitter, step: StepOf<'make-link'>): void {
   });
 }
 
+export function linkNode(emitter: Emitter, step: StepOf<'link'>): void {
+  const origin = emitter.get(`origin:${step.origin}`);
+  emitter.withinReach(origin, step.from.slice(1), (from, fromName) => {
+    emitter.withinReach(origin, step.to.slice(1), (to, toName) => {
+      emitter.op('linkat', { a: from, s1: fromName, b: to, s2: toName, n: 0 }); // of a symlink: itself
+    });
+  });
+}
+
 export function renameNode(emitter: Emitter, step: StepOf<'rename'>): void {
   const origin = emitter.get(`origin:${step.origin}`);
   emitter.withinReach(origin, step.from.slice(1), (from, fromName) => {

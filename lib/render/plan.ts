@@ -61,6 +61,9 @@ export function noteLines(notes: PlanNotes): string[] {
         `options of the machine's own: ${named(mount)} was captured with ${captured}, in force is ${inForce}`,
     ),
     ...notes.changedNodes.map(({ mount, because }) => `another node: ${because}: ${named(mount)}`),
+    ...notes.keptNames.map(
+      ({ mount, path }) => `a second name is left: ${nameText(path)}, of the deleted root of ${named(mount)}`,
+    ),
     ...notes.assumed.map((fact) => `assumed: ${fact}`),
   ].map(lineText);
 }

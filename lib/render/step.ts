@@ -36,6 +36,8 @@ export function stepText(step: Step, plan: RestorePlan): string {
       return `set group ${groupText(step.group)} on ${mountText(plan, step.mount)}`;
     case 'rename':
       return `rename ${nameText(step.from)} to ${nameText(step.to)} in ${originText(plan, step.origin)}`;
+    case 'link':
+      return `link ${nameText(step.from)} as ${nameText(step.to)} in ${originText(plan, step.origin)}`;
     case 'delete':
       return `delete ${step.node} ${inOrigin(plan, step)}`;
     case 'superblock-read-only':

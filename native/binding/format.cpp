@@ -29,7 +29,7 @@ constexpr NamedCode kCodes[] = {
     {"unshare", Code::unshare},       {"fchdir", Code::fchdir},
     {"chroot", Code::chroot},         {"close", Code::close},
     {"check", Code::check},           {"fchmodat", Code::fchmodat},
-    {"fchownat", Code::fchownat},
+    {"fchownat", Code::fchownat},     {"linkat", Code::linkat},
 };
 static_assert(std::size(kCodes) == static_cast<size_t>(program::kLastCode));
 

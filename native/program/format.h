@@ -57,8 +57,9 @@ enum class Code : uint16_t {
   check,
   fchmodat,
   fchownat,
+  linkat,
 };
-inline constexpr Code kLastCode = Code::fchownat;
+inline constexpr Code kLastCode = Code::linkat;
 
 struct Op {
   Code code;
@@ -112,6 +113,7 @@ constexpr Shape shape_of(Code code) noexcept {
       return {.a = at, .b = Slot::fd_or_none, .s1 = path};
     case Code::move_mount:
     case Code::renameat2:
+    case Code::linkat:
       return {.a = at, .b = at, .s1 = path, .s2 = path};
     case Code::fsopen:
       return {.out = true, .s1 = Text::string};

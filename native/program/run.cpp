@@ -144,6 +144,8 @@ class Interpreter {
         return sys::fchmodat(dirfd(op.a), text(op.s1), static_cast<uint32_t>(op.f1), op.n);
       case Code::fchownat:
         return sys::fchownat(dirfd(op.a), text(op.s1), static_cast<uint32_t>(op.f1), static_cast<uint32_t>(op.f2), op.n);
+      case Code::linkat:
+        return sys::linkat(dirfd(op.a), text(op.s1), dirfd(op.b), text(op.s2), op.n);
     }
     return -ENOSYS;
   }

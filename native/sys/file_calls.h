@@ -68,6 +68,11 @@ inline int unlinkat(int dirfd, const char* path, uint32_t flags) noexcept {
   return int_call(SYS_unlinkat, dirfd, path, flags);
 }
 
+// int linkat(int from_dirfd, const char *from, int to_dirfd, const char *to, int flags)
+inline int linkat(int from_dirfd, const char* from, int to_dirfd, const char* to, uint32_t flags) noexcept {
+  return int_call(SYS_linkat, from_dirfd, from, to_dirfd, to, flags);
+}
+
 // int renameat2(int from_dirfd, const char *from, int to_dirfd, const char *to, unsigned int flags)
 inline int renameat2(int from_dirfd, const char* from, int to_dirfd, const char* to, uint32_t flags) noexcept {
   return int_call(SYS_renameat2, from_dirfd, from, to_dirfd, to, flags);

@@ -24,26 +24,12 @@ import {
   restoreTree,
 } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { native } from '../../lib/system/native.ts';
 import { idmapNamespace } from '../../lib/system/userns.ts';
 import { inside } from '../support/inside.ts';
+import { bindNode, makeNode, S_IFCHR, S_IFIFO, S_IFSOCK } from '../support/nodes.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
-
-const S_IFIFO = 0o010000;
-const S_IFCHR = 0o020000;
-const S_IFSOCK = 0o140000;
-
-function makeNode(path: string, mode: number, device = 0n): void {
-  expect(native.sys.mknodat(-100, Buffer.from(path), mode, device)).toBe(0);
-}
-
-/** Binds a path as it is, a symlink itself too, onto another. */
-function bindNode(from: string, to: string): void {
-  using clone = sys.openTree(from, ['CLONE', 'SYMLINK_NOFOLLOW']);
-  sys.moveMount(clone, to);
-}
 
 describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
   expectNoLeakedFds();

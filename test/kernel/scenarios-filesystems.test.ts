@@ -1,36 +1,19 @@
 import { spawn } from 'node:child_process';
-import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { encodeBytes } from '../../lib/model/bytes.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
 import type { MountNamespace } from '../../lib/system/namespace.ts';
-import { native } from '../../lib/system/native.ts';
 import { restoreTree } from '../../lib/system/restore.ts';
 import { commandFiles, install } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { BOTH_ENGINES, bindTo, directory, LiveNamespace, mountTmpfs, restoreSame } from '../support/live.ts';
+import { bindFile, makeNode, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } from '../support/nodes.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { expectUnmet } from '../support/refusal.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
-
-const AT_FDCWD = -100;
-const S_IFIFO = 0o010000;
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFSOCK = 0o140000;
-
-function makeNode(path: string, mode: number, device = 0n): void {
-  expect(native.sys.mknodat(AT_FDCWD, encodeBytes(path), mode, device)).toBeGreaterThanOrEqual(0);
-}
-
-/** A file of its own kind, bound onto a plain one. */
-function bindNode(from: string, to: string): void {
-  writeFileSync(to, '');
-  sys.bind(from, to);
-}
 
 const DEVICES: readonly [name: string, major: number, minor: number][] = [
   ['null', 1, 3],
@@ -86,8 +69,8 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
           type: 'devpts',
           options: 'newinstance,mode=620,ptmxmode=666,gid=5',
         });
-        bindNode('/dev/pts/ptmx', '/dev/ptmx');
-        bindNode('/dev/pts/ptmx', '/console');
+        bindFile('/dev/pts/ptmx', '/dev/ptmx');
+        bindFile('/dev/pts/ptmx', '/console');
       });
       const captured = live.capture();
       expect(captured.at('/dev/ptmx')).toMatchObject({ root: '/ptmx', type: 'devpts', kind: 'file' });
@@ -103,7 +86,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
         directory('/jail');
         for (const [name, major, minor] of DEVICES) {
           makeNode(`/dev/${name}`, S_IFCHR | 0o666, device(major, minor));
-          bindNode(`/dev/${name}`, `/jail/${name}`);
+          bindFile(`/dev/${name}`, `/jail/${name}`);
         }
       });
       using restored = await restoreSame(live.capture(), engine);
@@ -127,7 +110,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
         using live = new LiveNamespace(() => {
           mountTmpfs('/dev', 'mode=755');
           makeNode('/dev/node', type | 0o600, device(major, minor));
-          bindNode('/dev/node', '/here');
+          bindFile('/dev/node', '/here');
         });
         const captured = live.capture();
         const [refused] = await expectUnmet(captured, { engine }, [['device-nodes', '/here']]);
@@ -145,9 +128,9 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
         for (const name of ['socket', 'gone-socket']) makeNode(`/run/${name}`, S_IFSOCK | 0o660);
         for (const name of ['fifo', 'gone-fifo']) makeNode(`/run/${name}`, S_IFIFO | 0o622);
         for (const name of ['socket', 'gone-socket', 'fifo', 'gone-fifo'])
-          bindNode(`/run/${name}`, `/${name}`);
+          bindFile(`/run/${name}`, `/${name}`);
         sys.makeShared('/socket');
-        bindNode('/socket', '/peer');
+        bindFile('/socket', '/peer');
         sys.bind('/run/socket', '/fifo');
         sys.remount('/fifo', ['RDONLY', 'RELATIME']);
         for (const name of ['gone-socket', 'gone-fifo']) unlinkSync(`/run/${name}`);

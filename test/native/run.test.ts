@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readlinkSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -115,15 +116,17 @@ describe('a program that succeeds', () => {
     expect(statSync(path.join(directory, 'wide')).mode & 0o777).toBe(0o777);
   });
 
-  test('covers the calls that make, rename and remove files', () => {
+  test('covers the calls that make, link, rename and remove files', () => {
     const main: TestProgram['main'] = [
       { call: 'mknodat', a: 0, s1: 'file', f1: 0o100600n },
       { call: 'symlinkat', s1: 'file', a: 0, s2: 'link' },
       { call: 'renameat2', a: 0, s1: 'file', b: 0, s2: 'renamed', n: 1 },
+      { call: 'linkat', a: 0, s1: 'link', b: 0, s2: 'kept', n: 0 },
       { call: 'unlinkat', a: 0, s1: 'link' },
     ];
     expect(runSync({ main, imports: 1 }, [top]).status).toBe('done');
-    expect(readdirSync(directory)).toEqual(['renamed']);
+    expect(readdirSync(directory)).toEqual(['kept', 'renamed']);
+    expect(readlinkSync(path.join(directory, 'kept'))).toBe('file');
   });
 });
 

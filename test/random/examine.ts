@@ -145,14 +145,6 @@ const TRUTHS: readonly {
       mounts.every((mount) => mount.propagation.unbindable) &&
       reason.includes('is unbindable, and the yard engine takes this tree out of the yard by a clone'),
   },
-  {
-    // A hard link keeps it from being in the way of a remount.
-    title: 'a deleted root in a read-only filesystem',
-    holds: ({ kind, reason, mounts }) =>
-      kind === 'deleted-root' &&
-      mounts.every(({ deleted, superOptions }) => deleted && superOptions.split(',').includes('ro')) &&
-      reason.includes('its superblock is read-only'),
-  },
 ];
 
 function expectSame(

@@ -168,4 +168,11 @@ export function mountBeneath(path: string, source: string): void {
   sys.moveMount(mount, path, ['BENEATH']);
 }
 
+/** Makes the superblock that a mount shows read-only, not the mount. */
+export function makeSuperblockReadOnly(path: string): void {
+  using context = sys.fspick(path);
+  sys.fsconfigFlag(context, 'ro');
+  sys.fsconfigReconfigure(context);
+}
+
 export const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Kind } from '../../../lib/model/mount.ts';
 import { hostFacts, onDisk } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 import { told } from './told.ts';
@@ -121,15 +122,27 @@ describe('a filesystem', () => {
 });
 
 describe('a deleted root', () => {
-  test('in a read-only filesystem is required: Linux makes none read-only while it is in use', () => {
-    const superOptions = 'ro';
-    const tree = treeOf(
-      mount(1, 0, '/'),
-      mount(2, 1, '/a', { device: '0:9', superOptions }),
-      mount(3, 1, '/b', { device: '0:9', superOptions, root: '/x', deleted: true }),
-    );
-    expect(told(tree).map(([what]) => what)).toEqual(['deleted-root 3']);
-    expect(told(tree, { standIn: ['/b'] })).toEqual([]);
+  test('that is a directory in a read-only filesystem is required, and no other is', () => {
+    const readOnly = { device: '0:9', superOptions: 'ro' };
+    const tree = (kind: Kind) =>
+      treeOf(
+        mount(1, 0, '/'),
+        mount(2, 1, '/a', readOnly),
+        mount(3, 1, '/b', { ...readOnly, root: '/x', deleted: true, kind }),
+      );
+    expect(told(tree('directory'))).toEqual([
+      [
+        'deleted-root 3',
+        'mount 3 at /b shows the directory /x, which was deleted, and its superblock is read-only: while a deleted ' +
+          'directory is in use Linux makes a filesystem read-only only by force, and all of them at once (SysRq U); ' +
+          'without ro in its superblock options, or on a stand-in, it can be built',
+        '--external /b=SOURCE',
+        '--stand-in /b',
+        '--skip /b',
+      ],
+    ]);
+    expect(told(tree('directory'), { standIn: ['/b'] })).toEqual([]);
+    expect([told(tree('file')), told(tree('unknown'))]).toEqual([[], []]);
   });
 
   test('in a host filesystem is required: nothing of the host is deleted', () => {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { planRestore } from '../../../lib/plan/restore.ts';
+import { hostFacts } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 import { disk, ROOT, stepsOf } from './planned.ts';
 
@@ -52,6 +54,52 @@ describe('deleted roots', () => {
     ]);
   });
 
+  test('of a read-only superblock keep a second name, and it becomes read-only last', () => {
+    const readOnly = { device: '0:2', superOptions: 'ro', deleted: true } as const;
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { ...readOnly, root: '/x', kind: 'file' }),
+      mount(3, 1, '/b', { ...readOnly, root: '/.mountyard-kept-0', kind: 'unknown' }),
+      mount(4, 1, '/c', { ...readOnly, root: '/', deleted: false }),
+    );
+    const steps = stepsOf(tree);
+    expect(steps.slice(steps.indexOf('place #4 on #1 at c') + 1)).toEqual([
+      'link 1:/x -> /.mountyard-kept-1',
+      'delete-file 1:/x',
+      'link 1:/.mountyard-kept-0 -> /.mountyard-kept-2',
+      'delete-file 1:/.mountyard-kept-0',
+      'superblock-read-only 1',
+      'become-root #1',
+      'drop-old-root',
+    ]);
+    expect(
+      planRestore(tree, {}, hostFacts()).notes.keptNames.map(({ mount, path }) => [mount.id, path]),
+    ).toEqual([
+      [2, '/.mountyard-kept-1'],
+      [3, '/.mountyard-kept-2'],
+    ]);
+  });
+
+  test('wait under names that no other has', () => {
+    const names = ['/.waiting-0', '/.waiting-1', '/.aside-0'];
+    const tree = treeOf(
+      ROOT,
+      ...names.map((root, i) => mount(2 + i, 1, `/named-${i}`, { device: '0:1', root })),
+      ...['/x', '/y'].flatMap((root, i) => [
+        mount(10 + i, 1, `/gone-${i}`, { device: '0:1', root, deleted: true }),
+        mount(20 + i, 1, `/lives-${i}`, { device: '0:1', root }),
+      ]),
+    );
+    expect(stepsOf(tree).filter((line) => line.startsWith('rename'))).toEqual([
+      'rename 0:/y -> /.aside-1',
+      'rename 0:/.waiting-3 -> /y',
+      'rename 0:/.aside-1 -> /y',
+      'rename 0:/x -> /.aside-1',
+      'rename 0:/.waiting-2 -> /x',
+      'rename 0:/.aside-1 -> /x',
+    ]);
+  });
+
   test('whose name lives again wait under another, and have the name back when they go', () => {
     const tree = treeOf(
       ROOT,
@@ -69,10 +117,10 @@ describe('deleted roots', () => {
       'place #2 on #1 at a',
       'clone #3 = 0:/x',
       'place #3 on #1 at b',
-      'rename 0:/x -> /.aside-1',
+      'rename 0:/x -> /.aside-0',
       'rename 0:/.waiting-0 -> /x',
       'delete-directory 0:/x',
-      'rename 0:/.aside-1 -> /x',
+      'rename 0:/.aside-0 -> /x',
       'become-root #1',
       'drop-old-root',
     ]);
@@ -87,10 +135,10 @@ describe('deleted roots', () => {
     expect(stepsOf(tree).filter((line) => /rename|delete|waiting/.test(line))).toEqual([
       'make-directory 0:/.waiting-0',
       'clone #2 = 0:/.waiting-0',
-      'rename 0:/x -> /.aside-1',
+      'rename 0:/x -> /.aside-0',
       'rename 0:/.waiting-0 -> /x',
       'delete-directory 0:/x',
-      'rename 0:/.aside-1 -> /x',
+      'rename 0:/.aside-0 -> /x',
     ]);
   });
 });

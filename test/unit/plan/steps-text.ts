@@ -39,6 +39,8 @@ export function stepText(step: Step): string {
       return `set-group #${step.mount} to ${step.group}`;
     case 'rename':
       return `rename ${step.origin}:${step.from} -> ${step.to}`;
+    case 'link':
+      return `link ${step.origin}:${step.from} -> ${step.to}`;
     case 'delete':
       return `delete-${step.node} ${step.origin}:${step.path}`;
     case 'superblock-read-only':

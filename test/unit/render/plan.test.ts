@@ -14,6 +14,7 @@ const NO_NOTES: PlanNotes = {
   droppedOptions: [],
   windowOptions: [],
   changedNodes: [],
+  keptNames: [],
   assumed: [],
 };
 
@@ -119,6 +120,7 @@ describe('a step in words', () => {
     ],
     ['set group shared:3 on #2 /my\\040data', { reason, kind: 'set-group', mount: 2, group: 'peers:3' }],
     ['rename /a to /b in tmpfs[1]', { reason, kind: 'rename', origin: 1, from: '/a', to: '/b' }],
+    ['link /a as /b in tmpfs[1]', { reason, kind: 'link', origin: 1, from: '/a', to: '/b' }],
     ['delete directory tmpfs[1]:/a', { reason, kind: 'delete', origin: 1, path: '/a', node: 'directory' }],
     ['make tmpfs[1] read-only', { reason, kind: 'superblock-read-only', origin: 1 }],
     [
@@ -149,6 +151,7 @@ describe('renderPlan', () => {
         droppedOptions: [{ mount: root, options: ['seclabel', 'inode64'] }],
         windowOptions: [{ mount: data, captured: 'rw,mode=700', inForce: 'rw' }],
         changedNodes: [],
+        keptNames: [{ mount: data, path: '/.a\n' }],
         assumed: ['/srv is a directory'],
       },
       unmetToRun: [{ kind: 'privilege', mounts: [], reason: 'this user may not mount', cures: [] }],
@@ -169,6 +172,7 @@ describe('renderPlan', () => {
         '  - master:7 dropped: #1 / (ext4)',
         '  - printed by the kernel, not accepted by it: seclabel,inode64 of #1 / (ext4)',
         "  - options of the machine's own: #2 /my\\040data (tmpfs) was captured with rw,mode=700, in force is rw",
+        '  - a second name is left: /.a\\012, of the deleted root of #2 /my\\040data (tmpfs)',
         '  - assumed: /srv is a directory',
         '',
         'Cannot be run here',
