@@ -34,6 +34,16 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
+        test: {
+          name: 'examples',
+          include: ['examples/**/*.test.ts'],
+          globalSetup: ['test/cli/fresh-build.ts'],
+          execArgv: preload,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
         // Last, and without the preload: it looks at the machine's own table.
         extends: true,
         test: { name: 'machine', include: ['test/machine.test.ts'], sequence: { groupOrder: 2 } },
