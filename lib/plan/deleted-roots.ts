@@ -45,7 +45,10 @@ export class DeletedRoots {
       if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
       this.#learnLive(layout.places.get(mount.id));
     }
-    for (const roots of this.#origins.values()) addWhatIsBetween(roots);
+    for (const roots of this.#origins.values()) {
+      addWhatIsBetween(roots);
+      putDirectoriesFirst(roots);
+    }
   }
 
   #learnLive(spot: Spot | undefined): void {
@@ -145,9 +148,31 @@ function addWhatIsBetween({ deleted, live }: OriginRoots): void {
   }
 }
 
+/**
+ * What had its name below that of a deleted file was in a directory that had the name at another time: it is made for
+ * it, and goes too.
+ */
+function putDirectoriesFirst({ deleted, live, natures }: OriginRoots): void {
+  const above = new Set<PathString>();
+  for (const path of deleted)
+    for (let at = parentPath(path); !above.has(at); at = parentPath(at)) above.add(at);
+  for (const [path, known] of natures) {
+    if (!above.has(path) || live.has(path)) continue;
+    const directories = known.filter(isDirectory);
+    const others = known.filter((nature) => !isDirectory(nature));
+    natures.set(path, [...(directories.length > 0 ? directories : [DIRECTORY]), ...others]);
+  }
+}
+
 /** What is known of a deleted root, by which it is told from another that had its name. */
-function natureOf({ kind, rootNode }: Mount): string {
-  return JSON.stringify([kind, rootNode]);
+function natureOf({ kind, rootNode }: Pick<Mount, 'kind' | 'rootNode'>): string {
+  return JSON.stringify(rootNode ? [kind, rootNode] : [kind]);
+}
+
+const DIRECTORY = natureOf({ kind: 'directory' });
+
+function isDirectory(nature: string): boolean {
+  return nature.startsWith(DIRECTORY.slice(0, -1));
 }
 
 function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): void {

@@ -155,6 +155,30 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots come back dele
     using _restored = await restoreSame(captured, engine);
   });
 
+  test('below the name of a file that was deleted, and of one that was a directory later', async () => {
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/d');
+      for (const name of ['/d/a', '/d/a/b']) {
+        writeFileSync(name, '');
+        bindFile(name, `/file-${name.length}`);
+        unlinkSync(name);
+        directory(name);
+      }
+      writeFileSync('/d/a/b/c', '');
+      bindFile('/d/a/b/c', '/c');
+      bindTo('/d/a/b', '/directory-b');
+      rmSync('/d/a', { recursive: true });
+    });
+    const captured = live.capture();
+    expect(rootsOf(captured)).toEqual({
+      '/file-4': '/a gone',
+      '/file-6': '/a/b gone',
+      '/c': '/a/b/c gone',
+      '/directory-b': '/a/b gone',
+    });
+    using _restored = await restoreSame(captured, engine);
+  });
+
   test('of files: unlinked, and replaced by a rename', async () => {
     using live = new LiveNamespace(() => {
       mountTmpfs('/d');

@@ -80,6 +80,26 @@ describe('deleted roots', () => {
     ]);
   });
 
+  test('that are files with others below their name: of the directory that had it nothing stays', () => {
+    const gone = { device: '0:1', deleted: true } as const;
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { ...gone, root: '/x', kind: 'file' }),
+      mount(3, 1, '/b', { ...gone, root: '/x/y', kind: 'file' }),
+    );
+    expect(stepsOf(tree).filter((line) => /0:\/[x.]/.test(line))).toEqual([
+      'make-directory 0:/x',
+      'make-file 0:/.waiting-0',
+      'make-file 0:/x/y',
+      'clone #2 = 0:/.waiting-0',
+      'clone #3 = 0:/x/y',
+      'delete-file 0:/x/y',
+      'delete-directory 0:/x',
+      'rename 0:/.waiting-0 -> /x',
+      'delete-file 0:/x',
+    ]);
+  });
+
   test('wait under names that no other has', () => {
     const names = ['/.waiting-0', '/.waiting-1', '/.aside-0'];
     const tree = treeOf(
