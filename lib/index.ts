@@ -7,6 +7,7 @@ export {
   CancelledError,
   MalformedTreeError,
   MountError,
+  type MountErrorDetails,
   MountyardError,
   ParseError,
   ProcfsError,
@@ -19,7 +20,14 @@ export { formatMountinfo, parseMountinfo } from './formats/mountinfo.ts';
 export { formatSnapshot, parseSnapshot, snapshotJsonSchema } from './formats/snapshot.ts';
 export { type ComparePolicy, diffTrees } from './model/diff.ts';
 export type { Difference, DifferenceKind } from './model/difference.ts';
-export type { Capabilities, DestinationFact, FilesystemFact, HostFacts, SourceFact } from './model/facts.ts';
+export type {
+  Capabilities,
+  DestinationFact,
+  FilesystemFact,
+  HostFacts,
+  PathFact,
+  SourceFact,
+} from './model/facts.ts';
 export type {
   FileKind,
   IdMap,
@@ -35,8 +43,9 @@ export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
 export type { Restorable } from './plan/namespaces.ts';
 export type { Into, RestoreOptions, TargetName } from './plan/options.ts';
-export type { PlanNotes, RestorePlan, Target } from './plan/plan.ts';
+export type { Engine, PlanNotes, RestorePlan, Target } from './plan/plan.ts';
 export { type Proposal, proposeOptions } from './plan/propose.ts';
+export type { Parameter } from './plan/questions.ts';
 export {
   type Cure,
   type Requirement,
@@ -45,21 +54,22 @@ export {
 } from './plan/requirements.ts';
 export { requirements } from './plan/resolve.ts';
 export { planRestore } from './plan/restore.ts';
-export type { HostEffect, Origin, Step } from './plan/steps.ts';
+export type { GroupKey, HostEffect, NodeKind, Origin, OriginId, Step } from './plan/steps.ts';
 export { compileRestore } from './program/compile.ts';
-export type { CompiledProgram } from './program/compiled.ts';
+export type { CompiledProgram, Export, Import } from './program/compiled.ts';
 export { listProgram } from './program/listing.ts';
 export { renderDifferences } from './render/differences.ts';
-export type { RenderOptions } from './render/paint.ts';
+export type { Paint, RenderOptions, Role } from './render/paint.ts';
 export { renderPlan } from './render/plan.ts';
-export { renderReport } from './render/report.ts';
+export { type Outcome, renderReport } from './render/report.ts';
 export { renderRequirements } from './render/requirements.ts';
-export { renderTree } from './render/tree.ts';
+export { renderTree, type TreeRenderOptions } from './render/tree.ts';
 export * as sys from './sys.ts';
 export { type CaptureOptions, captureTree } from './system/capture.ts';
+export type { EnterOptions } from './system/enter.ts';
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
-export { MountNamespace } from './system/namespace.ts';
+export { MountNamespace, type NamespaceFds } from './system/namespace.ts';
 export type { PinReport } from './system/pin.ts';
 export { probe } from './system/probe.ts';
 export {
@@ -68,7 +78,13 @@ export {
   restoreTree,
   restoreTreeSync,
 } from './system/restore.ts';
-export { RestoredTree, type RestoreReport, type Timings } from './system/restored.ts';
+export {
+  type Keeper,
+  type RestoredParts,
+  RestoredTree,
+  type RestoreReport,
+  type Timings,
+} from './system/restored.ts';
 export { captureSnapshot } from './system/snapshot.ts';
 export { verifyTree } from './system/verify.ts';
 

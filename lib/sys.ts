@@ -27,7 +27,7 @@ export {
   umount2 as umount,
   unshare,
 } from './system/calls-mount.ts';
-export { listmount, statmount } from './system/calls-query.ts';
+export { type InNamespace, listmount, statmount } from './system/calls-query.ts';
 export {
   type AttributeChange,
   type MountAttribute,

@@ -7,7 +7,7 @@ const LSMT_ROOT = -1n;
 const LISTMOUNT_REVERSE = 1;
 
 /** Another mount namespace, by its 64-bit id; the caller's own when it is left out. */
-interface InNamespace {
+export interface InNamespace {
   readonly namespace?: bigint;
 }
 

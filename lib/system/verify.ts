@@ -10,8 +10,8 @@ import { ownersAsSeenInside } from './owner-ids.ts';
 
 /**
  * In what `actual` is not what was expected; nothing, when it is the same. A plan's target brings what is not to be
- * compared: stand-ins, the options of windows. Masters outside the tree have no counterpart without a host: see
- * {@link verifyOnHost}.
+ * compared: stand-ins, the options of windows. Masters outside the tree are compared only as to who shares one: which
+ * host mount was to be followed is known to a restore alone, whose `differences` have it.
  */
 export function verifyTree(expected: MountTree | Target, actual: MountTree): Difference[] {
   return expected instanceof MountTree
