@@ -1,6 +1,6 @@
 import { MountyardError, ParseError, UsageError } from '../errors.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { Mount } from '../model/mount.ts';
+import { type Mount, UNREACHABLE } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
 import { formatFields, LineReader } from './mountinfo-line.ts';
 
@@ -28,10 +28,12 @@ export function parseMountinfo(input: Uint8Array | string): MountTree {
 
 /**
  * The text that the kernel would print for the tree, each line ended by a line feed. A line that was read in another
- * form (`Mount.verbatim`) is given back as it was, unless a field was changed since.
+ * form (`Mount.verbatim`) is given back as it was, unless a field was changed since. As the kernel does, it leaves out
+ * mounts that no path leads to.
  */
 export function formatMountinfo(tree: MountTree): Buffer {
-  return encodeBytes(tree.mounts.map((mount) => `${formatMount(mount)}\n`).join(''));
+  const shown = tree.mounts.filter(({ mountPoint }) => mountPoint !== UNREACHABLE);
+  return encodeBytes(shown.map((mount) => `${formatMount(mount)}\n`).join(''));
 }
 
 function formatMount(mount: Mount): string {

@@ -1,6 +1,12 @@
 /** A path or name as Linux has it: bytes, decoded by `model/bytes` so that no byte is lost. */
 export type PathString = string;
 
+/**
+ * The mount point of a mount that no path leads to: what it is on was moved out of what the mount below shows, or is
+ * under a cover. The kernel does not tell where that is; getcwd(2) has the same word for it.
+ */
+export const UNREACHABLE: PathString = '(unreachable)';
+
 /** What a mount's root is. A mountinfo text does not say which: the kind is then unknown, and never differs. */
 export type Kind = 'directory' | 'file' | 'unknown';
 

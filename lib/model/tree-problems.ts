@@ -1,4 +1,4 @@
-import { type Mount, nameOf } from './mount.ts';
+import { type Mount, nameOf, UNREACHABLE } from './mount.ts';
 import { hasOddComponent, isCleanAbsolute, isInside } from './paths.ts';
 import type { Problem, ProblemCode } from './problems.ts';
 
@@ -97,6 +97,7 @@ function samePlaces(tree: Family): Problem[] {
     if (siblings.length < 2) return;
     const first = new Map<string, Mount>();
     for (const mount of siblings) {
+      if (mount.mountPoint === UNREACHABLE) continue;
       const other = first.get(mount.mountPoint);
       if (!other) first.set(mount.mountPoint, mount);
       else if (other.id !== mount.id) {
@@ -111,29 +112,25 @@ function samePlaces(tree: Family): Problem[] {
   return found;
 }
 
+function placeProblems(tree: Family, mount: Mount): Problem[] {
+  const { mountPoint } = mount;
+  if (!mountPoint.startsWith('/'))
+    return [problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`)];
+  if (!isCleanAbsolute(mountPoint)) {
+    const reason = `the mount point of ${nameOf(mount)} has a component that is no name`;
+    return [problem('dot-dot', [mount], reason)];
+  }
+  const parent = tree.parentOf(mount);
+  if (!parent || !isCleanAbsolute(parent.mountPoint) || isInside(parent.mountPoint, mountPoint)) return [];
+  const reason = `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`;
+  return [problem('outside-parent', [mount, parent], reason)];
+}
+
 function pathProblems(tree: Family, mount: Mount): Problem[] {
   const found: Problem[] = [];
   const { root, mountPoint } = mount;
-  if (!mountPoint.startsWith('/')) {
-    found.push(
-      problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`),
-    );
-  } else if (!isCleanAbsolute(mountPoint)) {
-    found.push(
-      problem('dot-dot', [mount], `the mount point of ${nameOf(mount)} has a component that is no name`),
-    );
-  } else {
-    const parent = tree.parentOf(mount);
-    if (parent && isCleanAbsolute(parent.mountPoint) && !isInside(parent.mountPoint, mountPoint)) {
-      found.push(
-        problem(
-          'outside-parent',
-          [mount, parent],
-          `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`,
-        ),
-      );
-    }
-  }
+  // Of one that no path leads to the kernel does not tell where it is.
+  if (mountPoint !== UNREACHABLE || !tree.parentOf(mount)) found.push(...placeProblems(tree, mount));
   if (!root.startsWith('/')) {
     if (!NAMED_INODE.test(root)) {
       found.push(

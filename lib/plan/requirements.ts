@@ -18,6 +18,7 @@ export type RequirementKind =
   | 'window' // a second superblock of a type that the machine has once
   | 'group-root' // members of a peer group with no common wider root at hand
   | 'deleted-root' // a deleted root in a host filesystem
+  | 'unreachable' // a mount of which nothing tells where it is mounted
   | 'idmap' // a map that the tree does not tell
   | 'device-nodes' // `dev` where device nodes cannot be made
   | 'destination' // the place to attach

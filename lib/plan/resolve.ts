@@ -20,6 +20,7 @@ import { joinNamespaces, mainRoot, type Restorable } from './namespaces.ts';
 import { type Nodes, settleNodes } from './nodes.ts';
 import type { RestoreOptions } from './options.ts';
 import { requirePlace } from './place-checks.ts';
+import { requireReachable } from './reach.ts';
 import type { Requirement } from './requirements.ts';
 import { checkSources, type MissingMountPoints } from './source-checks.ts';
 import { assignSupplies, type Supply } from './supply.ts';
@@ -78,6 +79,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
   for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
   const masters = resolveMasters(whole, supplies, choices, facts, findings);
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
+  requireReachable(whole, findings);
   requireIdmaps(whole, choices, findings);
   requireDev(whole, supplies, choices, facts, findings);
   const nodes = settleNodes({

@@ -18,6 +18,7 @@ const HEADINGS: { readonly [kind in RequirementKind]: string } = {
   window: 'Filesystems that the machine has once',
   'group-root': 'Peer groups',
   'deleted-root': 'Deleted roots',
+  unreachable: 'Mounts that no path leads to',
   idmap: 'Idmaps',
   'device-nodes': 'Device nodes',
   destination: 'The destination',

@@ -1,4 +1,4 @@
-import type { Mount, PathString } from '../model/mount.ts';
+import { type Mount, type PathString, UNREACHABLE } from '../model/mount.ts';
 import { isInside, parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 
@@ -23,9 +23,7 @@ export function* drawingOrder(tree: MountTree): Generator<Branch> {
   for (const [i, branch] of waiting.entries()) waiting[i] = { ...branch, goesOn: [] };
   for (let branch = waiting.pop(); branch; branch = waiting.pop()) {
     yield branch;
-    const inside = tree
-      .childrenOf(branch.mount)
-      .filter((child) => child.mountPoint !== branch.mount.mountPoint);
+    const inside = tree.childrenOf(branch.mount).filter((child) => !isOnRootOf(branch.mount, child));
     const next = branches(tree, inside, branch.goesOn, branch.mount.mountPoint);
     for (let i = next.length - 1; i >= 0; i -= 1) waiting.push(next[i] as Branch);
   }
@@ -45,7 +43,7 @@ function branches(
       level.push(top);
       const covered = top.mount;
       for (const child of tree.childrenOf(covered)) {
-        if (child.mountPoint === covered.mountPoint) stack.push({ mount: child, covers: covered });
+        if (isOnRootOf(covered, child)) stack.push({ mount: child, covers: covered });
       }
     }
   }
@@ -55,6 +53,10 @@ function branches(
     below,
     goesOn: [...above, i + 1 < level.length],
   }));
+}
+
+function isOnRootOf(parent: Mount, child: Mount): boolean {
+  return child.mountPoint === parent.mountPoint && child.mountPoint !== UNREACHABLE;
 }
 
 /** By mount, the mount that hides it from every path lookup: a cover of its parent, or of a place above its own. */

@@ -76,10 +76,12 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
   capture(): MountTree {
     using procfs = Procfs.open();
-    return captureNamespace(procfs, this.#fd, {
-      user: this.#user,
-      root: this.#view?.closed ? undefined : this.#view,
-    });
+    const from = { user: this.#user };
+    const tree = captureNamespace(procfs, this.#fd, from);
+    if (!this.#view || this.#view.closed || !isCovered(tree)) return tree;
+    const uncovered = captureNamespace(procfs, this.#fd, { ...from, root: this.#view });
+    // A pivot_root(2) puts another root in the place of the one that is held.
+    return uncovered.root?.id === tree.root?.id ? uncovered : tree;
   }
 
   /**
@@ -126,4 +128,8 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
+}
+
+function isCovered(tree: MountTree): boolean {
+  return tree.mounts.some((mount) => mount.mountPoint === '/' && tree.parentOf(mount) !== undefined);
 }

@@ -75,10 +75,15 @@ export interface NativeSys {
   /** The ids that listmount(2) gives, or -errno. `mountId` -1n (LSMT_ROOT) is the whole namespace. */
   listmount(mountId: bigint, namespace: bigint, flags: number): BigUint64Array | number;
   /**
-   * The raw answers of statmount(2) for every mount of a namespace that is seen from a root directory in it, read by a
-   * thread that enters both; or -errno.
+   * The raw answers of statmount(2) for every mount of a namespace, whatever covers it, read by a thread that enters
+   * it and a root directory in it, from which the mount points are told; or -errno.
    */
   statmountsInside(namespace: number, root: number, mask: bigint): readonly Bytes[] | number;
+  /**
+   * Of each of these mounts by statmount(2): its peer group and its master, 0 for none, and 1 when it is unbindable,
+   * else 0. One that is gone has only -1; -errno when the first is.
+   */
+  sharing(mountIds: BigUint64Array, namespace: bigint): Int32Array | number;
   /** An ioctl that takes no argument or a zero: nsfs NS_GET_USERNS and the like return an fd. */
   ioctl(fd: number, request: number): number;
   pidfdOpen(pid: number, flags: number): number;

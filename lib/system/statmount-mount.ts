@@ -1,31 +1,33 @@
 import { attributeWords, MS } from '../flags.ts';
-import type { Mount, Propagation } from '../model/mount.ts';
+import { type Mount, type Propagation, UNREACHABLE } from '../model/mount.ts';
 import { native } from './native.ts';
 import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
 
 /** What mountinfo shows of a mount. Its option text is asked for whole, because mountinfo prints the same one. */
-const MASK =
+export const MOUNT_MASK = BigInt(
   STATMOUNT.SB_BASIC |
-  STATMOUNT.MNT_BASIC |
-  STATMOUNT.PROPAGATE_FROM |
-  STATMOUNT.MNT_ROOT |
-  STATMOUNT.MNT_POINT |
-  STATMOUNT.FS_TYPE |
-  STATMOUNT.MNT_OPTS |
-  STATMOUNT.FS_SUBTYPE |
-  STATMOUNT.SB_SOURCE |
-  STATMOUNT.MNT_UIDMAP |
-  STATMOUNT.MNT_GIDMAP |
-  STATMOUNT.SUPPORTED_MASK;
-/** Strings that the kernel leaves out when they are empty. */
+    STATMOUNT.MNT_BASIC |
+    STATMOUNT.PROPAGATE_FROM |
+    STATMOUNT.MNT_ROOT |
+    STATMOUNT.MNT_POINT |
+    STATMOUNT.FS_TYPE |
+    STATMOUNT.MNT_OPTS |
+    STATMOUNT.FS_SUBTYPE |
+    STATMOUNT.SB_SOURCE |
+    STATMOUNT.MNT_UIDMAP |
+    STATMOUNT.MNT_GIDMAP |
+    STATMOUNT.SUPPORTED_MASK,
+);
+/** Strings that the kernel leaves out when they are empty, or when no path leads to the mount. */
 const MAY_BE_EMPTY = BigInt(
-  STATMOUNT.MNT_OPTS |
+  STATMOUNT.MNT_POINT |
+    STATMOUNT.MNT_OPTS |
     STATMOUNT.FS_SUBTYPE |
     STATMOUNT.SB_SOURCE |
     STATMOUNT.MNT_UIDMAP |
     STATMOUNT.MNT_GIDMAP,
 );
-const NEEDED = BigInt(MASK) & ~MAY_BE_EMPTY;
+const NEEDED = MOUNT_MASK & ~MAY_BE_EMPTY;
 const DELETED = '//deleted';
 
 /**
@@ -33,9 +35,12 @@ const DELETED = '//deleted';
  * cannot tell all of that.
  */
 export function readMount(id: bigint, namespace: bigint): Mount | undefined {
-  const answer = native.sys.statmount(id, namespace, BigInt(MASK));
-  if (typeof answer === 'number') return undefined;
-  const status = decodeStatmount(answer);
+  const answer = native.sys.statmount(id, namespace, MOUNT_MASK);
+  return typeof answer === 'number' ? undefined : mountOfStatus(decodeStatmount(answer));
+}
+
+/** The same from an answer to {@link MOUNT_MASK}. */
+export function mountOfStatus(status: MountStatus): Mount | undefined {
   const told = ((status.supportedMask ?? 0n) & MAY_BE_EMPTY) === MAY_BE_EMPTY;
   return told && (status.mask & NEEDED) === NEEDED ? mountOf(status) : undefined;
 }
@@ -49,7 +54,7 @@ function mountOf(status: MountStatus): Mount {
     device: status.device ?? '0:0',
     root: deleted ? root.slice(0, -DELETED.length) || '/' : root,
     deleted,
-    mountPoint: status.mountPoint ?? '/',
+    mountPoint: status.mountPoint ?? UNREACHABLE,
     options: attributeWords(Number(status.attributes ?? 0n)),
     propagation: propagationOf(status),
     unknownTags: [],

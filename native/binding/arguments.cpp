@@ -71,4 +71,11 @@ Napi::Int32Array to_int32_array(const Napi::Value& value, const char* name) {
   return value.As<Napi::Int32Array>();
 }
 
+Napi::BigUint64Array to_uint64_array(const Napi::Value& value, const char* name) {
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_biguint64_array;
+  if (!fits) refuse(value, name, "a BigUint64Array");
+  return value.As<Napi::BigUint64Array>();
+}
+
 }  // namespace mountyard::binding

@@ -20,6 +20,7 @@ std::vector<unsigned char> to_bytes(const Napi::Value& value, const char* name);
 Napi::Object to_object(const Napi::Value& value, const char* name);
 // The elements themselves, shared with JavaScript.
 Napi::Int32Array to_int32_array(const Napi::Value& value, const char* name);
+Napi::BigUint64Array to_uint64_array(const Napi::Value& value, const char* name);
 
 // Bytes or null.
 class NullableString {
@@ -44,6 +45,9 @@ class Arguments {
   [[nodiscard]] NullableString nullable(size_t index) const {
     if (info_[index].IsNull()) return NullableString(std::nullopt);
     return NullableString(bytes(index));
+  }
+  [[nodiscard]] Napi::BigUint64Array ids(size_t index) const {
+    return to_uint64_array(info_[index], name(index).c_str());
   }
   // The value that the call returns.
   [[nodiscard]] Napi::Value number(int value) const { return Napi::Number::New(info_.Env(), value); }

@@ -127,15 +127,49 @@ Value listmount(const CallbackInfo& info) {
   return list;
 }
 
-// Enters the namespace and the root, and reads every mount that is seen from there.
+// struct statmount, as far as STATMOUNT_MNT_BASIC fills it.
+struct BasicStatus {
+  unsigned char others[40];
+  uint64_t id;
+  uint64_t parent;
+  uint32_t old_ids[2];
+  uint64_t attributes;
+  uint64_t propagation;
+  uint64_t peer_group;
+  uint64_t master;
+};
+static_assert(sizeof(BasicStatus) == 96);
+constexpr uint64_t kBasic = 0x2;  // STATMOUNT_MNT_BASIC
+
+int read_basic(uint64_t id, uint64_t name_space, BasicStatus& status) {
+  unsigned char answer[512];
+  const int error = sys::statmount({.mount_id = id, .param = kBasic, .namespace_id = name_space}, answer, sizeof answer);
+  if (error == 0) std::memcpy(&status, answer, sizeof status);
+  return error;
+}
+
+// The mount at the bottom of the calling thread's namespace, which is its own parent: 0 and its id, or -errno.
+int find_bottom(uint64_t& id) {
+  struct statx root;
+  int error = sys::statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, root);
+  if (error == 0 && (root.stx_mask & STATX_MNT_ID_UNIQUE) == 0) error = -EOPNOTSUPP;
+  BasicStatus status{};
+  status.parent = root.stx_mnt_id;
+  while (error == 0 && status.parent != status.id) error = read_basic(status.parent, 0, status);
+  id = status.id;
+  return error;
+}
+
+// Enters the namespace and the root, and reads every mount of the namespace that leads to its bottom.
 int read_inside(int name_space, int root, uint64_t mask, std::vector<std::vector<unsigned char>>& answers) {
-  constexpr uint64_t kListRoot = ~uint64_t{0};  // LSMT_ROOT
   int error = sys::unshare(CLONE_FS);
   if (error == 0) error = sys::setns(name_space, CLONE_NEWNS);
   if (error == 0) error = sys::fchdir(root);
   if (error == 0) error = sys::chroot(".");
+  uint64_t bottom = 0;
+  if (error == 0) error = find_bottom(bottom);
   std::vector<uint64_t> ids;
-  if (error == 0) error = list_mounts({.mount_id = kListRoot}, 0, ids);
+  if (error == 0) error = list_mounts({.mount_id = bottom}, 0, ids);
   for (const uint64_t id : ids) {
     std::vector<unsigned char> answer;
     if (read_status({.mount_id = id, .param = mask}, answer) == 0) answers.push_back(std::move(answer));
@@ -164,6 +198,24 @@ Value statmounts_inside(const CallbackInfo& info) {
   return list;
 }
 
+Value sharing(const CallbackInfo& info) {
+  constexpr uint64_t kUnbindable = uint64_t{1} << 17;  // MS_UNBINDABLE
+  const Arguments in(info);
+  const Napi::BigUint64Array ids = in.ids(0);
+  const uint64_t name_space = in.bits(1);
+  Napi::Int32Array answers = Napi::Int32Array::New(in.env(), ids.ElementLength() * 3);
+  for (size_t index = 0; index < ids.ElementLength(); ++index) {
+    BasicStatus status;
+    const int error = read_basic(ids[index], name_space, status);
+    if (error < 0 && index == 0) return in.number(error);
+    int32_t* answer = answers.Data() + index * 3;
+    answer[0] = error < 0 ? -1 : static_cast<int32_t>(status.peer_group);
+    answer[1] = error < 0 ? 0 : static_cast<int32_t>(status.master);
+    answer[2] = error == 0 && (status.propagation & kUnbindable) != 0 ? 1 : 0;
+  }
+  return answers;
+}
+
 }  // namespace
 
 void add_queries(Napi::Object sys) {
@@ -179,6 +231,7 @@ void add_queries(Napi::Object sys) {
   add("statmount", statmount);
   add("listmount", listmount);
   add("statmountsInside", statmounts_inside);
+  add("sharing", sharing);
 }
 
 }  // namespace mountyard::binding

@@ -1,0 +1,127 @@
+import { CLONE, O } from '../flags.ts';
+import type { Mount } from '../model/mount.ts';
+import { MountTree } from '../model/tree.ts';
+import { fdNumber, type OwnedFd } from './fd.ts';
+import { withHidden } from './hidden.ts';
+import { statFd } from './lookup.ts';
+import { native } from './native.ts';
+import { runSmall, smallProgram } from './small-program.ts';
+import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
+import { MOUNT_MASK, mountOfStatus, readMount } from './statmount-mount.ts';
+import type { TableOptions } from './table.ts';
+
+const LSMT_ROOT = -1n;
+const MASK = BigInt(STATMOUNT.MNT_BASIC | STATMOUNT.MNT_UIDMAP | STATMOUNT.MNT_GIDMAP);
+
+/** The mounts of a namespace at one moment. */
+export interface Listing {
+  /** The 64-bit id of the namespace; 0 for the caller's own. */
+  readonly namespace: bigint;
+  readonly ids: BigUint64Array;
+}
+
+/**
+ * Lists the mounts of a namespace from outside, where nothing is hidden. None when its root is older than the place it
+ * is mounted on: the kernel does not find such a root (ENOENT; fs/namespace.c, grab_requested_root).
+ */
+export function listMounts(namespace: bigint): Listing {
+  const ids = native.sys.listmount(LSMT_ROOT, namespace, 0);
+  return { namespace, ids: typeof ids === 'number' ? new BigUint64Array(0) : ids };
+}
+
+/** The mounts shown with what was listed of them, and with those that are not shown. */
+export function completeTable(shown: MountTree, listing: Listing, options: TableOptions): MountTree {
+  if (listing.ids.length > 0) {
+    const tree = zipped(shown, listing) ?? complete(shown, listing, options);
+    if (!options.whole || !lacksCovered(tree, listing)) return tree;
+  }
+  const inside = statusesInside(options);
+  if (!inside) return shown;
+  const { tree, others } = told(shown, inside);
+  const hidden = others.map(mountOfStatus).filter((mount) => mount !== undefined);
+  return withHidden(tree, { atTop: isTopmost(options), others: hidden });
+}
+
+/**
+ * Mountinfo and listmount(2) go through the namespace in one order, so that of as many ids as lines each belongs to its
+ * line: only idmaps need another call. The ends are looked at, for the day when this is no longer so.
+ */
+function zipped({ mounts }: MountTree, { namespace, ids }: Listing): MountTree | undefined {
+  if (mounts.length !== ids.length) return undefined;
+  for (const index of [0, mounts.length - 1]) {
+    if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return undefined;
+  }
+  return new MountTree(
+    mounts.map((mount, index): Mount => {
+      const id = ids[index] ?? 0n;
+      const idmap = mount.options.includes('idmapped') ? statusOf(id, namespace)?.idmap : undefined;
+      return { ...mount, uniqueId: String(id), ...(idmap && { idmap }) };
+    }),
+  );
+}
+
+function complete(shown: MountTree, { namespace, ids }: Listing, { whole }: TableOptions): MountTree {
+  const statuses = Array.from(ids, (id) => statusOf(id, namespace)).filter((status) => status !== undefined);
+  const { tree, others } = told(shown, statuses);
+  const hidden = others.map(({ id = 0n }) => readMount(id, namespace)).filter((mount) => mount !== undefined);
+  return withHidden(tree, { atTop: whole === true && isAtTop(tree, namespace), others: hidden });
+}
+
+/** The mounts shown, with their ids and maps, and what was told of others. */
+function told(
+  shown: MountTree,
+  statuses: readonly MountStatus[],
+): { readonly tree: MountTree; readonly others: readonly MountStatus[] } {
+  const known = new Map<number, Pick<Mount, 'uniqueId' | 'idmap'>>();
+  const others: MountStatus[] = [];
+  for (const status of statuses) {
+    const { id = 0n, oldId = 0, idmap } = status;
+    if (shown.get(oldId))
+      known.set(oldId, { uniqueId: String(id), ...(idmap && idmap.uid.length > 0 ? { idmap } : {}) });
+    else others.push(status);
+  }
+  return { tree: shown.map((mount) => ({ ...mount, ...known.get(mount.id) })), others };
+}
+
+function statusOf(id: bigint, namespace: bigint): MountStatus | undefined {
+  const answer = native.sys.statmount(id, namespace, MASK);
+  return typeof answer === 'number' ? undefined : decodeStatmount(answer);
+}
+
+/** Whether the reader's root is at the top of the namespace, and not that of a task chrooted into a part of it. */
+function isAtTop({ root }: MountTree, namespace: bigint): boolean {
+  if (root?.mountPoint !== '/' || root.uniqueId === undefined) return false;
+  const answer = native.sys.statmount(BigInt(root.uniqueId), namespace, BigInt(STATMOUNT.MNT_POINT));
+  return typeof answer !== 'number' && decodeStatmount(answer).mountPoint === '/';
+}
+
+/** Whether there is more under the root than was listed: the caller's own namespace is listed from the caller's root. */
+function lacksCovered(tree: MountTree, { namespace, ids }: Listing): boolean {
+  const roots = tree.roots.filter(({ uniqueId }) => uniqueId !== undefined);
+  return roots.some((root) => {
+    const { parentId } = statusOf(BigInt(root.uniqueId ?? 0), namespace) ?? {};
+    const below = parentId === undefined ? undefined : statusOf(parentId, namespace);
+    return below?.id !== undefined && below.parentId !== below.id && !ids.includes(below.id);
+  });
+}
+
+/** Of all mounts, read by a thread that enters the namespace. */
+function statusesInside({ namespace, root }: TableOptions): MountStatus[] | undefined {
+  if (namespace === undefined || root === undefined) return undefined;
+  const answers = native.sys.statmountsInside(fdNumber(namespace), fdNumber(root), MOUNT_MASK);
+  return typeof answers === 'number' ? undefined : answers.map((answer) => decodeStatmount(answer));
+}
+
+const ENTER = smallProgram({ imports: ['namespace'], exports: ['root directory'] }, (program) => {
+  program.op('setns', { a: 0, f1: CLONE.NEWNS });
+  program.op('openat2', { s1: '/', f1: O.CLOEXEC | O.PATH | O.DIRECTORY, out: 1 });
+});
+
+/** Whether the root directory is the one that whoever enters the namespace gets. */
+function isTopmost({ namespace, root }: TableOptions): boolean {
+  if (namespace === undefined || root === undefined) return false;
+  const [top] = runSmall(ENTER, [namespace], 'the root of a mount namespace');
+  using held = top as OwnedFd;
+  const [there, here] = [statFd(held.number), statFd(fdNumber(root))];
+  return there !== undefined && there.mountId === here?.mountId && there.inode === here.inode;
+}
