@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileRestore, inspectHost, parseMountinfo, planRestore } from 'mountyard';
 import { alternate, compare, summary } from './measure.mjs';
-import { nativeTimes, reading, Worker } from './processes.mjs';
+import { ask, nativeTimes, reading, Worker } from './processes.mjs';
 import { COMPARISON, grouped, MOUNTS, milliseconds, TREE, table } from './report.mjs';
 import { tableOf } from './trees.mjs';
 
@@ -49,7 +49,7 @@ async function measure({ tree, mounts }, { file, options }) {
   const byHand = (variant) => () => pick(nativeTimes('floor', [tree, String(mounts), variant]));
   const sides = {
     replay: () => pick(nativeTimes('replay', [file, '/proc'])),
-    execute: async () => pick(await once('execute', { program: file })),
+    execute: async () => pick(await ask('execute', { program: file })),
     floor: byHand(''),
     ...Object.fromEntries(variantsOf(tree).map((variant) => [variant, byHand(variant)])),
     whole: async () => {
@@ -63,13 +63,6 @@ async function measure({ tree, mounts }, { file, options }) {
   } finally {
     await worker.stop();
   }
-}
-
-async function once(name, parameters) {
-  const worker = await Worker.start(name, parameters);
-  const answer = await worker.ask();
-  await worker.stop();
-  return answer;
 }
 
 function programOf(shape, mounts) {

@@ -9,10 +9,11 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { probe, sys } from 'mountyard';
 import * as floor from './floor.mjs';
+import * as growth from './growth.mjs';
 import { machine, machineText } from './machine.mjs';
 import { CLOCKS, pathOf } from './processes.mjs';
 
-const BENCHMARKS = { floor };
+const BENCHMARKS = { floor, growth };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

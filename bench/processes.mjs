@@ -19,7 +19,7 @@ export function run(command, args, options = {}) {
   return stdout;
 }
 
-const CLOCKS = ['wall', 'cpu'];
+export const CLOCKS = ['wall', 'cpu'];
 
 /** Chooses between the milliseconds that passed and those that processors worked. */
 export function reading(clock) {
@@ -75,4 +75,10 @@ export class Worker {
   }
 }
 
-export { CLOCKS };
+/** A worker that is asked one thing. */
+export async function ask(name, parameters, execArgv) {
+  const worker = await Worker.start(name, parameters, execArgv);
+  const answer = await worker.ask();
+  await worker.stop();
+  return answer;
+}
