@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { CAPABILITY_NAMES, type HostFacts } from '../model/facts.ts';
+import { validate } from './validate.ts';
 
 const yes = z.union([z.literal(true), z.string()]);
 const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
@@ -93,7 +94,8 @@ const hostFacts = z.strictObject({
  * @throws {ParseError} for what is no JSON, no host facts, or of another version.
  */
 export function parseHostFacts(input: Uint8Array | string): HostFacts {
-  const result = hostFacts.safeParse(parseJson(typeof input === 'string' ? input : decodeBytes(input)));
+  const value = parseJson(typeof input === 'string' ? input : decodeBytes(input));
+  const result = validate(hostFacts, value, 'the list of host facts');
   if (result.success) return result.data as HostFacts;
   const issue = result.error.issues[0];
   throw new ParseError(

@@ -6,6 +6,7 @@ import type { Mount, NodeStatus, Propagation } from '../model/mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import { FORMAT, type MountRecord, snapshotSchema, VERSION } from './snapshot-schema.ts';
+import { validate } from './validate.ts';
 
 export { snapshotJsonSchema } from './snapshot-schema.ts';
 
@@ -17,7 +18,7 @@ export { snapshotJsonSchema } from './snapshot-schema.ts';
 export function parseSnapshot(input: Uint8Array | string): Snapshot {
   const value = parseJson(typeof input === 'string' ? input : decodeBytes(input));
   refuseForeign(value);
-  const result = snapshotSchema.safeParse(value, { reportInput: true });
+  const result = validate(snapshotSchema, value, 'the snapshot');
   if (!result.success) throw new ParseError(sentence(result.error.issues[0]));
   return { namespaces: result.data.namespaces.map(({ mounts }) => new MountTree(mounts.map(toMount))) };
 }

@@ -13,6 +13,7 @@ export type ProblemCode =
   | 'relative-path'
   | 'deleted-whole' // a `/` that was deleted: a filesystem's own root cannot be
   | 'on-deleted' // a mount on, or in, a directory that was deleted: its removal would have taken the mount away
+  | 'superblock-types' // one device number, two filesystem types
   | 'group-superblocks' // a peer group over two superblocks
   | 'group-masters' // members of one peer group with different masters
   | 'master-cycle'; // a group that is, through its masters, its own slave

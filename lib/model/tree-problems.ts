@@ -14,6 +14,7 @@ interface Family {
   readonly roots: readonly Mount[];
   readonly isForest: boolean;
   readonly groups: ReadonlyMap<number, readonly Mount[]>;
+  readonly superblocks: ReadonlyMap<string, readonly Mount[]>;
   get(id: number): Mount | undefined;
   parentOf(mount: Mount): Mount | undefined;
   childrenOf(mount: Mount): readonly Mount[];
@@ -29,6 +30,7 @@ export function findProblems(tree: Family): Problem[] {
     ...samePlaces(tree),
     ...tree.mounts.flatMap((mount) => pathProblems(tree, mount)),
     ...tree.mounts.flatMap((mount) => deletionProblems(tree, mount)),
+    ...superblockProblems(tree),
     ...groupProblems(tree),
     ...masterCycles(tree),
   ];
@@ -158,6 +160,17 @@ function deletionProblems(tree: Family, mount: Mount): Problem[] {
   if (!parent?.deleted) return [];
   const reason = `${nameOf(mount)} is mounted on ${nameOf(parent)}, whose root was deleted: that would have unmounted it`;
   return [problem('on-deleted', [mount, parent], reason)];
+}
+
+function superblockProblems(tree: Family): Problem[] {
+  return [...tree.superblocks].flatMap(([device, members]) => {
+    const first = members[0] as Mount;
+    const other = members.find((mount) => mount.type !== first.type);
+    if (!other) return [];
+    const both = [first, other];
+    const reason = `${listed(both)} are on one device, ${device}, but of two types, ${first.type} and ${other.type}`;
+    return [problem('superblock-types', both, reason)];
+  });
 }
 
 function groupProblems(tree: Family): Problem[] {

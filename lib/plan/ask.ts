@@ -8,7 +8,7 @@ import { layOut, type OriginKey } from './layout.ts';
 import { joinNamespaces, type Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import type { FilesystemQuestion, HostQuestions } from './questions.ts';
-import { assignSupplies } from './supply.ts';
+import { assignSupplies, madeAs } from './supply.ts';
 
 /**
  * The host paths, filesystems and paths inside them that `planRestore` will want facts about.
@@ -34,7 +34,8 @@ export function hostQuestions(input: Restorable, options: RestoreOptions): HostQ
       sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
     }
     if (supply?.kind !== 'fresh') continue;
-    const { key, question } = filesystemQuestion(first, takesNodes(first.type) ? new Set() : paths);
+    const made = madeAs(whole, supplies, first.device) ?? first;
+    const { key, question } = filesystemQuestion(made, takesNodes(made.type) ? new Set() : paths);
     const known = filesystems.get(key);
     if (known) for (const path of question.paths) known.paths.add(path);
     else filesystems.set(key, question);

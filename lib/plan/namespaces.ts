@@ -19,6 +19,7 @@ export interface Namespaces {
 /** Problems that trees can have with one another. */
 const BETWEEN_TREES: ReadonlySet<ProblemCode> = new Set([
   'duplicate-id',
+  'superblock-types',
   'group-superblocks',
   'group-masters',
   'master-cycle',

@@ -11,6 +11,7 @@ import type { OriginKey } from './layout.ts';
 import { givesItsGroup } from './nodes.ts';
 import type { Resolution } from './resolve.ts';
 import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
+import { madeAs } from './supply.ts';
 import { standInSource } from './target.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
@@ -74,8 +75,13 @@ export class OriginSteps {
     if (endsReadOnly(mount, supplies) && !deletes) this.#steps.push(readOnlyStep(id));
   }
 
+  #madeAs(mount: Mount): Mount {
+    const { tree, supplies } = this.#resolution;
+    return madeAs(tree, supplies, mount.device) ?? mount;
+  }
+
   #parameters(mount: Mount) {
-    const { parameters } = splitOptions(mount);
+    const { parameters } = splitOptions(this.#madeAs(mount));
     if (filesystemRole(mount.type) !== 'window') return parameters;
     const inForce = own(this.#facts.filesystems, filesystemKey(mount.type, parameters))?.superOptions;
     return inForce === undefined ? parameters : parametersInForce(inForce);

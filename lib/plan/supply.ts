@@ -114,6 +114,14 @@ function narrowestCover(byRoot: ReadonlyMap<PathString, Cover>, root: PathString
   return root.startsWith('/') && pathComponents(root)[0] !== '..' ? byRoot.get('/') : undefined;
 }
 
+/**
+ * The mount whose type and options a superblock is made with here: the first in the table. A snapshot may say otherwise
+ * of another one, which nothing has checked.
+ */
+export function madeAs(tree: MountTree, supplies: Supplies, device: string): Mount | undefined {
+  return tree.superblocks.get(device)?.find((mount) => supplies.get(mount.id)?.kind === 'fresh');
+}
+
 /** The path of a mount point inside its parent's origin, given the parent's own path there. */
 export function placeInOrigin(parentPath: PathString, parent: Mount, mount: Mount): PathString {
   return joinPath(parentPath, relativePath(parent.mountPoint, mount.mountPoint) ?? '');
