@@ -56,7 +56,7 @@ export interface MountStatus {
 /** Where `char str[]` begins in struct statmount. */
 const STRINGS = 512;
 
-/** Decodes the struct that statmount(2) fills (linux/mount.h). */
+/** Decodes the struct that statmount(2) fills (linux/mount.h). @throws {RangeError} for bytes that end before the fields do. */
 export function decodeStatmount(bytes: Uint8Array): MountStatus {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const u32 = (at: number) => view.getUint32(at, true);
@@ -111,9 +111,10 @@ function stringAt(bytes: Uint8Array, start: number): Uint8Array {
   return bytes.subarray(start, end < 0 ? bytes.length : end);
 }
 
+/** As many as there are, should the count be more. */
 function stringsAt(bytes: Uint8Array, start: number, count: number): Uint8Array[] {
   const strings: Uint8Array[] = [];
-  for (let at = start; strings.length < count; ) {
+  for (let at = start; strings.length < count && at < bytes.length; ) {
     const string = stringAt(bytes, at);
     strings.push(string);
     at += string.length + 1;
