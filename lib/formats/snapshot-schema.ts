@@ -20,6 +20,8 @@ const text = z
 const name = text.min(1, { error: 'is empty' });
 const line = text.regex(/^[^\n]*$/, { error: 'has a line feed' });
 
+const decimal = z.string().regex(/^\d{1,20}$/, { error: 'is not a decimal number' });
+
 const deviceNumber = z
   .string()
   .regex(/^(?:0|[1-9]\d{0,9}):(?:0|[1-9]\d{0,9})$/, { error: 'is not major:minor' });
@@ -42,6 +44,7 @@ const mount = z.strictObject({
   device: deviceNumber,
   root: name,
   deleted: z.boolean().optional(),
+  rootInode: decimal.optional(),
   kind: z.enum(['directory', 'file', 'unknown']).optional(),
   options: z.array(text),
   propagation: z
@@ -57,10 +60,7 @@ const mount = z.strictObject({
   subtype: text.optional(),
   source: text,
   superOptions: line,
-  uniqueId: z
-    .string()
-    .regex(/^\d{1,20}$/, { error: 'is not a decimal number' })
-    .optional(),
+  uniqueId: decimal.optional(),
   idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
   rootNode: node.optional(),
   placeNode: node.optional(),

@@ -33,7 +33,18 @@ export function formatSnapshot(snapshot: Snapshot): string {
 }
 
 function toMount(record: MountRecord): Mount {
-  const { propagation, deleted, kind, unknownTags, subtype, uniqueId, idmap, verbatim, ...others } = record;
+  const {
+    propagation,
+    deleted,
+    kind,
+    unknownTags,
+    subtype,
+    uniqueId,
+    rootInode,
+    idmap,
+    verbatim,
+    ...others
+  } = record;
   const { rootNode, placeNode, ...rest } = others;
   return {
     ...rest,
@@ -41,7 +52,7 @@ function toMount(record: MountRecord): Mount {
     kind: kind ?? 'unknown',
     propagation: { ...defined(propagation ?? {}), unbindable: propagation?.unbindable ?? false },
     unknownTags: unknownTags ?? [],
-    ...defined({ subtype, uniqueId, idmap, verbatim }),
+    ...defined({ subtype, uniqueId, rootInode, idmap, verbatim }),
     ...(rootNode && { rootNode: toNode(rootNode) }),
     ...(placeNode && { placeNode: toNode(placeNode) }),
   };
@@ -61,6 +72,7 @@ function toRecord(mount: Mount): MountRecord {
     device: mount.device,
     root: mount.root,
     ...(mount.deleted && { deleted: true }),
+    ...defined({ rootInode: mount.rootInode }),
     ...(mount.kind !== 'unknown' && { kind: mount.kind }),
     options: [...mount.options],
     ...toPropagationRecord(mount.propagation),

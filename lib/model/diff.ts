@@ -1,3 +1,4 @@
+import { matchDeletedRoots } from './diff-deleted.ts';
 import { diffFields } from './diff-fields.ts';
 import { RootRenaming } from './diff-roots.ts';
 import { matchFilesystems, matchGroups } from './diff-sharing.ts';
@@ -34,6 +35,7 @@ export function diffTrees(expected: MountTree, actual: MountTree, policy: Compar
   const roots = new RootRenaming(pairs.filter((pair) => isStandIn(pair.expected)));
   const filesystems = matchFilesystems(expected, actual, pairs);
   const groups = matchGroups(expected, actual, pairs, policy.groups ?? new Map());
+  const deletedRoots = matchDeletedRoots();
   const seen = new Set<string>();
 
   return places.flatMap((place): Difference[] => {
@@ -60,6 +62,7 @@ export function diffTrees(expected: MountTree, actual: MountTree, policy: Compar
         looseSource: policy.looseSources?.has(place.expected.id) === true,
         looseSuperOptions: policy.looseSuperOptions?.has(place.expected.id) === true,
       }).filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
+      ...deletedRoots(place),
       ...filesystems(place),
       ...groups(place),
     ];

@@ -61,6 +61,8 @@ export interface Mount {
   readonly root: PathString;
   /** The root was removed after it was mounted. */
   readonly deleted: boolean;
+  /** The inode number of a deleted root (decimal): several can have had one path, one after the other. */
+  readonly rootInode?: string;
   readonly mountPoint: PathString;
   /** The words of the per-mount options, in the kernel's order: `rw`, `nosuid`, … */
   readonly options: readonly string[];

@@ -4,7 +4,7 @@
  * changes places with the live one for the moment of its removal, because the kernel keeps the name that a directory
  * had when it went.
  */
-import type { Mount, PathString } from '../model/mount.ts';
+import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole, splitOptions } from './filesystems.ts';
@@ -38,9 +38,9 @@ export class DeletedRoots {
       const roots = this.#origins.get(spot.origin) ?? emptyRoots(endsReadOnly(mount, supplies));
       this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
-      learnNature(roots, spot.path, mount);
     }
     if (this.#origins.size === 0) return;
+    this.#learnNatures(tree, layout);
     for (const mount of tree.mounts) {
       if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
       this.#learnLive(layout.places.get(mount.id));
@@ -48,6 +48,17 @@ export class DeletedRoots {
     for (const roots of this.#origins.values()) {
       addWhatIsBetween(roots);
       putDirectoriesFirst(roots);
+    }
+  }
+
+  /** Those that are known best first: a root that could not be looked at is taken for one of them. */
+  #learnNatures(tree: MountTree, layout: Layout): void {
+    for (const known of [true, false]) {
+      for (const mount of tree.mounts) {
+        const spot = layout.roots.get(mount.id);
+        const roots = mount.deleted && spot ? this.#origins.get(spot.origin) : undefined;
+        if (roots && spot && (mount.rootInode !== undefined) === known) learnNature(roots, spot.path, mount);
+      }
     }
   }
 
@@ -108,7 +119,7 @@ export class DeletedRoots {
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
     const roots = mount.deleted ? this.#origins.get(spot.origin) : undefined;
-    const which = roots?.natures.get(spot.path)?.indexOf(natureOf(mount)) ?? 0;
+    const which = indexOfNature(roots?.natures.get(spot.path) ?? [], mount);
     if (roots && which > 0) return otherPlace(roots, spot.path, which);
     return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
   }
@@ -165,20 +176,30 @@ function putDirectoriesFirst({ deleted, live, natures }: OriginRoots): void {
 }
 
 /** What is known of a deleted root, by which it is told from another that had its name. */
-function natureOf({ kind, rootNode }: Pick<Mount, 'kind' | 'rootNode'>): string {
-  return JSON.stringify(rootNode ? [kind, rootNode] : [kind]);
+function natureOf({ kind, rootNode, rootInode }: Pick<Mount, 'kind' | 'rootNode' | 'rootInode'>): string {
+  return JSON.stringify([kind, rootInode ?? null, rootNode ?? null]);
+}
+
+function indexOfNature(known: readonly string[], mount: Mount): number {
+  const same = known.indexOf(natureOf(mount));
+  if (same >= 0 || mount.rootInode !== undefined || mount.rootNode) return same;
+  return known.findIndex((nature) => isOf(nature, mount.kind) && !isOf(nature, mount.kind, ',null,'));
+}
+
+function isOf(nature: string, kind: Kind, more = ','): boolean {
+  return nature.startsWith(`["${kind}"${more}`);
 }
 
 const DIRECTORY = natureOf({ kind: 'directory' });
 
 function isDirectory(nature: string): boolean {
-  return nature.startsWith(DIRECTORY.slice(0, -1));
+  return isOf(nature, 'directory');
 }
 
 function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): void {
   const known = natures.get(path) ?? [];
-  const nature = natureOf(mount);
-  if (mount.kind !== 'unknown' && !known.includes(nature)) natures.set(path, [...known, nature]);
+  if (mount.kind !== 'unknown' && indexOfNature(known, mount) < 0)
+    natures.set(path, [...known, natureOf(mount)]);
 }
 
 function otherPlace(roots: OriginRoots, path: PathString, which: number): PathString {

@@ -38,6 +38,7 @@ function withVisibleRoots(tree: MountTree, rootNumber: number): MountTree {
     return {
       ...mount,
       kind: node.kind === 'directory' ? 'directory' : 'file',
+      ...(mount.deleted && { rootInode: String(status.inode) }),
       ...(isOrdinaryRoot(mount, node) ? {} : { rootNode: node }),
     };
   });

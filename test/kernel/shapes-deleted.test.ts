@@ -1,7 +1,10 @@
-import { renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { diffTrees } from '../../lib/model/diff.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import * as sys from '../../lib/sys.ts';
+import type { MountNamespace } from '../../lib/system/namespace.ts';
+import { inside } from '../support/inside.ts';
 import {
   BOTH_ENGINES,
   bindTo,
@@ -59,6 +62,75 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots come back dele
     using restored = await restoreSame(captured, engine);
     expect(restored.tree.at('/both-private')?.rootNode?.mode).toBe(0o600);
     expect(restored.tree.at('/both-file')?.rootNode).toBeUndefined();
+  });
+
+  test('that had one name and are alike, as many as they were', async () => {
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/d');
+      directory('/d/kept');
+      for (const round of ['first', 'second']) {
+        directory('/d/dir/in');
+        bindTo('/d/dir', `/dir-${round}`);
+        bindTo('/d/dir', `/dir-${round}-again`);
+        bindTo('/d/dir/in', `/in-${round}`);
+        rmSync('/d/dir', { recursive: true });
+        writeFileSync('/d/file', '');
+        bindFile('/d/file', `/file-${round}`);
+        unlinkSync('/d/file');
+      }
+      directory('/d/dir');
+      bindTo('/d/dir', '/dir-live');
+    });
+    const captured = live.capture();
+    const numbers = (tree: MountTree) => {
+      const inodes = tree.mounts.flatMap(({ rootInode }) => rootInode ?? []);
+      return inodes.map((inode) => inodes.indexOf(inode));
+    };
+    expect(numbers(captured)).toEqual([0, 0, 2, 3, 4, 4, 6, 7]);
+    using restored = await restoreSame(captured, engine);
+    const again = restored.tree.mounts.filter(({ deleted }) => deleted);
+    expect(new Set(again.map(({ rootInode }) => rootInode)).size).toBe(6);
+    // What is made in one of them is seen where the same one is shown, and not in the other.
+    const namespace = restored.namespace as MountNamespace;
+    inside(namespace, () => chmodSync('/dir-first', 0o700));
+    const modes = inside(namespace, () =>
+      ['/dir-first', '/dir-first-again', '/dir-second', '/dir-live'].map(
+        (path) => statSync(path).mode & 0o777,
+      ),
+    );
+    expect(modes).toEqual([0o700, 0o700, 0o755, 0o755]);
+  });
+
+  test('and one in place of two, or two in place of one, is a difference', () => {
+    const make = (second: boolean) =>
+      new LiveNamespace(() => {
+        mountTmpfs('/d');
+        directory('/d/dir');
+        bindTo('/d/dir', '/one');
+        if (second) {
+          rmdirSync('/d/dir');
+          directory('/d/dir');
+        }
+        bindTo('/d/dir', '/two');
+        rmdirSync('/d/dir');
+      });
+    using same = make(false);
+    using different = make(true);
+    const [one, two] = [same.capture(), different.capture()];
+    expect(diffTrees(one, one)).toEqual([]);
+    expect(diffTrees(two, two)).toEqual([]);
+    expect(diffTrees(one, two)).toMatchObject([
+      {
+        kind: 'deleted',
+        expected: expect.stringMatching(/^deleted, the one that mount \d+ at \/one shows$/),
+      },
+    ]);
+    expect(diffTrees(two, one)).toMatchObject([
+      {
+        kind: 'deleted',
+        expected: expect.stringMatching(/^deleted, another than the one that mount \d+ at/),
+      },
+    ]);
   });
 
   test('whose names are used again, by a directory, by a file, and twice', async () => {
