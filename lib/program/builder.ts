@@ -1,17 +1,15 @@
-import { UsageError } from '../errors.ts';
-import { encodeBytes } from '../model/bytes.ts';
 import {
   FORMAT_VERSION,
   HEADER,
   HEADER_SIZE,
   MAGIC,
   NO_SLOT,
-  NO_STRING,
-  OP,
   OP_SIZE,
   OPCODE,
   type OpName,
 } from './format.ts';
+import { OpTable, WORD } from './op-table.ts';
+import { StringBlock } from './string-block.ts';
 
 /** An op's arguments; which of them a call uses is said at {@link OPCODE}. What is left out is none, NULL or 0. */
 export interface OpArguments {
@@ -31,99 +29,109 @@ export interface OpArguments {
   readonly retries?: number;
 }
 
-interface Pending {
-  readonly name: OpName;
-  readonly guard: number;
-  readonly args: OpArguments;
-}
-
-/** Collects ops and strings, then writes them as one program. */
+/**
+ * Collects ops and strings, and puts them together as one program. The calls that are made for every mount have
+ * methods of their own, with the arguments of the call: an object for each takes several times as long.
+ */
 export class ProgramBuilder {
-  readonly #main: Pending[] = [];
-  readonly #undo: Pending[] = [];
+  readonly #main = new OpTable();
+  readonly #undo = new OpTable();
+  readonly #strings = new StringBlock();
 
   /** Appends a main op; returns its index. */
   op(name: OpName, args: OpArguments): number {
-    return this.#main.push({ name, guard: 0, args }) - 1;
+    return this.#write(this.#main, name, 0, args);
   }
 
   /** Appends an op that takes back main op `guard`; returns its index among the undo ops. */
   undo(guard: number, name: OpName, args: OpArguments): number {
-    return this.#undo.push({ name, guard, args }) - 1;
+    return this.#write(this.#undo, name, guard, args);
+  }
+
+  openTree(directory: number, path: string, flags: number, out: number): void {
+    const at = this.#main.add(OPCODE.open_tree, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = directory;
+    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.n] = flags;
+    words[at + WORD.out] = out;
+  }
+
+  moveMount(from: number, to: number, path: string, flags: number): void {
+    const at = this.#main.add(OPCODE.move_mount, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = from;
+    words[at + WORD.s1] = this.#strings.offset('');
+    words[at + WORD.b] = to;
+    words[at + WORD.s2] = this.#strings.offset(path);
+    words[at + WORD.n] = flags;
+  }
+
+  mkdirat(directory: number, path: string, mode: number): void {
+    this.#make(OPCODE.mkdirat, directory, path, mode);
+  }
+
+  mknodat(directory: number, path: string, mode: number): void {
+    this.#make(OPCODE.mknodat, directory, path, mode);
+  }
+
+  close(slot: number): void {
+    const at = this.#main.add(OPCODE.close, 0);
+    this.#main.words[at + WORD.a] = slot;
   }
 
   get opCount(): number {
-    return this.#main.length;
+    return this.#main.count;
   }
 
   /** The program's bytes. Slots `[0, imports)` come from the caller, the next `exports` go back to it. */
   bytes(slots: { readonly count: number; readonly imports: number; readonly exports: number }): Uint8Array {
-    const strings = new StringBlock();
-    const ops = [...this.#main, ...this.#undo];
-    const records = new Uint8Array(ops.length * OP_SIZE);
-    const view = new DataView(records.buffer);
-    ops.forEach((op, index) => {
-      writeOp(view, index * OP_SIZE, op, strings);
-    });
+    const main = this.#main.bytes;
+    const undo = this.#undo.bytes;
+    const strings = this.#strings.bytes;
+    const program = new Uint8Array(HEADER_SIZE + main.length + undo.length + strings.length);
+    program.set(main, HEADER_SIZE);
+    program.set(undo, HEADER_SIZE + main.length);
+    program.set(strings, HEADER_SIZE + main.length + undo.length);
 
-    const header = new DataView(new ArrayBuffer(HEADER_SIZE));
+    const header = new DataView(program.buffer);
     header.setUint32(HEADER.magic, MAGIC, true);
     header.setUint16(HEADER.version, FORMAT_VERSION, true);
     header.setUint16(HEADER.opSize, OP_SIZE, true);
-    header.setUint32(HEADER.opCount, this.#main.length, true);
-    header.setUint32(HEADER.undoCount, this.#undo.length, true);
+    header.setUint32(HEADER.opCount, this.#main.count, true);
+    header.setUint32(HEADER.undoCount, this.#undo.count, true);
     header.setUint32(HEADER.slotCount, slots.count, true);
     header.setUint32(HEADER.importCount, slots.imports, true);
     header.setUint32(HEADER.exportCount, slots.exports, true);
-    header.setUint32(HEADER.stringBytes, strings.size, true);
-    return Buffer.concat([new Uint8Array(header.buffer), records, ...strings.chunks]);
+    header.setUint32(HEADER.stringBytes, strings.length, true);
+    return program;
   }
-}
 
-function writeOp(view: DataView, at: number, op: Pending, strings: StringBlock): void {
-  const { args } = op;
-  view.setUint16(at + OP.code, OPCODE[op.name], true);
-  view.setUint16(at + OP.tolerate, args.tolerate ?? 0, true);
-  view.setUint8(at + OP.retries, args.retries ?? 0);
-  view.setInt32(at + OP.a, args.a ?? NO_SLOT, true);
-  view.setInt32(at + OP.b, args.b ?? NO_SLOT, true);
-  view.setInt32(at + OP.out, args.out ?? NO_SLOT, true);
-  view.setUint32(at + OP.guard, op.guard, true);
-  view.setUint32(at + OP.s1, strings.offset(args.s1), true);
-  view.setUint32(at + OP.s2, strings.offset(args.s2), true);
-  view.setUint32(at + OP.s3, strings.offset(args.s3), true);
-  view.setUint32(
-    at + OP.n,
-    typeof args.n === 'number' ? args.n >>> 0 : numberOfData(op.name, args.n, strings),
-    true,
-  );
-  view.setBigUint64(at + OP.f1, BigInt(args.f1 ?? 0), true);
-  view.setBigUint64(at + OP.f2, BigInt(args.f2 ?? 0), true);
-  view.setBigUint64(at + OP.f3, BigInt(args.f3 ?? 0), true);
-}
+  #make(code: number, directory: number, path: string, mode: number): void {
+    const at = this.#main.add(code, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = directory;
+    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.f1] = mode;
+  }
 
-/** `n` is mount(2)'s data string there, and a plain number, 0 when left out, everywhere else. */
-function numberOfData(name: OpName, data: string | undefined, strings: StringBlock): number {
-  return name === 'mount' ? strings.offset(data) : 0;
-}
-
-/** NUL-terminated strings, each text kept once. */
-class StringBlock {
-  readonly chunks: Uint8Array[] = [];
-  readonly #offsets = new Map<string, number>();
-  size = 0;
-
-  offset(text: string | undefined): number {
-    if (text === undefined) return NO_STRING;
-    const known = this.#offsets.get(text);
-    if (known !== undefined) return known;
-    if (text.includes('\0'))
-      throw new UsageError(`a path or option holds a NUL byte: ${JSON.stringify(text)}`);
-    const bytes = encodeBytes(`${text}\0`);
-    const offset = this.size;
-    this.chunks.push(bytes);
-    this.size += bytes.length;
-    this.#offsets.set(text, offset);
-    return offset;
+  #write(table: OpTable, name: OpName, guard: number, args: OpArguments): number {
+    const strings = this.#strings;
+    const { a = NO_SLOT, b = NO_SLOT, out = NO_SLOT, n = 0, f1 = 0, f2 = 0, f3 = 0 } = args;
+    const at = table.add(OPCODE[name] | ((args.tolerate ?? 0) << 16), guard);
+    const { words } = table;
+    words[at + 1] = args.retries ?? 0;
+    words[at + WORD.a] = a;
+    words[at + WORD.b] = b;
+    words[at + WORD.out] = out;
+    words[at + WORD.s1] = strings.offset(args.s1);
+    words[at + WORD.s2] = strings.offset(args.s2);
+    words[at + WORD.s3] = strings.offset(args.s3);
+    // mount(2)'s data is a string, NULL when left out.
+    words[at + WORD.n] = name === 'mount' ? strings.offset(args.n as string | undefined) : (n as number);
+    table.setLong(at + WORD.f1, f1);
+    table.setLong(at + WORD.f2, f2);
+    table.setLong(at + WORD.f3, f3);
+    return table.count - 1;
   }
 }

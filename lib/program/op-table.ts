@@ -1,0 +1,59 @@
+import { NO_SLOT, NO_STRING, OP, OP_SIZE } from './format.ts';
+
+const OP_WORDS = OP_SIZE / 4;
+const FIRST_OPS = 64;
+
+/** Positions in an op of its 32-bit words; a 64-bit field has its low word first. */
+export const WORD = {
+  a: OP.a / 4,
+  b: OP.b / 4,
+  out: OP.out / 4,
+  s1: OP.s1 / 4,
+  s2: OP.s2 / 4,
+  s3: OP.s3 / 4,
+  n: OP.n / 4,
+  f1: OP.f1 / 4,
+  f2: OP.f2 / 4,
+  f3: OP.f3 / 4,
+} as const;
+
+/** Ops as the interpreter reads them, in one block that grows by doubling. Little-endian, as the addon is. */
+export class OpTable {
+  words = new Int32Array(FIRST_OPS * OP_WORDS);
+  count = 0;
+
+  /** Adds an op without arguments; returns where its words begin. */
+  add(code: number, guard: number): number {
+    const at = this.count * OP_WORDS;
+    if (at === this.words.length) {
+      const grown = new Int32Array(2 * at);
+      grown.set(this.words);
+      this.words = grown;
+    }
+    this.count += 1;
+    const { words } = this;
+    words[at] = code;
+    words[at + WORD.a] = NO_SLOT;
+    words[at + WORD.b] = NO_SLOT;
+    words[at + WORD.out] = NO_SLOT;
+    words[at + OP.guard / 4] = guard;
+    words[at + WORD.s1] = NO_STRING;
+    words[at + WORD.s2] = NO_STRING;
+    words[at + WORD.s3] = NO_STRING;
+    return at;
+  }
+
+  setLong(at: number, value: number | bigint): void {
+    if (typeof value === 'number') {
+      this.words[at] = value;
+      this.words[at + 1] = Math.floor(value / 2 ** 32);
+    } else {
+      this.words[at] = Number(value & 0xffffffffn);
+      this.words[at + 1] = Number(value >> 32n);
+    }
+  }
+
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.words.buffer, 0, this.count * OP_SIZE);
+  }
+}
