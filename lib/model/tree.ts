@@ -24,6 +24,7 @@ export class MountTree {
   #groups: Map<number, Mount[]> | undefined;
   #slaves: Map<number, Mount[]> | undefined;
   #superblocks: Map<string, Mount[]> | undefined;
+  #inOrder: readonly Mount[] | undefined;
   #problems: readonly Problem[] | undefined;
 
   constructor(mounts: Iterable<Mount>) {
@@ -105,13 +106,14 @@ export class MountTree {
   }
 
   /** Depth first, parents before children, siblings in placing order. Members of a cycle are never reached. */
-  *walk(): Generator<Mount> {
-    const waiting = placingOrder(this.roots).reverse();
-    for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
-      yield mount;
-      const children = placingOrder(this.childrenOf(mount));
-      for (let i = children.length - 1; i >= 0; i -= 1) waiting.push(children[i] as Mount);
-    }
+  get inOrder(): readonly Mount[] {
+    this.#inOrder ??= depthFirst(this);
+    return this.#inOrder;
+  }
+
+  /** {@link inOrder}, one by one. */
+  walk(): IterableIterator<Mount> {
+    return this.inOrder.values();
   }
 
   /** Everything that keeps this from being a tree that a mount namespace can hold; none for a legal tree. */
@@ -165,6 +167,17 @@ export class MountTree {
     }
     return places.get(mountPoint);
   }
+}
+
+function depthFirst(tree: MountTree): readonly Mount[] {
+  const order: Mount[] = [];
+  const waiting = placingOrder(tree.roots).reverse();
+  for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
+    order.push(mount);
+    const children = placingOrder(tree.childrenOf(mount));
+    for (let i = children.length - 1; i >= 0; i -= 1) waiting.push(children[i] as Mount);
+  }
+  return order;
 }
 
 /**

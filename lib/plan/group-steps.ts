@@ -1,8 +1,10 @@
 import type { HostFacts } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
+import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
-import type { GroupKey, OriginId, Step, StepOf } from './steps.ts';
+import type { Script } from './script.ts';
+import type { ActionOf, GroupKey, OriginId } from './steps.ts';
 
 /**
  * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
@@ -14,15 +16,23 @@ export class GroupSteps {
   readonly #resolution: Resolution;
   readonly #facts: HostFacts;
   readonly #origins: OriginSteps;
-  readonly #steps: Step[];
+  readonly #actions: MountActions;
+  readonly #script: Script;
   readonly #made = new Set<GroupKey>();
   readonly #shared = new Set<PathString>();
 
-  constructor(resolution: Resolution, facts: HostFacts, origins: OriginSteps, steps: Step[]) {
+  constructor(
+    resolution: Resolution,
+    facts: HostFacts,
+    origins: OriginSteps,
+    actions: MountActions,
+    script: Script,
+  ) {
     this.#resolution = resolution;
     this.#facts = facts;
     this.#origins = origins;
-    this.#steps = steps;
+    this.#actions = actions;
+    this.#script = script;
   }
 
   /** Makes the holder of the mount's group, where it has one and it is not there yet. */
@@ -36,15 +46,12 @@ export class GroupSteps {
     const group = this.keyOf(mount);
     if (group === undefined) return;
     this.#make(group, mount);
-    this.#steps.push({ kind: 'set-group', mount: mount.id, group, reason: joinReason(mount, group) });
+    this.#script.addFor(mount, 'set-group');
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */
   keyOf(mount: Mount): GroupKey | undefined {
-    const { shared, master } = mount.propagation;
-    if (shared !== undefined) return `peers:${shared}`;
-    if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;
-    return `slaves:${master}`;
+    return this.#actions.groupOf(mount);
   }
 
   /** Makes the holder of a group after that of its master. A chain of masters may be long: no recursion. */
@@ -80,7 +87,7 @@ export class GroupSteps {
       if (before !== undefined && !this.#shared.has(source)) {
         this.#shared.add(source);
         const reason = `${nameOf(mount)} is to follow it, and a ${before} mount passes nothing on`;
-        this.#steps.push({ kind: 'share-source', source, before, mount: mount.id, reason });
+        this.#script.add({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
       const from = { mountOf: source };
       const node = mountRootNode(this.#facts, source);
@@ -103,10 +110,10 @@ export class GroupSteps {
     );
   }
 
-  #push(step: Omit<StepOf<'make-group'>, 'reason'>, mount: Mount): void {
+  #push(step: ActionOf<'make-group'>, mount: Mount): void {
     const [role, id] = split(step.group);
     const what = role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`;
-    this.#steps.push({ ...step, mount: mount.id, reason: `a detached holder that ${what}` });
+    this.#script.add({ ...step, mount: mount.id, reason: `a detached holder that ${what}` });
   }
 
   /** What the holders of a group and of those who follow it are cloned from. */
@@ -120,12 +127,4 @@ export class GroupSteps {
 function split(key: GroupKey): [role: 'peers' | 'slaves', id: number] {
   const [role, id] = key.split(':');
   return [role as 'peers' | 'slaves', Number(id)];
-}
-
-function joinReason(mount: Mount, group: GroupKey): string {
-  const { shared, master } = mount.propagation;
-  const of = master === undefined ? '' : ` and a slave of ${master}`;
-  return shared === undefined
-    ? `all that is mounted on it is in place: it becomes a slave of peer group ${split(group)[1]}`
-    : `all that is mounted on it is in place: it joins peer group ${shared}${of}`;
 }

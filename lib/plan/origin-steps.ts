@@ -10,23 +10,26 @@ import { hostSource, mountOriginSource } from './findings.ts';
 import type { OriginKey } from './layout.ts';
 import { givesItsGroup } from './nodes.ts';
 import type { Resolution } from './resolve.ts';
-import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
+import type { Script } from './script.ts';
+import type { NodeKind, Origin, OriginId, StepOf } from './steps.ts';
 import { madeAs } from './supply.ts';
 import { standInSource } from './target.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
 export class OriginSteps {
   readonly list: Origin[] = [];
-  readonly #ids = new Map<OriginKey, OriginId>();
+  readonly #ids: Map<OriginKey, OriginId>;
   readonly #nodes: NodeKind[] = [];
   readonly #resolution: Resolution;
   readonly #facts: HostFacts;
-  readonly #steps: Step[];
+  readonly #script: Script;
 
-  constructor(resolution: Resolution, facts: HostFacts, steps: Step[]) {
+  /** @param ids of the origins, which it fills. */
+  constructor(resolution: Resolution, facts: HostFacts, ids: Map<OriginKey, OriginId>, script: Script) {
     this.#resolution = resolution;
     this.#facts = facts;
-    this.#steps = steps;
+    this.#ids = ids;
+    this.#script = script;
   }
 
   /** The origin's id; makes it, for the sake of `mount`, when it is not there yet. */
@@ -62,7 +65,7 @@ export class OriginSteps {
           }
         : { kind: 'filesystem', type: mount.type, source: mount.source, parameters: this.#parameters(mount) };
     this.list.push(origin);
-    this.#steps.push({
+    this.#script.add({
       kind: 'make-filesystem',
       origin: id,
       mount: mount.id,
@@ -70,9 +73,9 @@ export class OriginSteps {
     });
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
-    if (dev?.origin === key) this.#steps.push(...deviceSteps(id, this.#resolution.kinds.paths(key)));
+    if (dev?.origin === key) this.#script.add(...deviceSteps(id, this.#resolution.kinds.paths(key)));
     const deletes = this.#resolution.deletedRoots.isReadOnly(key);
-    if (endsReadOnly(mount, supplies) && !deletes) this.#steps.push(readOnlyStep(id));
+    if (endsReadOnly(mount, supplies) && !deletes) this.#script.add(readOnlyStep(id));
   }
 
   #madeAs(mount: Mount): Mount {
@@ -113,14 +116,14 @@ export class OriginSteps {
     const root = nodes.at(key, '/');
     const reason = 'its root was changed after it was mounted';
     if (root)
-      this.#steps.push({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
+      this.#script.add({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
   }
 
   #makeNode(made: Omit<StepOf<'make-node'>, 'kind'>, key: OriginKey, status: NodeStatus | undefined): void {
     // What is made in a directory that gives its group says its own group and mode.
     const inherits = givesItsGroup(this.#directoryAt(key, parentPath(made.path)));
     const explicit = status ?? (inherits ? ORDINARY[made.node] : undefined);
-    this.#steps.push({ kind: 'make-node', ...made, ...(explicit && { status: explicit }) });
+    this.#script.add({ kind: 'make-node', ...made, ...(explicit && { status: explicit }) });
   }
 
   #directoryAt(key: OriginKey, path: PathString): NodeStatus | undefined {
@@ -141,7 +144,7 @@ export class OriginSteps {
   #pushClone(step: StepOf<'clone-source'>): void {
     this.list.push({ kind: 'host', source: step.source, of: step.of });
     this.#nodes[step.origin] = step.node;
-    this.#steps.push(step);
+    this.#script.add(step);
   }
 
   #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {
@@ -149,7 +152,7 @@ export class OriginSteps {
     const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
     this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'path', node, mount: mount.id, reason });
     for (const missing of this.#resolution.missingMountPoints.get(key) ?? []) {
-      this.#steps.push({
+      this.#script.add({
         kind: 'make-mount-point',
         mount: missing.mount.id,
         origin: id,

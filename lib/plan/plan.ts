@@ -1,6 +1,7 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Requirement } from './requirements.ts';
+import type { Script } from './script.ts';
 import type { HostEffect, Origin, Step } from './steps.ts';
 
 /** What will be built, and what verification compares with. */
@@ -47,6 +48,8 @@ export interface RestorePlan {
   readonly target: Target;
   readonly origins: readonly Origin[];
   readonly steps: readonly Step[];
+  /** The same steps, for a compiler. */
+  readonly script: Script;
   readonly hostEffects: readonly HostEffect[];
   readonly notes: PlanNotes;
   /** What is missing to run the plan, though not to make it: privilege. */
@@ -54,3 +57,6 @@ export interface RestorePlan {
   /** Host paths to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
   readonly imports: readonly { readonly path: PathString; readonly of: 'path' | 'mount' }[];
 }
+
+/** A plan as people see it. */
+export type PlanView = Omit<RestorePlan, 'script'>;

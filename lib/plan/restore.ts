@@ -5,15 +5,17 @@ import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { GroupSteps } from './group-steps.ts';
-import { MountSteps } from './mount-steps.ts';
+import type { OriginKey, Spot } from './layout.ts';
+import { MountActions } from './mount-actions.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import { OriginSteps } from './origin-steps.ts';
 import { chooseEngine } from './place-checks.ts';
-import type { RestorePlan } from './plan.ts';
+import type { PlanNotes, RestorePlan, Target } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
-import type { HostEffect, Step } from './steps.ts';
+import { Script } from './script.ts';
+import type { HostEffect, OriginId, Step } from './steps.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
@@ -32,28 +34,40 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }
-  const built: Step[] = [];
-  const origins = new OriginSteps(resolution, facts, built);
-  const groups = new GroupSteps(resolution, facts, origins, built);
-  const mounts = new MountSteps(resolution, origins, built);
+  const originIds = new Map<OriginKey, OriginId>();
+  const actions = new MountActions(resolution, originIds);
+  const built = new Script(resolution.tree, actions);
+  const origins = new OriginSteps(resolution, facts, originIds, built);
+  const groups = new GroupSteps(resolution, facts, origins, actions, built);
 
   const ends = resolution.tree.roots.map((root) => [root, ...sharedCover(resolution.tree, root)]);
-  buildTrees(resolution.tree, new Set(ends.flat()), mounts, groups);
+  buildTrees(resolution, new Set(ends.flat()), origins, groups, built);
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = deletionSteps(resolution, origins);
   const finish = engine === 'yard' ? finishInYard : finishDetached;
-  finish({ resolution, ends, groups, deletions, steps: built });
-  const steps = engine === 'yard' ? hostStepsFirst(built) : built;
+  finish({ resolution, ends, groups, deletions, script: built });
+  const script = engine === 'yard' ? hostStepsFirst(built) : built;
 
+  let target: Target | undefined;
+  let notes: PlanNotes | undefined;
   return {
     engine,
-    target: makeTarget(resolution, facts),
+    get target() {
+      target ??= makeTarget(resolution, facts);
+      return target;
+    },
     origins: origins.list,
-    steps,
-    hostEffects: hostEffects(resolution, steps),
-    notes: makeNotes(resolution, facts),
+    script,
+    get steps() {
+      return script.steps;
+    },
+    hostEffects: hostEffects(resolution, script),
+    get notes() {
+      notes ??= makeNotes(resolution, facts);
+      return notes;
+    },
     unmetToRun: resolution.toRun,
-    imports: imports(steps),
+    imports: imports(script),
   };
 }
 
@@ -61,7 +75,13 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
  * Each mount is made on the way down, and joins its group as soon as all that is mounted on it directly is in place:
  * what is mounted further down has other parents, and so does not propagate from it.
  */
-function buildTrees(tree: MountTree, ends: ReadonlySet<Mount>, mounts: MountSteps, groups: GroupSteps): void {
+function buildTrees(
+  { tree, layout }: Resolution,
+  ends: ReadonlySet<Mount>,
+  origins: OriginSteps,
+  groups: GroupSteps,
+  script: Script,
+): void {
   const waitingFor = new Map<Mount, number>();
   const joinWhenComplete = (mount: Mount | undefined, children: number) => {
     if (!mount) return;
@@ -69,9 +89,11 @@ function buildTrees(tree: MountTree, ends: ReadonlySet<Mount>, mounts: MountStep
     else if (!ends.has(mount)) groups.join(mount);
   };
   for (const mount of tree.walk()) {
-    mounts.enter(mount);
-    joinWhenComplete(mount, tree.childrenOf(mount).length);
     const parent = tree.parentOf(mount);
+    origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
+    script.addFor(mount, 'clone');
+    if (parent) script.addFor(mount, 'place');
+    joinWhenComplete(mount, tree.childrenOf(mount).length);
     joinWhenComplete(parent, parent ? (waitingFor.get(parent) ?? 0) - 1 : 0);
   }
 }
@@ -95,65 +117,71 @@ interface Ending {
   readonly ends: readonly End[];
   readonly groups: GroupSteps;
   readonly deletions: readonly Step[];
-  readonly steps: Step[];
+  readonly script: Script;
 }
 
 /**
  * A root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is made
  * before, while host mounts can still be cloned.
  */
-function finishDetached({ resolution, ends, groups, deletions, steps }: Ending): void {
+function finishDetached({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at } = resolution.choices;
-  steps.push(...deletions);
+  script.add(...deletions);
   if (at !== undefined) {
     for (const mount of ends.flat()) groups.join(mount);
-    attachAt(at, ends[0]?.[0] as Mount, resolution, steps);
+    attachAt(at, ends[0]?.[0] as Mount, resolution, script);
     return;
   }
   for (const mount of ends.flat()) groups.prepare(mount);
-  becomeRoots(ends, groups, steps);
+  becomeRoots(ends, groups, script);
 }
 
 /**
  * In the yard the mounts are attached, so that what they hold on to cannot be deleted or renamed from within: that is
  * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own.
  */
-function finishInYard({ resolution, ends, groups, deletions, steps }: Ending): void {
+function finishInYard({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at } = resolution.choices;
   if (at === undefined && ends.length === 1) {
     for (const mount of ends.flat()) groups.prepare(mount);
-    becomeRoot(ends[0] as End, 0, true, groups, steps);
-    if (deletions.length > 0) steps.push(goHome(), ...deletions);
+    becomeRoot(ends[0] as End, 0, true, groups, script);
+    if (deletions.length > 0) script.add(goHome(), ...deletions);
     return;
   }
   for (const mount of ends.flat()) (at === undefined ? groups.prepare : groups.join).call(groups, mount);
   const reason = 'an attached mount cannot leave its namespace, a clone of the tree can';
   ends.forEach(([root, cover], namespace) => {
     const covered = at === undefined && cover ? { cover: cover.id } : {};
-    steps.push({ kind: 'lift', mount: (root as Mount).id, namespace, ...covered, reason });
+    script.add({ kind: 'lift', mount: (root as Mount).id, namespace, ...covered, reason });
   });
-  steps.push(goHome(), ...deletions);
-  if (at === undefined) becomeRoots(ends, groups, steps);
-  else attachAt(at, ends[0]?.[0] as Mount, resolution, steps);
+  script.add(goHome(), ...deletions);
+  if (at === undefined) becomeRoots(ends, groups, script);
+  else attachAt(at, ends[0]?.[0] as Mount, resolution, script);
 }
 
-function becomeRoots(ends: readonly End[], groups: GroupSteps, steps: Step[]): void {
+function becomeRoots(ends: readonly End[], groups: GroupSteps, script: Script): void {
   ends.forEach((end, namespace) => {
-    if (namespace > 0) steps.push(goHome());
-    becomeRoot(end, namespace, false, groups, steps);
+    if (namespace > 0) script.add(goHome());
+    becomeRoot(end, namespace, false, groups, script);
   });
 }
 
 /** The old root goes before the new one joins its group: what is unmounted on a shared mount goes from its peers. */
-function becomeRoot(end: End, namespace: number, standing: boolean, groups: GroupSteps, steps: Step[]): void {
+function becomeRoot(
+  end: End,
+  namespace: number,
+  standing: boolean,
+  groups: GroupSteps,
+  script: Script,
+): void {
   const mount = (end[0] as Mount).id;
   const reason = standing
     ? 'the namespace of the yard becomes that of the tree'
     : 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
-  steps.push({ kind: 'become-root', mount, namespace, standing, reason });
+  script.add({ kind: 'become-root', mount, namespace, standing, reason });
   const alone = 'nothing but the tree is left in the namespace';
   const holders = standing ? [...new Set(end.flatMap((joining) => groups.keyOf(joining) ?? []))] : [];
-  steps.push({ kind: 'drop-old-root', namespace, standing, holders, reason: alone });
+  script.add({ kind: 'drop-old-root', namespace, standing, holders, reason: alone });
   for (const joining of end) groups.join(joining);
 }
 
@@ -161,21 +189,18 @@ function goHome(): Step {
   return { kind: 'go-home', reason: 'what follows is done in the namespace of the caller' };
 }
 
-function attachAt(at: PathString, root: Mount, resolution: Resolution, steps: Step[]): void {
+function attachAt(at: PathString, root: Mount, resolution: Resolution, script: Script): void {
   if (resolution.choices.makeDestinationPrivate) {
     const reason = 'what is attached below a shared mount would become shared and be copied to its peers';
-    steps.push({ kind: 'make-destination-private', at, reason });
+    script.add({ kind: 'make-destination-private', at, reason });
   }
-  steps.push({ kind: 'attach', mount: root.id, at, reason: 'the whole tree appears at once' });
+  script.add({ kind: 'attach', mount: root.id, at, reason: 'the whole tree appears at once' });
 }
 
 /** What is taken of the host is taken before its namespace is left for the yard. */
-function hostStepsFirst(steps: readonly Step[]): Step[] {
-  const open: Step = {
-    kind: 'open-yard',
-    reason: 'a place that nobody else can see, for mounts that are not in place',
-  };
-  return [...steps.filter(isOfHost), open, ...steps.filter((step) => !isOfHost(step))];
+function hostStepsFirst(script: Script): Script {
+  const reason = 'a place that nobody else can see, for mounts that are not in place';
+  return script.withFirst(isOfHost, { kind: 'open-yard', reason });
 }
 
 function isOfHost(step: Step): boolean {
@@ -188,9 +213,9 @@ function isOfHost(step: Step): boolean {
 }
 
 /** What the steps change outside the tree, in their order. */
-function hostEffects(resolution: Resolution, steps: readonly Step[]): HostEffect[] {
+function hostEffects(resolution: Resolution, script: Script): HostEffect[] {
   const effects: HostEffect[] = [];
-  for (const step of steps) {
+  for (const step of script.writtenOut()) {
     if (step.kind === 'share-source') {
       effects.push({
         kind: step.kind,
@@ -227,10 +252,10 @@ function hostEffects(resolution: Resolution, steps: readonly Step[]): HostEffect
 }
 
 /** The host paths that the steps use, each once. */
-function imports(steps: readonly Step[]): RestorePlan['imports'] {
+function imports(script: Script): RestorePlan['imports'] {
   const wanted = new Map<string, RestorePlan['imports'][number]>();
   const want = (path: string, of: 'path' | 'mount') => wanted.set(`${of}:${path}`, { path, of });
-  for (const step of steps) {
+  for (const step of script.writtenOut()) {
     if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
     if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, 'mount');

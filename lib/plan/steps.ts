@@ -27,8 +27,8 @@ export type GroupKey = `peers:${number}` | `slaves:${number}`;
 /** What a node in a filesystem made here is. */
 export type NodeKind = 'directory' | 'file';
 
-/** One thing to do. Each has a reason for people; `mount` is the id of the mount that it serves. */
-export type Step = { readonly reason: string; readonly mount?: number } & (
+/** One thing to do; `mount` is the id of the mount that it serves. */
+export type Action = { readonly mount?: number } & (
   | { readonly kind: 'make-filesystem'; readonly origin: OriginId }
   | {
       readonly kind: 'clone-source';
@@ -158,7 +158,11 @@ export type Step = { readonly reason: string; readonly mount?: number } & (
   | { readonly kind: 'attach'; readonly mount: number; readonly at: PathString }
 );
 
-export type StepKind = Step['kind'];
+/** An action, with its reason for people. */
+export type Step = Action & { readonly reason: string };
+
+export type StepKind = Action['kind'];
+export type ActionOf<K extends StepKind> = Extract<Action, { kind: K }>;
 export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 
 /** What a restore changes outside the tree, known before anything runs. */

@@ -1,6 +1,6 @@
 /** Ops that put the finished tree where it goes. */
 import { AT, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
-import type { StepOf } from '../plan/steps.ts';
+import type { ActionOf } from '../plan/steps.ts';
 import { BY_FD, type Emitter, exportKey } from './emitter.ts';
 import { leaveHome } from './home.ts';
 
@@ -22,7 +22,7 @@ export function pivotTo(emitter: Emitter, root: number): void {
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
-export function dropOldRoot(emitter: Emitter, { standing, holders }: StepOf<'drop-old-root'>): void {
+export function dropOldRoot(emitter: Emitter, { standing, holders }: ActionOf<'drop-old-root'>): void {
   for (const group of holders) {
     const key = `group:${group}`;
     const holder = emitter.get(key);
@@ -37,17 +37,17 @@ export function dropOldRoot(emitter: Emitter, { standing, holders }: StepOf<'dro
 }
 
 /** Clones a whole tree, detached, out of the namespace that it was built in; the clone is the mount from then on. */
-export function lift(emitter: Emitter, step: StepOf<'lift'>): void {
-  const built = emitter.get(`mount:${step.mount}`);
+export function lift(emitter: Emitter, step: ActionOf<'lift'>): void {
+  const built = emitter.mount(step.mount);
   const out = emitter.get(exportKey('root', step.namespace));
   const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH | AT.RECURSIVE;
   emitter.op('open_tree', { a: built, s1: '', n: flags, out });
   emitter.close(built);
-  emitter.alias(`mount:${step.mount}`, out);
+  emitter.setMount(step.mount, out);
   if (step.cover === undefined) return;
-  emitter.close(emitter.get(`mount:${step.cover}`));
+  emitter.close(emitter.mount(step.cover));
   const cover = emitter.temporary(`cover of mount ${step.mount}`);
-  emitter.alias(`mount:${step.cover}`, cover);
+  emitter.setMount(step.cover, cover);
   // Above a root is the root itself, and a path that ends there leads to what lies on top.
   emitter.op('openat2', { a: out, s1: '..', f1: O.PATH | O.DIRECTORY | O.CLOEXEC, out: cover });
 }

@@ -1,6 +1,8 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
+import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
-import type { Origin, Step } from '../plan/steps.ts';
+import type { Script } from '../plan/script.ts';
+import type { Action, Origin } from '../plan/steps.ts';
 import {
   attach,
   becomeRoot,
@@ -11,8 +13,9 @@ import {
   pivotTo,
 } from './attach-ops.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
-import { Emitter, exportKey, type SlotKey } from './emitter.ts';
+import { Emitter, exportKey } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
+import { LastUses } from './last-uses.ts';
 import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
 import {
   deleteNode,
@@ -35,96 +38,98 @@ import { NO_PARKING, type Parking, Yard } from './yard.ts';
  * @throws UsageError for a path or option with a NUL byte, or a name that no path can hold.
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
-  const isNamespace = plan.steps.some((step) => step.kind === 'become-root');
-  const names = exportNames(plan.steps);
-  const exports = plan.target.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
+  const { script } = plan;
+  const isNamespace = script.has('become-root');
+  const names = exportNames(script);
+  const exports = script.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
   const leaves = isNamespace || plan.engine === 'yard';
-  const returns = plan.origins.some(hasLongSource) || (leaves && plan.steps.some(comesHome));
-  const emitter = new Emitter(importsOf(plan, isNamespace || returns), exports);
+  const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
+  const emitter = new Emitter(script.tree, importsOf(plan, isNamespace || returns), exports);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
-  const taken = takenOrigins(plan.steps);
-  const last = lastUses(plan.steps);
+  const uses = new LastUses(script);
 
-  handBackRoots(emitter, plan);
+  handBackRoots(emitter, script);
   if (returns) keepHome(emitter);
   longSourceOps(emitter, plan.origins);
-  plan.steps.forEach((step, index) => {
+  for (let index = 0; index < script.length; index += 1) {
+    const action = script.action(index);
     emitter.step = index;
-    emitStep(emitter, plan, step, parking, taken);
-    for (const key of keysOf(step)) if (last.get(key) === index) emitter.close(emitter.get(key));
-  });
+    emitAction(emitter, plan, action, parking, uses);
+    uses.closeAfter(index, action, emitter);
+  }
   return emitter.finish();
 }
 
-function emitStep(
+function emitAction(
   emitter: Emitter,
   plan: RestorePlan,
-  step: Step,
+  action: Action,
   parking: Parking,
-  taken: ReadonlySet<number>,
+  uses: LastUses,
 ): void {
-  const mountPoint = (id: number) => plan.target.tree.get(id)?.mountPoint ?? `#${id}`;
-  const origin = (id: number) => plan.origins[id] as Origin;
-  switch (step.kind) {
+  const { tree } = plan.script;
+  switch (action.kind) {
     case 'make-filesystem':
-      makeFilesystem(emitter, step.origin, origin(step.origin));
-      if (!taken.has(step.origin)) parking.park(emitter.get(`origin:${step.origin}`), 'directory');
+      makeFilesystem(emitter, action.origin, plan.origins[action.origin] as Origin);
+      if (!uses.isTaken(action.origin)) parking.park(emitter.origin(action.origin), 'directory');
       break;
     case 'clone-source':
-      cloneSource(emitter, step);
-      if (!taken.has(step.origin)) parking.park(emitter.get(`origin:${step.origin}`), step.node);
+      cloneSource(emitter, action);
+      if (!uses.isTaken(action.origin)) parking.park(emitter.origin(action.origin), action.node);
       break;
     case 'make-node':
     case 'make-mount-point':
-      makeNode(emitter, step);
+      makeNode(emitter, action);
       break;
     case 'make-device':
-      makeDevice(emitter, step);
+      makeDevice(emitter, action);
       break;
     case 'make-link':
-      makeLink(emitter, step);
+      makeLink(emitter, action);
       break;
-    case 'clone':
-      cloneMount(emitter, step, origin(step.origin), mountPoint(step.mount));
-      if (isRoot(plan, step.mount)) parking.park(emitter.get(`mount:${step.mount}`), 'directory');
+    case 'clone': {
+      const mount = tree.get(action.mount) as Mount;
+      cloneMount(emitter, action, plan.origins[action.origin] as Origin, mount.mountPoint);
+      if (!tree.parentOf(mount)) parking.park(emitter.mount(action.mount), 'directory');
       break;
+    }
     case 'place':
-      placeMount(emitter, step, mountPoint(step.mount));
+      placeMount(emitter, action, tree.get(action.mount)?.mountPoint ?? '');
       break;
     case 'share-source':
-      shareSource(emitter, step);
+      shareSource(emitter, action);
       break;
     case 'make-group':
-      makeGroup(emitter, step, parking);
+      makeGroup(emitter, action, parking);
       break;
     case 'set-group':
-      joinGroup(emitter, step);
+      joinGroup(emitter, action);
       break;
     case 'rename':
-      renameNode(emitter, step);
+      renameNode(emitter, action);
       break;
     case 'link':
-      linkNode(emitter, step);
+      linkNode(emitter, action);
       break;
     case 'delete':
-      deleteNode(emitter, step);
+      deleteNode(emitter, action);
       break;
     case 'superblock-read-only':
-      makeReadOnly(emitter, step);
+      makeReadOnly(emitter, action);
       break;
     case 'become-root':
-      if (step.standing) pivotTo(emitter, emitter.get(`mount:${step.mount}`));
-      else becomeRoot(emitter, emitter.get(`mount:${step.mount}`));
+      if (action.standing) pivotTo(emitter, emitter.mount(action.mount));
+      else becomeRoot(emitter, emitter.mount(action.mount));
       break;
     case 'drop-old-root':
-      dropOldRoot(emitter, step);
-      handBackNamespace(emitter, step.namespace);
+      dropOldRoot(emitter, action);
+      handBackNamespace(emitter, action.namespace);
       break;
     case 'open-yard':
-      if (parking instanceof Yard) parking.open(plan.steps.some(({ kind }) => kind === 'lift'));
+      if (parking instanceof Yard) parking.open(plan.script.has('lift'));
       break;
     case 'lift':
-      lift(emitter, step);
+      lift(emitter, action);
       break;
     case 'go-home':
       goHome(emitter);
@@ -133,100 +138,43 @@ function emitStep(
       makeDestinationPrivate(emitter);
       break;
     case 'attach':
-      attach(emitter, emitter.get(`mount:${step.mount}`));
+      attach(emitter, emitter.mount(action.mount));
       break;
   }
 }
 
 /**
- * Whether it is done in the caller's namespace after that was left, or may have to be undone there: from the new one
- * a mount point could not be removed, because the tree is mounted on it.
+ * Whether anything is done in the caller's namespace after that was left, or may have to be undone there: from the new
+ * one a mount point could not be removed, because the tree is mounted on it.
  */
-function comesHome({ kind }: Step): boolean {
-  return kind === 'go-home' || kind === 'share-source' || kind === 'make-mount-point';
+function comesHome(script: Script): boolean {
+  return script.has('go-home') || script.has('share-source') || script.has('make-mount-point');
 }
 
 /** A root's fd is handed back: its slot, or that of the origin that it is, is the export's. */
-function handBackRoots(emitter: Emitter, plan: RestorePlan): void {
-  if (plan.steps.some((step) => step.kind === 'lift')) return; // the clones of the whole trees are
-  const roots = plan.target.tree.roots.map((root) => root.id);
-  for (const step of plan.steps) {
-    if (step.kind !== 'clone' || !roots.includes(step.mount)) continue;
-    const key = step.take ? `origin:${step.origin}` : `mount:${step.mount}`;
-    emitter.alias(key, emitter.get(exportKey('root', roots.indexOf(step.mount))));
-  }
+function handBackRoots(emitter: Emitter, script: Script): void {
+  if (script.has('lift')) return; // the clones of the whole trees are
+  script.tree.roots.forEach((root, tree) => {
+    const slot = emitter.get(exportKey('root', tree));
+    if (script.actions.takes(root)) emitter.setOrigin(script.actions.originOf(root), slot);
+    else emitter.setMount(root.id, slot);
+  });
 }
 
-function isRoot(plan: RestorePlan, id: number): boolean {
-  return plan.target.tree.roots.some((root) => root.id === id);
-}
-
-function importsOf(plan: RestorePlan, needsProc: boolean): Import[] {
-  const imports: Import[] = plan.imports.map(({ path, of }) => ({ kind: 'source', path, of }));
-  for (const step of plan.steps) {
-    if (step.kind === 'attach') imports.push({ kind: 'destination', path: step.at });
-    if (step.kind === 'clone' && step.idmap) imports.push({ kind: 'idmap', mount: step.mount });
+function importsOf({ imports, script }: RestorePlan, needsProc: boolean): Import[] {
+  const wanted: Import[] = imports.map(({ path, of }) => ({ kind: 'source', path, of }));
+  for (const mount of script.tree.inOrder) {
+    const map = script.actions.idmapOf(mount);
+    if (map) wanted.push({ kind: 'idmap', mount: mount.id, map });
   }
-  if (needsProc) imports.push({ kind: 'proc' });
-  return imports;
-}
-
-/** The slots that a step uses and that may be closed when no later one does. */
-function keysOf(step: Step): SlotKey[] {
-  switch (step.kind) {
-    case 'make-filesystem':
-    case 'clone-source':
-    case 'make-node':
-    case 'make-mount-point':
-    case 'make-device':
-    case 'make-link':
-    case 'rename':
-    case 'link':
-    case 'delete':
-    case 'superblock-read-only':
-      return [`origin:${step.origin}`];
-    case 'clone':
-      return step.take ? [`mount:${step.mount}`] : [`origin:${step.origin}`, `mount:${step.mount}`];
-    case 'place':
-      return [`mount:${step.mount}`, `mount:${step.parent}`];
-    case 'make-group':
-      return [
-        `group:${step.group}`,
-        ...(step.master === undefined ? [] : [`group:${step.master}`]),
-        ...('origin' in step.from ? [`origin:${step.from.origin}`] : []),
-      ];
-    case 'set-group':
-      return [`group:${step.group}`, `mount:${step.mount}`];
-    case 'become-root':
-    case 'lift':
-    case 'attach':
-      return [`mount:${step.mount}`];
-    case 'share-source':
-    case 'make-destination-private':
-    case 'open-yard':
-    case 'go-home':
-    case 'drop-old-root':
-      return [];
-  }
+  for (const step of script.writtenOut())
+    if (step.kind === 'attach') wanted.push({ kind: 'destination', path: step.at });
+  if (needsProc) wanted.push({ kind: 'proc' });
+  return wanted;
 }
 
 /** What is handed back for each tree. */
-function exportNames(steps: readonly Step[]): Export['name'][] {
-  if (steps.some(({ kind }) => kind === 'become-root')) return ['namespace', 'mountinfo', 'root'];
-  return steps.some(({ kind }) => kind === 'make-destination-private') ? ['root', 'destination'] : ['root'];
-}
-
-/** The origins that become mounts of the tree themselves. */
-function takenOrigins(steps: readonly Step[]): Set<number> {
-  return new Set(steps.flatMap((step) => (step.kind === 'clone' && step.take ? [step.origin] : [])));
-}
-
-function lastUses(steps: readonly Step[]): Map<SlotKey, number> {
-  const last = new Map<SlotKey, number>();
-  steps.forEach((step, index) => {
-    for (const key of keysOf(step)) last.set(key, index);
-  });
-  // An origin that is taken as a mount is closed as that mount.
-  for (const step of steps) if (step.kind === 'clone' && step.take) last.delete(`origin:${step.origin}`);
-  return last;
+function exportNames(script: Script): Export['name'][] {
+  if (script.has('become-root')) return ['namespace', 'mountinfo', 'root'];
+  return script.has('make-destination-private') ? ['root', 'destination'] : ['root'];
 }

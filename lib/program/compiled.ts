@@ -1,3 +1,5 @@
+import type { IdMap } from '../model/mount.ts';
+
 /** What the compiler makes of a plan, and what `system/execute` needs to run it and to word its errors. */
 export interface CompiledProgram {
   readonly bytes: Uint8Array;
@@ -18,7 +20,7 @@ export type Import =
   /** A procfs of the caller's own, checked by magic. */
   | { readonly kind: 'proc' }
   /** A user namespace whose maps an idmapped mount takes. */
-  | { readonly kind: 'idmap'; readonly mount: number };
+  | { readonly kind: 'idmap'; readonly mount: number; readonly map: IdMap };
 
 /**
  * The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH); of the first tree, the second, …

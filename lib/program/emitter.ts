@@ -1,11 +1,14 @@
 import { UsageError } from '../errors.ts';
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
+import { ById } from '../model/by-id.ts';
 import { encodeBytes } from '../model/bytes.ts';
+import type { MountTree } from '../model/tree.ts';
+import type { OriginId } from '../plan/steps.ts';
 import { type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';
 
-/** What a slot is looked up by: an import, an export, an origin, a mount, a group's holder. */
+/** What a slot is looked up by: an import, an export, a group's holder, the yard. */
 export type SlotKey = string;
 
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
@@ -26,15 +29,19 @@ export class Emitter {
   readonly #stepOfOp: number[] = [];
   readonly #stepOfUndo: number[] = [];
   readonly #slots = new Map<SlotKey, number>();
+  /** By mount id, and by origin id. */
+  readonly #mounts: ById<number>;
+  readonly #origins: number[] = [];
   readonly #names: string[] = [];
-  /** Closed, or held open to the end. */
-  readonly #done = new Set<number>();
+  /** By slot: closed, or held open to the end. */
+  readonly #done: boolean[] = [];
   /** Directories that undoing needs, by slot and path. */
   readonly #held = new Map<string, number>();
   readonly #imports: readonly Import[];
   readonly #exports: readonly Export[];
 
-  constructor(imports: readonly Import[], exports: readonly Export[]) {
+  constructor(tree: MountTree, imports: readonly Import[], exports: readonly Export[]) {
+    this.#mounts = new ById(tree.mounts);
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));
@@ -66,6 +73,46 @@ export class Emitter {
     this.#slots.set(key, slot);
   }
 
+  /** The slot of a mount that has one. */
+  mount(id: number): number {
+    const slot = this.#mounts.get(id);
+    if (slot === undefined) throw new Error(`no slot for mount ${id}`);
+    return slot;
+  }
+
+  /** Gives a mount its slot; `slot`: one that is there already, of its origin or of an export. */
+  setMount(id: number, slot: number): void {
+    this.#mounts.set(id, slot);
+  }
+
+  /** The slot of a mount; a new one when it has none. */
+  slotOfMount(id: number, name: string): number {
+    const known = this.#mounts.get(id);
+    if (known !== undefined) return known;
+    const slot = this.temporary(name);
+    this.#mounts.set(id, slot);
+    return slot;
+  }
+
+  /** The slot of an origin that has one. */
+  origin(id: OriginId): number {
+    const slot = this.#origins[id];
+    if (slot === undefined) throw new Error(`no slot for origin ${id}`);
+    return slot;
+  }
+
+  setOrigin(id: OriginId, slot: number): void {
+    this.#origins[id] = slot;
+  }
+
+  slotOfOrigin(id: OriginId, name: string): number {
+    const known = this.#origins[id];
+    if (known !== undefined) return known;
+    const slot = this.temporary(name);
+    this.#origins[id] = slot;
+    return slot;
+  }
+
   /** A slot that no key finds. */
   temporary(name: string): number {
     return this.#names.push(name) - 1;
@@ -81,11 +128,32 @@ export class Emitter {
     this.#builder.undo(guard, name, args);
   }
 
+  openTree(directory: number, path: string, flags: number, out: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.openTree(directory, path, flags, out);
+  }
+
+  moveMount(from: number, to: number, path: string, flags: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.moveMount(from, to, path, flags);
+  }
+
+  mkdirat(directory: number, path: string, mode: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.mkdirat(directory, path, mode);
+  }
+
+  mknodat(directory: number, path: string, mode: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.mknodat(directory, path, mode);
+  }
+
   close(slot: number): void {
     const kept = this.#imports.length + this.#exports.length;
-    if (slot < kept || this.#done.has(slot)) return;
-    this.#done.add(slot);
-    this.op('close', { a: slot });
+    if (slot < kept || this.#done[slot]) return;
+    this.#done[slot] = true;
+    this.#stepOfOp.push(this.step);
+    this.#builder.close(slot);
   }
 
   /**
@@ -95,7 +163,7 @@ export class Emitter {
   withinReach(directory: number, path: string, use: (directory: number, path: string) => void): void {
     let from = directory;
     let rest = path;
-    while (encodeBytes(rest).length > LONGEST_PATH) {
+    while (isTooLong(rest)) {
       const cut = cutAt(rest);
       const next = this.temporary(rest.slice(0, cut));
       this.op('openat2', {
@@ -143,7 +211,7 @@ export class Emitter {
       });
     }
     this.#held.set(key, slot);
-    this.#done.add(slot);
+    this.#done[slot] = true;
     return slot;
   }
 
@@ -170,10 +238,15 @@ export class Emitter {
       bytes,
       imports: this.#imports,
       exports: this.#exports,
-      stepOfOp: Int32Array.from([...this.#stepOfOp, ...this.#stepOfUndo]),
+      stepOfOp: Int32Array.from(this.#stepOfOp.concat(this.#stepOfUndo)),
       slotNames: this.#names,
     };
   }
+}
+
+/** One character is at most three bytes a unit. */
+function isTooLong(path: string): boolean {
+  return path.length > LONGEST_PATH / 3 && encodeBytes(path).length > LONGEST_PATH;
 }
 
 /** The last slash within reach. A single name is at most 255 bytes, so there is one. */

@@ -16,7 +16,7 @@ import {
   S_IFSOCK,
 } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { Origin, OriginId, StepOf } from '../plan/steps.ts';
+import type { ActionOf, Origin, OriginId } from '../plan/steps.ts';
 import type { Emitter } from './emitter.ts';
 import { goHome, leaveHome } from './home.ts';
 
@@ -27,8 +27,8 @@ const FILE_MODE = 0o644;
 const LONGEST_PARAMETER = 255;
 
 function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
-  return emitter.slot(
-    `origin:${id}`,
+  return emitter.slotOfOrigin(
+    id,
     origin.kind === 'host' ? `clone of ${origin.source}` : `${origin.type} ${id}`,
   );
 }
@@ -83,8 +83,8 @@ export function longSourceOps(emitter: Emitter, origins: readonly Origin[]): voi
   goHome(emitter);
 }
 
-export function makeNode(emitter: Emitter, step: StepOf<'make-node' | 'make-mount-point'>): void {
-  const origin = emitter.get(`origin:${step.origin}`);
+export function makeNode(emitter: Emitter, step: ActionOf<'make-node' | 'make-mount-point'>): void {
+  const origin = emitter.origin(step.origin);
   const path = step.path.slice(1);
   if (step.kind === 'make-node') {
     if (step.path === '/') settleNode(emitter, origin, '.', step);
@@ -109,10 +109,10 @@ const NODE_TYPES = {
 /** What mkdirat(2) and mknodat(2) set of a mode by themselves. */
 const SET_BY_MAKING = 0o1777;
 
-function createNode(emitter: Emitter, directory: number, name: string, step: StepOf<'make-node'>): void {
+function createNode(emitter: Emitter, directory: number, name: string, step: ActionOf<'make-node'>): void {
   const { kind, mode, target, device } = step.status ?? { kind: step.node, mode: undefined };
   if (kind === 'directory') {
-    emitter.op('mkdirat', { a: directory, s1: name, f1: (mode ?? DIRECTORY_MODE) & SET_BY_MAKING });
+    emitter.mkdirat(directory, name, (mode ?? DIRECTORY_MODE) & SET_BY_MAKING);
   } else if (kind === 'symlink') {
     emitter.op('symlinkat', { s1: target ?? '', a: directory, s2: name });
   } else {
@@ -132,7 +132,7 @@ function settleNode(
   emitter: Emitter,
   directory: number,
   name: string,
-  { status }: StepOf<'make-node'>,
+  { status }: ActionOf<'make-node'>,
 ): void {
   if (!status) return;
   // An id that is not mapped in the user namespace is EINVAL: the node stays its root's.
@@ -160,9 +160,9 @@ function makeMountPoint(emitter: Emitter, origin: number, path: string, director
   emitter.undo(made, 'unlinkat', { a: parent, s1: name, n: directory ? AT.REMOVEDIR : 0 });
 }
 
-export function makeDevice(emitter: Emitter, step: StepOf<'make-device'>): void {
+export function makeDevice(emitter: Emitter, step: ActionOf<'make-device'>): void {
   emitter.op('mknodat', {
-    a: emitter.get(`origin:${step.origin}`),
+    a: emitter.origin(step.origin),
     s1: step.path.slice(1),
     f1: S_IFCHR | step.permissions,
     f2: deviceNumber(step.major, step.minor),
@@ -174,16 +174,16 @@ function deviceNumber(major: number, minor: number): number {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
 }
 
-export function makeLink(emitter: Emitter, step: StepOf<'make-link'>): void {
+export function makeLink(emitter: Emitter, step: ActionOf<'make-link'>): void {
   emitter.op('symlinkat', {
     s1: step.target,
-    a: emitter.get(`origin:${step.origin}`),
+    a: emitter.origin(step.origin),
     s2: step.path.slice(1),
   });
 }
 
-export function linkNode(emitter: Emitter, step: StepOf<'link'>): void {
-  const origin = emitter.get(`origin:${step.origin}`);
+export function linkNode(emitter: Emitter, step: ActionOf<'link'>): void {
+  const origin = emitter.origin(step.origin);
   emitter.withinReach(origin, step.from.slice(1), (from, fromName) => {
     emitter.withinReach(origin, step.to.slice(1), (to, toName) => {
       emitter.op('linkat', { a: from, s1: fromName, b: to, s2: toName, n: 0 }); // of a symlink: itself
@@ -191,8 +191,8 @@ export function linkNode(emitter: Emitter, step: StepOf<'link'>): void {
   });
 }
 
-export function renameNode(emitter: Emitter, step: StepOf<'rename'>): void {
-  const origin = emitter.get(`origin:${step.origin}`);
+export function renameNode(emitter: Emitter, step: ActionOf<'rename'>): void {
+  const origin = emitter.origin(step.origin);
   emitter.withinReach(origin, step.from.slice(1), (from, fromName) => {
     emitter.withinReach(origin, step.to.slice(1), (to, toName) => {
       emitter.op('renameat2', { a: from, s1: fromName, b: to, s2: toName, n: RENAME.NOREPLACE });
@@ -200,16 +200,16 @@ export function renameNode(emitter: Emitter, step: StepOf<'rename'>): void {
   });
 }
 
-export function deleteNode(emitter: Emitter, step: StepOf<'delete'>): void {
-  emitter.withinReach(emitter.get(`origin:${step.origin}`), step.path.slice(1), (directory, name) => {
+export function deleteNode(emitter: Emitter, step: ActionOf<'delete'>): void {
+  emitter.withinReach(emitter.origin(step.origin), step.path.slice(1), (directory, name) => {
     emitter.op('unlinkat', { a: directory, s1: name, n: step.node === 'directory' ? AT.REMOVEDIR : 0 });
   });
 }
 
-export function makeReadOnly(emitter: Emitter, step: StepOf<'superblock-read-only'>): void {
+export function makeReadOnly(emitter: Emitter, step: ActionOf<'superblock-read-only'>): void {
   const context = emitter.temporary('superblock');
   emitter.op('fspick', {
-    a: emitter.get(`origin:${step.origin}`),
+    a: emitter.origin(step.origin),
     s1: '',
     n: FSPICK.CLOEXEC | FSPICK.EMPTY_PATH,
     out: context,

@@ -1,5 +1,5 @@
 import type { Mount } from '../model/mount.ts';
-import type { PlanNotes, RestorePlan } from '../plan/plan.ts';
+import type { PlanNotes, PlanView } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps.ts';
 import { type Cell, layOut } from './columns.ts';
 import { lineText, nameText } from './escape.ts';
@@ -8,7 +8,7 @@ import { NO_PAINT, type Paint, type RenderOptions } from './paint.ts';
 import { stepText } from './step.ts';
 
 /** What a restore changes outside the tree, then each step with its reason, then what is not as captured. */
-export function renderPlan(plan: RestorePlan, options: RenderOptions = {}): string {
+export function renderPlan(plan: PlanView, options: RenderOptions = {}): string {
   const paint = options.paint ?? NO_PAINT;
   return [
     ...hostEffectLines(plan.hostEffects, paint),
@@ -24,7 +24,7 @@ export function renderPlan(plan: RestorePlan, options: RenderOptions = {}): stri
 }
 
 /** The plan as plain data: what JSON can hold, nothing left out. */
-export function planToJson(plan: RestorePlan): unknown {
+export function planToJson({ script: _, ...plan }: PlanView & { readonly script?: unknown }): unknown {
   const { tree, ...compared } = plan.target;
   const lists = Object.entries(compared).map(([name, ids]) => [name, plainOf(ids)]);
   return { ...plan, target: { mounts: tree.mounts, ...Object.fromEntries(lists) } };
@@ -84,7 +84,7 @@ function standInLines(standIns: PlanNotes['standIns']): string[] {
   });
 }
 
-function stepLines(plan: RestorePlan, paint: Paint): string[] {
+function stepLines(plan: PlanView, paint: Paint): string[] {
   const digits = String(plan.steps.length).length;
   const rows = plan.steps.map((step, i): Cell[] => [
     { text: `  ${String(i + 1).padStart(digits)}`, role: 'quiet' },

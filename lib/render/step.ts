@@ -1,12 +1,12 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
 import type { NodeStatus } from '../model/mount.ts';
-import type { RestorePlan } from '../plan/plan.ts';
+import type { PlanView } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
 import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
 import { nameText } from './escape.ts';
 
 /** What a step does, in a few words; its reason is the plan's own. */
-export function stepText(step: Step, plan: RestorePlan): string {
+export function stepText(step: Step, plan: PlanView): string {
   switch (step.kind) {
     case 'make-filesystem':
       return `make ${originText(plan, step.origin)}${parametersOf(plan, step.origin)}`;
@@ -60,19 +60,19 @@ export function stepText(step: Step, plan: RestorePlan): string {
 }
 
 /** `#78 /dev`: a mount of the plan's target. */
-function mountText(plan: RestorePlan, id: number): string {
+function mountText(plan: PlanView, id: number): string {
   const mount = plan.target.tree.get(id);
   return mount ? `#${id} ${nameText(mount.mountPoint)}` : `#${id}`;
 }
 
 /** `tmpfs[3]`, or the host path: the number tells several of one type apart. */
-function originText(plan: RestorePlan, id: OriginId): string {
+function originText(plan: PlanView, id: OriginId): string {
   const origin = plan.origins[id];
   if (!origin) return `origin[${id}]`;
   return origin.kind === 'host' ? `host:${nameText(origin.source)}` : `${nameText(origin.type)}[${id}]`;
 }
 
-function inOrigin(plan: RestorePlan, at: { readonly origin: OriginId; readonly path: string }): string {
+function inOrigin(plan: PlanView, at: { readonly origin: OriginId; readonly path: string }): string {
   return `${originText(plan, at.origin)}:${nameText(at.path)}`;
 }
 
@@ -85,7 +85,7 @@ function statusText(status: NodeStatus | undefined): string {
   return `${device} mode ${status.mode.toString(8)}${owner}`;
 }
 
-function parametersOf(plan: RestorePlan, id: OriginId): string {
+function parametersOf(plan: PlanView, id: OriginId): string {
   const origin = plan.origins[id];
   if (origin?.kind !== 'filesystem' || origin.parameters.length === 0) return '';
   return ` ${origin.parameters.map(parameterText).join(',')}`;
@@ -109,7 +109,7 @@ function groupText(group: GroupKey): string {
   return kind === 'peers' ? `shared:${id}` : `master:${id}`;
 }
 
-function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: RestorePlan): string {
+function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: PlanView): string {
   const from =
     'origin' in step.from
       ? originText(plan, step.from.origin)

@@ -69,14 +69,8 @@ export function executeSync(execution: Execution): ExportedFds[] {
   return exportsOf(execution, native.runSync(requestOf(execution)));
 }
 
-function requestOf({ plan, program, held, place }: Execution): RunRequest {
-  const idmaps = new Map(
-    plan.steps.flatMap((step) =>
-      step.kind === 'clone' && step.idmap ? [[step.mount, step.idmap] as const] : [],
-    ),
-  );
-  const idmapOf = (mount: number) => idmaps.get(mount);
-  const imports = Int32Array.from(program.imports, (slot) => held.importFd(slot, idmapOf).number);
+function requestOf({ program, held, place }: Execution): RunRequest {
+  const imports = Int32Array.from(program.imports, (slot) => held.importFd(slot).number);
   return { program: program.bytes, imports, place };
 }
 
@@ -99,8 +93,8 @@ function failure({ plan, program }: Execution, result: RunResult, signal?: Abort
 
 function purposeOf(plan: RestorePlan, program: CompiledProgram, op: number): Purpose {
   const index = program.stepOfOp[op] ?? -1;
-  const step = plan.steps[index];
-  if (!step) return { subject: 'the restore' };
+  if (index < 0) return { subject: 'the restore' };
+  const step = plan.script.step(index);
   const mount = step.mount === undefined ? undefined : plan.target.tree.get(step.mount);
   return {
     subject: mount ? mountName(mount) : 'the restore',

@@ -41,15 +41,15 @@ export class HeldHost implements Disposable {
     return this.#fds.get(keyOf(path, of));
   }
 
-  /** The fd for an import slot. `idmapOf` gives the map of a mount by its id. */
-  importFd(slot: Import, idmapOf: (mount: number) => IdMap | undefined): OwnedFd {
-    const fd = this.#find(slot, idmapOf);
+  /** The fd for an import slot. */
+  importFd(slot: Import): OwnedFd {
+    const fd = this.#find(slot);
     if (!fd)
       throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
     return fd;
   }
 
-  #find(slot: Import, idmapOf: (mount: number) => IdMap | undefined): OwnedFd | undefined {
+  #find(slot: Import): OwnedFd | undefined {
     switch (slot.kind) {
       case 'source':
         return this.get(slot.path, slot.of);
@@ -58,14 +58,12 @@ export class HeldHost implements Disposable {
       case 'proc':
         return this.procfs.root;
       case 'idmap':
-        return this.#idmap(slot.mount, idmapOf(slot.mount));
+        return this.#idmap(slot.mount, slot.map);
     }
   }
 
-  #idmap(mount: number, map: IdMap | undefined): OwnedFd | undefined {
-    const known = this.#idmaps.get(mount);
-    if (known || !map) return known;
-    const made = idmapNamespace(map, mount);
+  #idmap(mount: number, map: IdMap): OwnedFd {
+    const made = this.#idmaps.get(mount) ?? idmapNamespace(map, mount);
     this.#idmaps.set(mount, made);
     return made;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MountTree } from '../../../lib/model/tree.ts';
-import type { PlanNotes, RestorePlan } from '../../../lib/plan/plan.ts';
+import type { PlanNotes, PlanView } from '../../../lib/plan/plan.ts';
 import type { Step } from '../../../lib/plan/steps.ts';
 import { planToJson, renderPlan } from '../../../lib/render/plan.ts';
 import { stepText } from '../../../lib/render/step.ts';
@@ -21,7 +21,7 @@ const NO_NOTES: PlanNotes = {
 const root = mount({ id: 1, parentId: 0, mountPoint: '/', type: 'ext4' });
 const data = mount({ id: 2, parentId: 1, mountPoint: '/my data' });
 
-const PLAN: RestorePlan = {
+const PLAN: PlanView = {
   engine: 'detached',
   target: {
     tree: new MountTree([root, data]),
@@ -136,7 +136,7 @@ describe('a step in words', () => {
 
 describe('renderPlan', () => {
   test('host effects come first, then numbered steps with their reasons, then what is not as captured', () => {
-    const plan: RestorePlan = {
+    const plan: PlanView = {
       ...PLAN,
       hostEffects: [{ kind: 'attach', path: '/x', description: 'the tree appears there', undone: true }],
       steps: [

@@ -1,0 +1,28 @@
+import type { Mount } from './mount.ts';
+
+/** Ids so many times as many as the mounts still make a list that is mostly full. */
+const SPARSE = 8;
+const FEW = 1024;
+
+/** Something for each mount, by its id: a list where ids are small numbers, as the kernel's mostly are, else a map. */
+export class ById<T> {
+  readonly #list: (T | undefined)[] | undefined;
+  readonly #map: Map<number, T> | undefined;
+
+  constructor(mounts: readonly Mount[]) {
+    let highest = 0;
+    for (const { id } of mounts) if (id > highest) highest = id;
+    if (highest < SPARSE * mounts.length + FEW) this.#list = new Array(highest + 1);
+    else this.#map = new Map();
+  }
+
+  get(id: number): T | undefined {
+    return this.#list ? this.#list[id] : this.#map?.get(id);
+  }
+
+  /** @param id of one of the mounts. */
+  set(id: number, value: T): void {
+    if (this.#list) this.#list[id] = value;
+    else this.#map?.set(id, value);
+  }
+}

@@ -1,0 +1,113 @@
+import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
+import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
+import { relativePath } from '../model/paths.ts';
+import { takesNodes } from './filesystems.ts';
+import type { OriginKey, Spot } from './layout.ts';
+import type { Resolution } from './resolve.ts';
+import type { ActionOf, GroupKey, OriginId } from './steps.ts';
+
+/** What is done for every mount, or for every one that is in a group. */
+export type MountActionKind = 'clone' | 'place' | 'set-group';
+
+/** What is done for a mount: out of its origin with its attributes, onto its parent, into its group. */
+export class MountActions {
+  readonly #resolution: Resolution;
+  readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
+
+  constructor(resolution: Resolution, originIds: ReadonlyMap<OriginKey, OriginId>) {
+    this.#resolution = resolution;
+    this.#originIds = originIds;
+  }
+
+  clone(mount: Mount): ActionOf<'clone'> {
+    const spot = this.#spotOf(mount);
+    const idmap = this.idmapOf(mount);
+    return {
+      kind: 'clone',
+      mount: mount.id,
+      origin: this.#originIds.get(spot.origin) as OriginId,
+      path: this.#resolution.deletedRoots.pathOf(mount, spot),
+      take: this.takes(mount),
+      attributes: attributesOf(mount.options) & MOUNT_ATTR_ALL,
+      unbindable: mount.propagation.unbindable,
+      ...(idmap ? { idmap } : {}),
+    };
+  }
+
+  place(mount: Mount): ActionOf<'place'> {
+    const parent = this.#parentOf(mount);
+    return {
+      kind: 'place',
+      mount: mount.id,
+      parent: parent.id,
+      path: relativePath(parent.mountPoint, mount.mountPoint) ?? '',
+      ownNodes: this.#hasOnlyOwnNodes(parent),
+    };
+  }
+
+  'set-group'(mount: Mount): ActionOf<'set-group'> {
+    return { kind: 'set-group', mount: mount.id, group: this.groupOf(mount) as GroupKey };
+  }
+
+  /** What the mount joins; nothing for a private or unbindable one. */
+  groupOf({ propagation: { shared, master } }: Mount): GroupKey | undefined {
+    if (shared !== undefined) return `peers:${shared}`;
+    if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;
+    return `slaves:${master}`;
+  }
+
+  originOf(mount: Mount): OriginId {
+    return this.#originIds.get(this.#spotOf(mount).origin) as OriginId;
+  }
+
+  idmapOf(mount: Mount): IdMap | undefined {
+    return this.#resolution.choices.idmap.get(mount.id) ?? mount.idmap;
+  }
+
+  /**
+   * Whether the origin itself becomes the mount, because nothing else is cloned from it or done in it later. A map can
+   * be given to a detached clone only.
+   */
+  takes(mount: Mount): boolean {
+    const { origin, path } = this.#spotOf(mount);
+    if (path !== '/' || this.#resolution.layout.members.get(origin)?.length !== 1) return false;
+    return this.idmapOf(mount) === undefined && this.groupOf(mount) === undefined;
+  }
+
+  reason(kind: MountActionKind, mount: Mount): string {
+    switch (kind) {
+      case 'clone': {
+        return this.takes(mount)
+          ? `${nameOf(mount)} is the only one to show this filesystem`
+          : `${nameOf(mount)} shows ${this.#spotOf(mount).path} of it`;
+      }
+      case 'place': {
+        const parent = this.#parentOf(mount);
+        const covers = parent.mountPoint === mount.mountPoint;
+        return `${covers ? 'it covers' : 'it belongs on'} ${nameOf(parent)}`;
+      }
+      case 'set-group':
+        return joinReason(mount);
+    }
+  }
+
+  #parentOf(mount: Mount): Mount {
+    return this.#resolution.tree.parentOf(mount) as Mount;
+  }
+
+  #hasOnlyOwnNodes(mount: Mount): boolean {
+    const supply = this.#resolution.supplies.get(mount.id);
+    return supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && takesNodes(mount.type));
+  }
+
+  #spotOf(mount: Mount): Spot {
+    return this.#resolution.layout.roots.get(mount.id) as Spot;
+  }
+}
+
+function joinReason({ propagation: { shared, master } }: Mount): string {
+  const of = master === undefined ? '' : ` and a slave of ${master}`;
+  return shared === undefined
+    ? `all that is mounted on it is in place: it becomes a slave of peer group ${master}`
+    : `all that is mounted on it is in place: it joins peer group ${shared}${of}`;
+}

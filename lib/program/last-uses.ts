@@ -1,0 +1,91 @@
+import { ById } from '../model/by-id.ts';
+import type { Script } from '../plan/script.ts';
+import type { Action, GroupKey, OriginId } from '../plan/steps.ts';
+import type { Emitter } from './emitter.ts';
+
+/** After which line of a script nothing more is done with a mount, an origin or the holder of a group. */
+export class LastUses {
+  readonly #mounts: ById<number>;
+  readonly #origins: number[] = [];
+  readonly #groups = new Map<GroupKey, number>();
+  readonly #taken = new Set<OriginId>();
+
+  constructor(script: Script) {
+    this.#mounts = new ById(script.tree.mounts);
+    for (let index = 0; index < script.length; index += 1) this.#learn(script, index);
+  }
+
+  /** Whether the origin becomes a mount of the tree itself. */
+  isTaken(origin: OriginId): boolean {
+    return this.#taken.has(origin);
+  }
+
+  closeAfter(index: number, action: Action, emitter: Emitter): void {
+    const isLast = (id: number) => this.#mounts.get(id) === index;
+    switch (action.kind) {
+      case 'place':
+        if (isLast(action.mount)) emitter.close(emitter.mount(action.mount));
+        if (isLast(action.parent)) emitter.close(emitter.mount(action.parent));
+        return;
+      case 'make-group':
+        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter);
+        if ('origin' in action.from) this.#closeOrigin(index, action.from.origin, emitter);
+        this.#closeGroup(index, action.group, emitter);
+        return;
+      case 'set-group':
+        this.#closeGroup(index, action.group, emitter);
+        break;
+      default:
+        if ('origin' in action) this.#closeOrigin(index, action.origin, emitter);
+    }
+    if (hasMount(action) && isLast(action.mount)) emitter.close(emitter.mount(action.mount));
+  }
+
+  #learn(script: Script, index: number): void {
+    const line = script.lineAt(index);
+    if (line === 'step') {
+      this.#learnAction(script.action(index), index);
+      return;
+    }
+    const mount = script.mountAt(index);
+    this.#mounts.set(mount.id, index);
+    if (line === 'place') this.#mounts.set(mount.parentId, index);
+    else if (line === 'set-group') this.#groups.set(script.actions.groupOf(mount) as GroupKey, index);
+    else if (script.actions.takes(mount)) this.#taken.add(script.actions.originOf(mount));
+    else this.#origins[script.actions.originOf(mount)] = index;
+  }
+
+  #learnAction(action: Action, index: number): void {
+    if (hasMount(action)) this.#mounts.set(action.mount, index);
+    if ('origin' in action) this.#origins[action.origin] = index;
+    if (action.kind !== 'make-group') return;
+    this.#groups.set(action.group, index);
+    if (action.master !== undefined) this.#groups.set(action.master, index);
+    if ('origin' in action.from) this.#origins[action.from.origin] = index;
+  }
+
+  #closeOrigin(index: number, origin: OriginId, emitter: Emitter): void {
+    // One that is taken is closed as the mount that it is.
+    if (this.#origins[origin] === index && !this.isTaken(origin)) emitter.close(emitter.origin(origin));
+  }
+
+  #closeGroup(index: number, group: GroupKey, emitter: Emitter): void {
+    if (this.#groups.get(group) === index) emitter.close(emitter.get(`group:${group}`));
+  }
+}
+
+type OfMount = Extract<Action, { kind: 'clone' | 'set-group' | 'become-root' | 'lift' | 'attach' }>;
+
+/** Whether the action uses its mount; `make-node` and others only name the one that they serve. */
+function hasMount(action: Action): action is OfMount {
+  switch (action.kind) {
+    case 'clone':
+    case 'set-group':
+    case 'become-root':
+    case 'lift':
+    case 'attach':
+      return true;
+    default:
+      return false;
+  }
+}
