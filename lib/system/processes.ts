@@ -9,7 +9,7 @@ const GONE = new Set(['ENOENT', 'ESRCH']);
 /** The processes that descend from one, generation by generation, each generation by process id. */
 export function descendantsOf(procfs: Procfs, pid: number): number[] {
   const children = new Map<number, number[]>();
-  for (const child of allProcesses(procfs)) {
+  for (const child of numbersIn(procfs, '.')) {
     const parent = parentOf(procfs, child);
     if (parent === undefined) continue;
     const siblings = children.get(parent);
@@ -32,8 +32,14 @@ export function unlessGone<T>(read: () => T): T | undefined {
   }
 }
 
-function allProcesses(procfs: Procfs): number[] {
-  using directory = procfs.open('.', ['DIRECTORY']);
+/** The threads of a process by id, its first one first; that one alone when it is gone. */
+export function threadsOf(procfs: Procfs, pid: number): number[] {
+  const others = (unlessGoneRead(() => numbersIn(procfs, `${pid}/task`)) ?? []).filter((id) => id !== pid);
+  return [pid, ...others];
+}
+
+function numbersIn(procfs: Procfs, path: string): number[] {
+  using directory = procfs.open(path, ['DIRECTORY']);
   return readdirSync(`/proc/self/fd/${directory.number}`)
     .filter((name) => /^[1-9]\d*$/.test(name))
     .map(Number)
@@ -42,15 +48,15 @@ function allProcesses(procfs: Procfs): number[] {
 
 /** From `PID (command) S PPID …` of proc_pid_stat(5); the command may hold anything. */
 function parentOf(procfs: Procfs, pid: number): number | undefined {
-  const stat = unlessGoneRead(procfs, `${pid}/stat`);
+  const stat = unlessGoneRead(() => decodeBytes(procfs.read(`${pid}/stat`)));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields === undefined ? undefined : Number(fields[1]);
 }
 
 /** A process may end between the opening of its file and the reading, which Node reports in its own words. */
-function unlessGoneRead(procfs: Procfs, path: string): string | undefined {
+function unlessGoneRead<T>(read: () => T): T | undefined {
   try {
-    return unlessGone(() => decodeBytes(procfs.read(path)));
+    return unlessGone(read);
   } catch (error) {
     if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;

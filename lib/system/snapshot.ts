@@ -4,13 +4,14 @@ import type { MountTree } from '../model/tree.ts';
 import { captureNamespace, captureTree } from './capture.ts';
 import type { OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
-import { descendantsOf, unlessGone } from './processes.ts';
+import { descendantsOf, threadsOf, unlessGone } from './processes.ts';
 import { Procfs } from './procfs.ts';
 
 /**
  * Captures the mount namespace of a process as a snapshot; its own by default. With `descendants` also those of all
- * processes that descend from it, each namespace once, the process's own first. One after the other, and without
- * stopping anything: what mounts and unmounts meanwhile can be seen in one namespace and not in the next.
+ * threads of it and of the processes that descend from it, each namespace once, the process's own first. Of the
+ * calling process only the calling thread counts. One after the other, and without stopping anything: what mounts and
+ * unmounts meanwhile can be seen in one namespace and not in the next.
  *
  * @throws {MountError} as {@link captureTree} does.
  */
@@ -24,14 +25,20 @@ export function captureSnapshot(
   using own = namespaceOf(procfs, pid ?? 'thread-self');
   const seen = new Set([identityOf(own)]);
   const others: MountTree[] = [];
-  for (const process of descendantsOf(procfs, pid ?? globalThis.process.pid)) {
-    using namespace = unlessGone(() => namespaceOf(procfs, process));
+  for (const thread of threadsBelow(procfs, pid ?? process.pid)) {
+    using namespace = unlessGone(() => namespaceOf(procfs, thread));
     const identity = namespace && identityOf(namespace);
     if (!namespace || identity === undefined || seen.has(identity)) continue;
     seen.add(identity);
-    others.push(captureHeld(procfs, process, namespace));
+    others.push(captureHeld(procfs, thread, namespace));
   }
   return { namespaces: [first, ...others] };
+}
+
+/** Of the process itself, unless it is the calling one, and of its descendants: the ids by which /proc has them. */
+function* threadsBelow(procfs: Procfs, pid: number): Generator<number> {
+  if (pid !== process.pid) yield* threadsOf(procfs, pid);
+  for (const descendant of descendantsOf(procfs, pid)) yield* threadsOf(procfs, descendant);
 }
 
 function namespaceOf(procfs: Procfs, process: number | string): OwnedFd {

@@ -1,10 +1,10 @@
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BusyTableError, captureTree, MountNamespace } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
 import { native } from '../../lib/system/native.ts';
 import { readTable } from '../../lib/system/table.ts';
+import { addonPath } from '../support/addon.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
@@ -41,11 +41,9 @@ describe.skipIf(!isRoot)('a table that changes while it is read, as root', () =>
     for (let i = 0; i < BALLAST; i += 1) scratch.tmpfs(`ballast-${i}`);
     scratch.directory('a');
     scratch.directory('b');
-    const find = createRequire(import.meta.url)('node-gyp-build') as { resolve(root: string): string };
-    const addon = process.env.MOUNTYARD_ADDON ?? find.resolve(process.cwd());
     worker = new Worker(CHURN, {
       eval: true,
-      workerData: { addon, place: scratch.path, control: words.buffer },
+      workerData: { addon: addonPath(), place: scratch.path, control: words.buffer },
     });
     while (Atomics.load(words, 1) < 10) await new Promise((resolve) => setTimeout(resolve, 5));
   });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { captureSnapshot, captureTree, formatSnapshot, parseSnapshot } from '../../lib/index.ts';
+import { addonPath } from '../support/addon.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
 
@@ -48,5 +49,41 @@ describe.skipIf(!isRoot)('the namespaces of a process tree, as root', () => {
 
   test('are one without descendants', () => {
     expect(captureSnapshot({ pid: family.pid as number }).namespaces).toHaveLength(1);
+  });
+});
+
+/** Two threads beside the first one: one mounts in a namespace of its own, the other stays. */
+const THREADS = `
+  const { Worker } = require('node:worker_threads');
+  const mounter = \`
+    const { sys } = require(process.env.ADDON);
+    const bytes = Buffer.from;
+    sys.unshare(0x20200); // CLONE_FS | CLONE_NEWNS
+    sys.mount(null, bytes('/'), null, 0x44000n, null); // MS_REC | MS_PRIVATE
+    sys.mount(bytes('of-the-thread'), bytes('/mnt'), bytes('tmpfs'), 0n, null);
+    console.log('ready');
+    setInterval(() => {}, 1e9);\`;
+  new Worker('setInterval(() => {}, 1e9)', { eval: true });
+  new Worker(mounter, { eval: true });
+`;
+
+describe.skipIf(!isRoot)('a process with a thread in a namespace of its own, as root', () => {
+  expectNoLeakedFds();
+
+  test('is captured with it, and once for all its other threads', async () => {
+    const child = spawn(process.execPath, ['-e', THREADS], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ADDON: addonPath() },
+    });
+    try {
+      await new Promise((resolve) => child.stdout?.once('data', resolve));
+      const { namespaces } = captureSnapshot({ pid: child.pid as number, descendants: true });
+      expect(namespaces.map((tree) => tree.at('/mnt')?.source)).toEqual([undefined, 'of-the-thread']);
+      expect(captureSnapshot({ descendants: true }).namespaces).toHaveLength(2);
+    } finally {
+      const closed = new Promise((resolve) => child.once('close', resolve));
+      child.kill('SIGKILL');
+      await closed;
+    }
   });
 });
