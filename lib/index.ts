@@ -1,4 +1,6 @@
+import { MountyardError } from './errors.ts';
 import { MountTree } from './model/tree.ts';
+import { Help } from './render/help.ts';
 import { installInspectors } from './render/inspect.ts';
 import { RestoredTree } from './system/restored.ts';
 
@@ -59,6 +61,7 @@ export { compileRestore } from './program/compile.ts';
 export type { CompiledProgram, Export, Import } from './program/compiled.ts';
 export { listProgram } from './program/listing.ts';
 export { renderDifferences } from './render/differences.ts';
+export { type Help, help } from './render/help.ts';
 export type { Paint, RenderOptions, Role } from './render/paint.ts';
 export { renderPlan } from './render/plan.ts';
 export { type Outcome, renderReport } from './render/report.ts';
@@ -69,7 +72,7 @@ export { type CaptureOptions, captureTree } from './system/capture.ts';
 export type { EnterOptions } from './system/enter.ts';
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
-export { MountNamespace, type NamespaceFds } from './system/namespace.ts';
+export { MountNamespace } from './system/namespace.ts';
 export type { PinReport } from './system/pin.ts';
 export { probe } from './system/probe.ts';
 export {
@@ -79,8 +82,6 @@ export {
   restoreTreeSync,
 } from './system/restore.ts';
 export {
-  type Keeper,
-  type RestoredParts,
   RestoredTree,
   type RestoreReport,
   type Timings,
@@ -88,4 +89,4 @@ export {
 export { captureSnapshot } from './system/snapshot.ts';
 export { verifyTree } from './system/verify.ts';
 
-installInspectors({ MountTree, RestoredTree });
+installInspectors(() => process.stdout.columns, { Help, MountTree, MountyardError, RestoredTree });

@@ -1,5 +1,7 @@
-/** How trees and results print at the REPL: `util.inspect` asks a value for its text by a well-known symbol. */
+/** How trees, results and errors print at the REPL: `util.inspect` asks a value for its text by a well-known symbol. */
+import type { MountyardError } from '../errors.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { Help } from './help.ts';
 import type { Paint, RenderOptions } from './paint.ts';
 import { type Outcome, renderReport } from './report.ts';
 import { renderTree } from './tree.ts';
@@ -10,31 +12,51 @@ interface InspectOptions {
   readonly breakLength?: number;
 }
 
+/** Columns of the terminal that values are printed on; absent where there is none. */
+type Columns = () => number | undefined;
+
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 
-/** Gives the instances of each class their text. */
-export function installInspectors(classes: {
-  readonly MountTree: { readonly prototype: MountTree };
-  readonly RestoredTree: { readonly prototype: Outcome & { readonly tree: MountTree } };
-}): void {
-  install(classes.MountTree.prototype, renderTree);
+/** Gives the instances of each class their text, which keeps to the terminal's width. */
+export function installInspectors(
+  columns: Columns,
+  classes: {
+    readonly Help: { readonly prototype: Help };
+    readonly MountTree: { readonly prototype: MountTree };
+    readonly MountyardError: { readonly prototype: MountyardError };
+    readonly RestoredTree: { readonly prototype: Outcome & { readonly tree: MountTree } };
+  },
+): void {
+  install(columns, classes.Help.prototype, String);
+  install(columns, classes.MountTree.prototype, renderTree);
+  // The message says all that the fields have, and names the requirements one by one.
   install(
+    columns,
+    classes.MountyardError.prototype,
+    (error) => error.stack ?? `${error.name}: ${error.message}`,
+  );
+  install(
+    columns,
     classes.RestoredTree.prototype,
     (restored, look) => `${renderTree(restored.tree, look)}\n\n${renderReport(restored, look)}`,
   );
 }
 
-function install<T extends object>(prototype: T, render: (value: T, look: RenderOptions) => string): void {
+function install<T extends object>(
+  columns: Columns,
+  prototype: T,
+  render: (value: T, look: RenderOptions) => string,
+): void {
   Object.defineProperty(prototype, CUSTOM, {
     configurable: true,
     value(this: T, depth: number, options: InspectOptions): string {
-      return depth < 0 ? `[${this.constructor.name}]` : render(this, lookOf(options));
+      return depth < 0 ? `[${this.constructor.name}]` : render(this, lookOf(options, columns()));
     },
   });
 }
 
 /** The styles are those that Node gives to values of its own; what they look like is the reader's choice. */
-function lookOf({ stylize, breakLength }: InspectOptions): RenderOptions {
+function lookOf({ stylize, breakLength = Infinity }: InspectOptions, columns = Infinity): RenderOptions {
   const style = (name: string) => (text: string) => stylize(text, name);
   const paint: Paint = {
     heading: style('name'),
@@ -46,5 +68,6 @@ function lookOf({ stylize, breakLength }: InspectOptions): RenderOptions {
     bad: style('regexp'),
     option: style('boolean'),
   };
-  return { paint, width: breakLength === undefined || breakLength === Infinity ? undefined : breakLength };
+  const width = Math.min(breakLength, columns);
+  return { paint, width: width === Infinity ? undefined : width };
 }

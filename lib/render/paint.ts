@@ -5,7 +5,7 @@ export type Role = 'heading' | 'name' | 'type' | 'quiet' | 'good' | 'warning' | 
 export type Paint = { readonly [role in Role]: (text: string) => string };
 
 export interface RenderOptions {
-  /** Columns of the terminal; long sources are cut in the middle to fit. Nothing is cut when absent. */
+  /** Columns of the terminal; long sources and options are cut in the middle to fit. Nothing is cut when absent. */
   readonly width?: number | undefined;
   readonly paint?: Paint | undefined;
 }

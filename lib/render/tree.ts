@@ -12,8 +12,11 @@ export interface TreeRenderOptions extends RenderOptions {
 }
 
 const HEADINGS = ['MOUNT POINT', 'ID', 'TYPE', 'SOURCE', 'OPTIONS', 'PROPAGATION', ''];
-const SOURCE = 3;
-const NARROWEST_SOURCE = 12;
+/** Columns that give way on a narrow terminal, the first one first, and what is left of each at least. */
+const GIVING_WAY = [
+  { column: 3, narrowest: 12 }, // SOURCE
+  { column: 4, narrowest: 12 }, // OPTIONS
+];
 /** Deeper levels are drawn at this one, with their number. */
 const DEEPEST = 24;
 
@@ -41,9 +44,9 @@ export function renderTree(tree: MountTree, options: TreeRenderOptions = {}): st
     return { text: used ? text : '', role: 'heading' };
   });
   const table = [headings, ...rows];
-  const fitted = options.width === undefined ? table : fitSources(table, options.width);
+  const shown = options.width === undefined ? table : narrowed(table, options.width);
   const notes = topNotes(tree).map((note) => paint.quiet(note));
-  return [...layOut(fitted, paint), ...notes, ...problemNotes(tree)].join('\n');
+  return [...layOut(shown, paint), ...notes, ...problemNotes(tree)].join('\n');
 }
 
 function row(tree: MountTree, branch: Branch, hiddenBy: Mount | undefined, relative: boolean): Cell[] {
@@ -112,11 +115,13 @@ function marks({ mount, covers }: Branch, hiddenBy: Mount | undefined): string[]
   return words;
 }
 
-function fitSources(rows: readonly Cell[][], width: number): Cell[][] {
-  const room = Math.max(roomFor(SOURCE, rows, width), NARROWEST_SOURCE);
-  return rows.map((cells) =>
-    cells.map((cell, i) => (i === SOURCE ? { ...cell, text: shorten(cell.text, room) } : cell)),
-  );
+function narrowed(table: readonly Cell[][], width: number): readonly Cell[][] {
+  return GIVING_WAY.reduce((rows, { column, narrowest }) => {
+    const room = Math.max(roomFor(column, rows, width), narrowest);
+    return rows.map((cells) =>
+      cells.map((cell, i) => (i === column ? { ...cell, text: shorten(cell.text, room) } : cell)),
+    );
+  }, table);
 }
 
 function topNotes(tree: MountTree): string[] {

@@ -36,7 +36,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   readonly #user: OwnedFd | undefined;
   readonly #view: OwnedFd | undefined;
 
-  /** Takes over the fds. */
+  /** Takes over the fds. @internal */
   constructor(fd: OwnedFd, { root, user, view }: NamespaceFds = {}) {
     this.#fd = fd;
     this.#root = root;

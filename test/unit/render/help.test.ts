@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import * as mountyard from '../../../lib/index.ts';
+
+const screen = String(mountyard.help());
+
+test('fits a terminal of 24 lines of 80 columns, with the prompt', () => {
+  const lines = screen.split('\n');
+  expect(lines.length).toBeLessThan(24);
+  expect(lines.filter((line) => line.length > 79)).toEqual([]);
+});
+
+test('names only what there is', () => {
+  const functions = [...screen.matchAll(/(?<![.\w])(?:sys\.)?([a-z]\w+)\(/g)].map(([call]) => call);
+  expect(functions.length).toBeGreaterThan(15);
+  const missing = functions.filter((call) => {
+    const [, sys, name = ''] = /^(sys\.)?(\w+)\($/.exec(call) ?? [];
+    return typeof (sys ? mountyard.sys : mountyard)[name as never] !== 'function';
+  });
+  expect(missing).toEqual([]);
+});
+
+test('names methods that the classes have', () => {
+  const { MountNamespace, RestoredTree } = mountyard;
+  for (const name of ['create', 'current', 'of', 'open']) expect(MountNamespace).toHaveProperty(name);
+  for (const name of ['spawn', 'capture', 'pin', 'close'])
+    expect(MountNamespace.prototype).toHaveProperty(name);
+  expect(RestoredTree.prototype).toHaveProperty('release');
+});
