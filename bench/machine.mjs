@@ -13,6 +13,8 @@ export function machine() {
   };
 }
 
-export function machineText({ cpu, cores, memory, kernel, node, load }) {
-  return `${cpu}, ${cores} cores, ${memory} GiB, Linux ${kernel}, Node ${node}, load ${load} at the start`;
+export function machineText({ machine, clock }) {
+  const { cpu, cores, memory, kernel, node, load } = machine;
+  const times = clock === 'cpu' ? 'the time of processors' : 'the time that passed';
+  return `${cpu}, ${cores} cores, ${memory} GiB, Linux ${kernel}, Node ${node}; load ${load} at the start; ${times}`;
 }

@@ -1,26 +1,31 @@
 /**
  * npm run bench -- [BENCHMARK...] [--size N,…] [--tree NAME,…] [--seconds S] [--clock wall|cpu] [--json FILE] [--smoke]
  *
- * Prints tables, and writes the same and every sample as JSON. Goals are printed beside what was measured; they never
- * make a run fail. `--clock cpu` compares the time of processors, which other work on the machine disturbs less.
+ * Prints tables, and writes every sample as JSON and the tables as Markdown beside it. Goals are printed next to what was
+ * measured; they never make a run fail. `--clock cpu` compares the time of processors, which other work on the machine disturbs less.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { probe, sys } from 'mountyard';
+import { missing } from './complete.mjs';
 import * as floor from './floor.mjs';
 import * as growth from './growth.mjs';
+import * as idle from './idle.mjs';
+import * as job from './job.mjs';
 import { machine, machineText } from './machine.mjs';
+import * as peers from './peers.mjs';
 import { CLOCKS, pathOf } from './processes.mjs';
+import * as reading from './reading.mjs';
 
-const BENCHMARKS = { floor, growth };
+const BENCHMARKS = { floor, job, peers, reading, growth, idle };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     size: { type: 'string' },
     tree: { type: 'string' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '3' },
     clock: { type: 'string', default: 'wall' },
     json: { type: 'string', default: pathOf('out/results.json') },
     smoke: { type: 'boolean', default: false },
@@ -49,16 +54,23 @@ const options = {
 };
 
 const results = { machine: machine(), clock: values.clock, benchmarks: {} };
-console.log(`${machineText(results.machine)}\n`);
-for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
+const texts = [`${machineText(results)}\n`];
+console.log(texts[0]);
+for (const name of names) {
   const benchmark = BENCHMARKS[name];
   process.stderr.write(`${name}\n`);
-  const result = await benchmark.run(options);
-  results.benchmarks[name] = result;
-  for (const text of benchmark.tables(result)) console.log(text);
+  results.benchmarks[name] = await benchmark.run(options);
+  const tables = benchmark.tables(results.benchmarks[name]);
+  texts.push(...tables);
+  for (const text of tables) console.log(text);
 }
 mkdirSync(dirname(values.json), { recursive: true });
 writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
+writeFileSync(values.json.replace(/(\.json)?$/, '.md'), texts.join('\n'));
+
+const lacks = missing(JSON.parse(readFileSync(values.json, 'utf8')), names);
+if (lacks.length > 0) fail(`the results are not whole: ${lacks.join('; ')}`);
 
 function fail(reason) {
   process.stderr.write(`bench: ${reason}\n`);

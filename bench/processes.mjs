@@ -1,6 +1,7 @@
 /** Each sample in a process of its own, or in one that is warm. */
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export function pathOf(file) {
@@ -27,12 +28,22 @@ export function reading(clock) {
 }
 
 /** Milliseconds that a program of `native` prints as nanoseconds: by the clock, and of the processor. */
-export function nativeTimes(name, args) {
-  const [wall, cpu] = run(pathOf(`out/${name}`), args)
+export function nativeTimes(name, args, options) {
+  const [wall, cpu] = run(pathOf(`out/${name}`), args, options)
     .split(' ')
     .map((text) => Number(text) / 1e6);
   return { wall, cpu };
 }
+
+/** Milliseconds that processors worked for the children that this process has waited for: proc_pid_stat(5). */
+export function childrenTime() {
+  const [, fields] = readFileSync('/proc/self/stat', 'latin1').split(') ');
+  const [user, system] = fields.split(' ').slice(13, 15).map(Number);
+  return (user + system) * MS_A_TICK;
+}
+
+/** sysconf(_SC_CLK_TCK) is 100 on every Linux that Node runs on. */
+const MS_A_TICK = 10;
 
 /** A Node process that answers questions, one at a time. */
 export class Worker {

@@ -1,5 +1,5 @@
-/** One stage of a restore at one size, once, and the memory that it took at its height: `{stage, mounts}`. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** One stage of a restore at one size: `{stage, mounts, quick}`. */
+import { readFileSync } from 'node:fs';
 import {
   compileRestore,
   inspectHost,
@@ -8,15 +8,18 @@ import {
   restoreTreeSync,
   verifyTree,
 } from 'mountyard';
+import { median } from 'simple-statistics';
 import { tableOf } from '../trees.mjs';
 import { answer, parameters, timed } from './answers.mjs';
 import { readFields } from './fields.mjs';
 
-const WARM_UP = 10;
-const FEW = 1000;
+const WARM_MS = 400;
+const TIMED_MS = 400;
 
 /** For each stage, what makes it ready and what it does. */
 const STAGES = {
+  /** Only the library is loaded. */
+  nothing: () => () => undefined,
   parse: (text) => () => {
     const tree = parseMountinfo(text);
     return [tree, readFields(tree)];
@@ -40,28 +43,31 @@ const STAGES = {
   },
 };
 
-function prepare(mounts) {
-  return STAGES[parameters.stage](Buffer.from(tableOf('binds', mounts)));
+const text = Buffer.from(tableOf('binds', parameters.mounts));
+
+function perform() {
+  const { value, wall, cpu } = timed(STAGES[parameters.stage](text));
+  for (const held of [value].flat()) held?.release?.();
+  return { wall, cpu };
 }
 
-/** KiB, from /proc/self/status. */
-function memory(field) {
-  return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+function performFor(milliseconds) {
+  const end = performance.now() + milliseconds;
+  const times = [];
+  do times.push(perform());
+  while (performance.now() < end);
+  return times;
 }
 
-function release(value) {
-  for (const held of [value].flat()) held.release?.();
+/** MiB, from /proc/self/status. */
+function peak() {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
 }
-
-for (let time = 0; time < WARM_UP; time += 1) release(prepare(Math.min(FEW, parameters.mounts))());
 
 answer(() => {
-  const work = prepare(parameters.mounts);
-  globalThis.gc();
-  writeFileSync('/proc/self/clear_refs', '5'); // the peak so far is forgotten: proc_pid_clear_refs(5)
-  const before = memory('VmRSS');
-  const { value, wall, cpu } = timed(work);
-  const peak = memory('VmHWM');
-  release(value);
-  return { wall, cpu, mebibytes: (peak - before) / 1024, whole: peak / 1024 };
+  perform();
+  const mebibytes = peak(); // of a process that did this once
+  performFor(parameters.quick ? 0 : WARM_MS);
+  const times = performFor(parameters.quick ? 0 : TIMED_MS);
+  return { wall: median(times.map(({ wall }) => wall)), cpu: median(times.map(({ cpu }) => cpu)), mebibytes };
 });

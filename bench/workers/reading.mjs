@@ -1,0 +1,43 @@
+/** In a namespace with many mounts, reads its table in several ways: `{mounts, directory, warmUp}`. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { captureTree, MountTree, parseMountinfo, restoreTreeSync, sys } from 'mountyard';
+import { readMount } from '../../dist/system/statmount-mount.js';
+import { nativeTimes } from '../processes.mjs';
+import { tableOf } from '../trees.mjs';
+import { answer, parameters, timed } from './answers.mjs';
+import { readFields } from './fields.mjs';
+
+const TABLE = '/proc/self/mountinfo';
+const OWN = 0n;
+
+sys.unshare(['NEWNS']);
+sys.mount('bench', parameters.directory, { type: 'tmpfs' });
+const at = join(parameters.directory, 'tree');
+const file = join(parameters.directory, 'table');
+mkdirSync(at);
+const text = tableOf('binds', parameters.mounts);
+const attached = restoreTreeSync(parseMountinfo(text), { into: { at }, verify: false });
+process.on('disconnect', () => attached.release());
+const bytes = readFileSync(TABLE);
+writeFileSync(file, bytes);
+
+/** Each reads a table whole, every field of every mount. */
+const WAYS = {
+  bytes: () => readFileSync(TABLE).length,
+  parse: () => readFields(parseMountinfo(bytes)),
+  mountinfo: () => readFields(captureTree()),
+  statmount: () => readFields(new MountTree([...sys.listmount()].map((id) => readMount(id, OWN)))),
+};
+
+function read(way) {
+  if (way === 'print') return nativeTimes('read-table', []);
+  if (way === 'libmountParse') return nativeTimes('libmount-table', [file]);
+  if (way === 'libmount') return nativeTimes('libmount-table', [TABLE]);
+  const { value, wall, cpu } = timed(WAYS[way]);
+  if (value < parameters.mounts) throw new Error(`${way} read too little`);
+  return { wall, cpu };
+}
+
+for (const way of Object.keys(WAYS)) for (let time = 0; time < parameters.warmUp; time += 1) read(way);
+answer(({ way }) => read(way));
