@@ -30,7 +30,8 @@ export class AttachedTree implements Disposable {
   }
 
   /** The tree as it stands: its root is at `/` in it. @throws {UsageError} when it is not attached any more. */
-  read(procfs: Procfs): MountTree {
+  read(): MountTree {
+    using procfs = Procfs.open();
     const host = captureOwn(procfs);
     const top = findIn(host, this.#root);
     if (!top)

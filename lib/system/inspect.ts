@@ -17,20 +17,29 @@ import { placeFor } from './userns.ts';
  * @throws {ProcfsError} when /proc is no procfs.
  */
 export function inspectHost(input: Restorable, options: RestoreOptions = {}): HostFacts {
-  const { facts, held } = inspectHostHolding(input, options);
+  const { facts, held } = inspect(input, options, true);
   held.close();
   return facts;
 }
 
-/** {@link inspectHost}, with the fds of all that was found: the caller closes them. */
-export function inspectHostHolding(
-  input: Restorable,
-  options: RestoreOptions,
-): { facts: HostFacts; held: HeldHost } {
+interface Inspection {
+  readonly facts: HostFacts;
+  readonly held: HeldHost;
+}
+
+/**
+ * {@link inspectHost}, as far as these very options need it, and with the fds of all that was found: the caller closes
+ * them.
+ */
+export function inspectHostHolding(input: Restorable, options: RestoreOptions): Inspection {
+  return inspect(input, options, options.userNamespace !== undefined);
+}
+
+function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace: boolean): Inspection {
   const questions = hostQuestions(input, options);
   const held = new HeldHost();
   try {
-    const capabilities = probeWith(held.procfs);
+    const capabilities = probeWith(held.procfs, needsUserNamespace);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
     held.keepHost(host);

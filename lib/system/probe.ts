@@ -37,9 +37,10 @@ export function probe(): Capabilities {
   return probeWith(procfs);
 }
 
-export function probeWith(procfs: Procfs): Capabilities {
+/** @param needsUserNamespace `false`: one is only tried, which takes a fork, where the user may not mount without. */
+export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabilities {
   const mount = mayMount();
-  const userNamespace = tryUserNamespace();
+  const userNamespace = mount && !needsUserNamespace ? 'not tried' : tryUserNamespace();
   const inUserNamespace = livesInUserNamespace(procfs);
   const place: RunPlace = mount || userNamespace !== true ? { kind: 'thread' } : placeFor('self');
   const calls = tryCalls(place);

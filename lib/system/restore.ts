@@ -19,7 +19,7 @@ import { verifyOnHost } from './verify.ts';
 
 /** How {@link restoreTreeSync} goes about it. */
 export interface RestoreSyncOptions extends RestoreOptions {
-  /** `false`: the tree is read back, and not compared. */
+  /** `false`: the tree is not compared, and read back when it is first asked for. */
   readonly verify?: boolean;
 }
 
@@ -83,28 +83,31 @@ function finish(
   const { plan, program, held, watch } = prepared;
   watch.lap('run');
   const keeper = keeperOf(exports, options);
+  const read = () => (keeper.attached ? [keeper.attached.read()] : exports.map(readBack));
+  const verified = options.verify !== false;
   try {
-    const trees = keeper.attached ? [keeper.attached.read(held.procfs)] : exports.map(readBack);
-    const [tree] = trees;
-    const whole = trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
+    const trees = verified ? read() : undefined;
+    const whole = trees && together(trees);
     watch.lap('readBack');
-    const verified = options.verify !== false;
-    const differences = verified ? verifyOnHost(plan.target, whole, held, options.userNamespace) : [];
+    const differences = whole ? verifyOnHost(plan.target, whole, held, options.userNamespace) : [];
     watch.lap('verify');
     const report: RestoreReport = {
       ...plan.notes,
       verified,
-      mounts: whole.size,
+      mounts: (whole ?? plan.script.tree).size,
       calls: opCounts(program.bytes).main,
       hostEffects: plan.hostEffects,
       timings: watch.timings,
     };
-    return new RestoredTree({ trees, target: plan.target, differences, report, keeper });
+    return new RestoredTree({ trees, read, plan, differences, report, keeper });
   } catch (error) {
     throw afterLettingGo(keeper, error); // what could not be read back is not left standing
-  } finally {
-    for (const { mountinfo } of exports) mountinfo?.close();
   }
+}
+
+function together(trees: readonly MountTree[]): MountTree {
+  const [tree] = trees;
+  return trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
 }
 
 /** The error, or what could not be taken away because of it. */
@@ -120,7 +123,8 @@ function afterLettingGo(keeper: Keeper, error: unknown): unknown {
 }
 
 function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
-  return readTree(mountinfo as OwnedFd, root as OwnedFd, namespace);
+  using table = mountinfo as OwnedFd;
+  return readTree(table, root as OwnedFd, namespace);
 }
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
@@ -129,6 +133,7 @@ function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: Rest
     return { attached: new AttachedTree(root as OwnedFd, into.at, destination) };
   }
   const namespaces: MountNamespace[] = [];
+  const tables = exports.map(({ mountinfo }) => mountinfo as OwnedFd);
   try {
     for (const { namespace, root } of exports) {
       const fd = namespace as OwnedFd;
@@ -136,9 +141,9 @@ function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: Rest
       namespaces.push(new MountNamespace(fd, { view: root, user }));
     }
   } catch (error) {
-    letGo({ namespaces });
+    letGo({ namespaces, tables });
     for (const fds of exports) for (const fd of Object.values(fds)) fd.close();
     throw error;
   }
-  return { namespaces };
+  return { namespaces, tables };
 }

@@ -3,6 +3,7 @@ import type { MountTree } from '../model/tree.ts';
 import type { PlanNotes, Target } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps.ts';
 import type { AttachedTree } from './attached.ts';
+import type { OwnedFd } from './fd.ts';
 import type { MountNamespace } from './namespace.ts';
 
 /** Milliseconds of each stage. */
@@ -29,39 +30,60 @@ export interface RestoreReport extends PlanNotes {
 
 /** What keeps restored trees: a namespace each, or a place in the caller's. */
 export type Keeper =
-  | { readonly namespaces: readonly MountNamespace[]; readonly attached?: never }
-  | { readonly attached: AttachedTree; readonly namespaces?: never };
+  | {
+      readonly namespaces: readonly MountNamespace[];
+      /** Their mountinfo files, opened inside. */
+      readonly tables: readonly OwnedFd[];
+      readonly attached?: never;
+    }
+  | { readonly attached: AttachedTree; readonly namespaces?: never; readonly tables?: never };
 
 /** What a {@link RestoredTree} is made of. */
 export interface RestoredParts {
-  readonly trees: readonly MountTree[];
-  readonly target: Target;
+  /** Absent when they are to be read when they are first asked for. */
+  readonly trees: readonly MountTree[] | undefined;
+  readonly read: () => readonly MountTree[];
+  readonly plan: { readonly target: Target };
   readonly differences: readonly Difference[];
   readonly report: RestoreReport;
   readonly keeper: Keeper;
 }
 
-/** A tree that was restored, read back. It lasts until {@link release}, or for as long as a process lives in it. */
+/** A tree that was restored. It lasts until {@link release}, or for as long as a process lives in it. */
 export class RestoredTree implements Disposable, AsyncDisposable {
-  /** As read back from the kernel: one for each namespace, in the order of the snapshot. */
-  readonly trees: readonly MountTree[];
-  /** What was to be built; of several namespaces together, with a root for each. */
-  readonly target: Target;
   /** In what the two differ: empty when they are the same, and when `report.verified` is false. */
   readonly differences: readonly Difference[];
   readonly report: RestoreReport;
   /** The namespaces that were made; none for a tree attached with `into.at`. */
   readonly namespaces: readonly MountNamespace[];
   readonly #keeper: Keeper;
+  readonly #plan: { readonly target: Target };
+  readonly #read: () => readonly MountTree[];
+  #trees: readonly MountTree[] | undefined;
 
   /** @internal */
   constructor(parts: RestoredParts) {
-    this.trees = parts.trees;
-    this.target = parts.target;
+    this.#trees = parts.trees;
+    this.#read = parts.read;
+    this.#plan = parts.plan;
     this.differences = parts.differences;
     this.report = parts.report;
     this.namespaces = parts.keeper.namespaces ?? [];
     this.#keeper = parts.keeper;
+  }
+
+  /**
+   * As read back from the kernel, one for each namespace, in the order of the snapshot: at once, or when `verify` was
+   * `false`, when they are first asked for, before {@link release}.
+   */
+  get trees(): readonly MountTree[] {
+    this.#trees ??= this.#read();
+    return this.#trees;
+  }
+
+  /** What was to be built; of several namespaces together, with a root for each. */
+  get target(): Target {
+    return this.#plan.target;
   }
 
   /** The first tree, or the only one. */
@@ -91,7 +113,8 @@ export class RestoredTree implements Disposable, AsyncDisposable {
   }
 }
 
-export function letGo({ namespaces, attached }: Keeper): void {
+export function letGo({ namespaces, tables, attached }: Keeper): void {
+  for (const table of tables ?? []) table.close();
   for (const namespace of namespaces ?? []) namespace.close();
   attached?.release();
 }
