@@ -2,7 +2,12 @@ import { MountyardError, ParseError, UsageError } from '../errors.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import { type Mount, UNREACHABLE } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
-import { formatFields, LineReader } from './mountinfo-line.ts';
+import { formatFields } from './mountinfo-line.ts';
+import { MountinfoReader } from './mountinfo-reader.ts';
+
+const FEED = 0x0a;
+const CR = 0x0d;
+const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf);
 
 /**
  * The tree of a /proc/PID/mountinfo text. A text given as a string is encoded by `encodeBytes` first. The last line
@@ -13,17 +18,9 @@ import { formatFields, LineReader } from './mountinfo-line.ts';
 export function parseMountinfo(input: Uint8Array | string): MountTree {
   const bytes = typeof input === 'string' ? encodeBytes(input) : input;
   if (!(bytes instanceof Uint8Array)) throw new UsageError('a mountinfo text is a string or its bytes');
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   refuseForeign(text);
-  const reader = new LineReader();
-  const mounts: Mount[] = [];
-  for (let start = 0; start < text.length; ) {
-    const feed = text.indexOf('\n', start);
-    const end = feed < 0 ? text.length : feed;
-    mounts.push(reader.read(text, start, end, mounts.length + 1));
-    start = end + 1;
-  }
-  return new MountTree(mounts);
+  return new MountTree(new MountinfoReader(withLastFeed(text)).all());
 }
 
 /**
@@ -44,34 +41,38 @@ function formatMount(mount: Mount): string {
 /** Whether the line says what the canonical line says. */
 function readsAs(verbatim: string, canonical: string): boolean {
   try {
-    const text = encodeBytes(verbatim).toString('latin1');
-    return !text.includes('\n') && formatFields(new LineReader().read(text, 0, text.length, 1)) === canonical;
+    const [mount, ...more] = new MountinfoReader(encodeBytes(`${verbatim}\n`)).all();
+    return mount !== undefined && more.length === 0 && formatFields(mount) === canonical;
   } catch (error) {
     if (error instanceof MountyardError) return false;
     throw error;
   }
 }
 
+function withLastFeed(text: Buffer): Buffer {
+  return text.length === 0 || text.at(-1) === FEED ? text : Buffer.concat([text, Buffer.of(FEED)]);
+}
+
 /** What no kernel prints, and would otherwise be refused for a less plain reason, or not at all. */
-function refuseForeign(text: string): void {
-  if (text.startsWith('\xef\xbb\xbf')) {
+function refuseForeign(text: Buffer): void {
+  if (text.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK)) {
     throw new ParseError('the text starts with a byte order mark, which no kernel prints', 1, 1);
   }
-  const nul = text.indexOf('\0');
+  const nul = text.indexOf(0);
   if (nul >= 0) {
-    const line = text.slice(0, nul).split('\n').length;
-    throw new ParseError('there is a NUL byte', line, nul - text.lastIndexOf('\n', nul));
+    const before = text.toString('latin1', 0, nul);
+    throw new ParseError('there is a NUL byte', before.split('\n').length, nul - before.lastIndexOf('\n'));
   }
   // A CR is a byte like others, so one line may end in it (an overlay's `workdir=/a\r`); but not every line.
-  const feed = text.indexOf('\n');
+  const feed = text.indexOf(FEED);
   if (feed >= 0 && feed + 1 < text.length && everyLineEndsInCr(text)) {
     throw new ParseError('every line ends in CR LF: the kernel ends lines in LF alone', 1, feed);
   }
 }
 
-function everyLineEndsInCr(text: string): boolean {
-  for (let feed = text.indexOf('\n'); feed >= 0; feed = text.indexOf('\n', feed + 1)) {
-    if (text[feed - 1] !== '\r') return false;
+function everyLineEndsInCr(text: Buffer): boolean {
+  for (let feed = text.indexOf(FEED); feed >= 0; feed = text.indexOf(FEED, feed + 1)) {
+    if (text[feed - 1] !== CR) return false;
   }
   return true;
 }
