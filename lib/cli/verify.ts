@@ -39,13 +39,16 @@ export function addVerify(program: Command, session: Session): void {
  */
 async function compare(tree: MountTree, values: Values, terminal: Terminal): Promise<Difference[]> {
   const { inspectHostHolding } = await import('../system/inspect.ts');
+  const { viewInto, withOwners } = await import('../system/owner-ids.ts');
+  const { mapOf } = await import('../system/userns.ts');
   const { verifyOnHost, verifyTree } = await import('../system/verify.ts');
   const options = restoreOptionsOf(values);
   const actual = await captureNamed(values);
   const { facts, held } = inspectHostHolding(tree, options);
   try {
     const { target } = planRestore(tree, options, facts);
-    return verifyOnHost(target, actual, held, options.userNamespace);
+    const seen = options.userNamespace ? withOwners(actual, viewInto(mapOf(options.userNamespace))) : actual;
+    return verifyOnHost(target, seen, held);
   } catch (error) {
     if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
     terminal.note('mountyard: a restore here would need options; compared as captured');

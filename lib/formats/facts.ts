@@ -9,6 +9,8 @@ const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
 const paths = z.record(z.string(), pathFact);
 const range = z.strictObject({ inside: z.int(), outside: z.int(), length: z.int() });
 
+const idMap = z.strictObject({ uid: z.array(range), gid: z.array(range) });
+
 const node = z.strictObject({
   kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
   mode: z.int(),
@@ -39,7 +41,7 @@ const mount = z.strictObject({
   superOptions: z.string(),
   kind: z.enum(['directory', 'file', 'unknown']),
   uniqueId: z.string().optional(),
-  idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
+  idmap: idMap.optional(),
   rootNode: node.optional(),
   placeNode: node.optional(),
   verbatim: z.string().optional(),
@@ -53,6 +55,7 @@ const capabilities = z.strictObject({
     mount: z.boolean(),
     mknod: z.boolean(),
     inUserNamespace: z.boolean(),
+    idMap: idMap.optional(),
     userNamespace: yes,
   }),
   engines: z.strictObject({ detached: yes, yard: yes, classic: yes }),

@@ -1,4 +1,4 @@
-import type { Kind, Mount, PathString } from './mount.ts';
+import type { IdMap, Kind, Mount, PathString } from './mount.ts';
 
 /** The calls that an engine may need, by their names in `man 2`, and what they can be used for. */
 export const CAPABILITY_NAMES = [
@@ -30,6 +30,8 @@ export interface Capabilities {
     readonly mknod: boolean;
     /** The process lives in a user namespace other than the initial one. */
     readonly inUserNamespace: boolean;
+    /** Of that user namespace: which ids are mapped, and to which of the one above. */
+    readonly idMap?: IdMap;
     /** A new user namespace can be made. */
     readonly userNamespace: true | string;
   };

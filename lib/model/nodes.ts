@@ -1,3 +1,4 @@
+import { idInside } from './id-maps.ts';
 import type { IdMap, IdRange, Mount, NodeStatus } from './mount.ts';
 import { superOptionWords } from './super-options.ts';
 
@@ -41,6 +42,5 @@ export function behindIdmap<Node extends NodeStatus | undefined>(node: Node, idm
 }
 
 function behind(ranges: readonly IdRange[], id: number): number {
-  const range = ranges.find(({ outside, length }) => id >= outside && id < outside + length);
-  return range ? id - range.outside + range.inside : 0;
+  return idInside(ranges, id) ?? 0;
 }

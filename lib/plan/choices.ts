@@ -21,7 +21,7 @@ export interface Choices {
   readonly idmap: ReadonlyMap<number, IdMap>;
   readonly at: PathString | undefined;
   readonly makeDestinationPrivate: boolean;
-  readonly userNamespace: boolean;
+  readonly userNamespace: RestoreOptions['userNamespace'];
   readonly engine: RestoreOptions['engine'];
 }
 
@@ -72,7 +72,7 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
     idmap: targetMap(namespaces, 'idmap', options.idmap),
     at,
     makeDestinationPrivate: options.makeDestinationPrivate ?? false,
-    userNamespace: options.userNamespace !== undefined,
+    userNamespace: options.userNamespace,
     engine: options.engine,
   };
 }

@@ -65,6 +65,22 @@ export function skipCure(tree: MountTree, mount: Mount): Cure {
   };
 }
 
+/** Owners are written `uid 1000`. */
+export function mapIdsCure(owners: readonly string[], newUserNamespace: boolean): Cure {
+  if (!newUserNamespace)
+    return {
+      option: 'run',
+      cli: 'run in a user namespace that maps it',
+      effect: 'it can own something there',
+    };
+  const maps = owners.map((owner) => owner.replace(/^(.)id (.*)$/, '$1:$2:OUTSIDE:1'));
+  return {
+    option: 'userNamespace',
+    cli: `--userns-map …,${maps.join(',')}`,
+    effect: 'the id OUTSIDE of this user namespace is it inside',
+  };
+}
+
 export function slaveCure(tree: MountTree, mount: Mount): Cure {
   return {
     option: 'slaves',

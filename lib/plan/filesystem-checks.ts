@@ -2,10 +2,11 @@
 
 import type { FilesystemFact, HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import { type Mount, nameOf } from '../model/mount.ts';
+import { isMappedInside, OVERFLOW_ID } from '../model/id-maps.ts';
+import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { externalCure, skipCure, standInCure } from './cures.ts';
+import { externalCure, mapIdsCure, skipCure, standInCure } from './cures.ts';
 import {
   filesystemKey,
   filesystemRole,
@@ -14,6 +15,9 @@ import {
   takesNodes,
 } from './filesystems.ts';
 import type { Layout, Spot } from './layout.ts';
+import { mappedIds } from './mapped-ids.ts';
+import type { RestoreOptions } from './options.ts';
+import type { Parameter } from './questions.ts';
 import type { Requirement } from './requirements.ts';
 import type { Supplies } from './supply.ts';
 
@@ -30,12 +34,13 @@ export function checkFilesystems(
   supplies: Supplies,
   layout: Layout,
   facts: HostFacts,
-  newUserNamespace: boolean,
+  userNamespace: RestoreOptions['userNamespace'],
 ): FilesystemChecks {
   const defects = new Map<string, Requirement[]>();
   const assumed: string[] = [];
   const claimed = new Map<string, Mount>();
   const wanted = wantedPaths(tree, layout);
+  const ids = mappedIds(userNamespace, facts);
 
   for (const [device, mounts] of tree.superblocks) {
     const members = mounts.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
@@ -45,9 +50,12 @@ export function checkFilesystems(
     const key = filesystemKey(first.type, parameters);
     const fact = own(facts.filesystems, key);
     const taken: string[] = [];
+    const owners = unmappedOwners(parameters, ids);
     const found = [
       ...optionDefects(tree, first, refused),
-      ...makingDefects(tree, members, key, fact, newUserNamespace),
+      ...(owners.length > 0
+        ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
+        : makingDefects(tree, members, key, fact, userNamespace !== undefined)),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, taken)),
     ];
     if (fact?.creatable === undefined || fact.creatable === 'unknown')
@@ -96,6 +104,39 @@ function optionDefects(tree: MountTree, mount: Mount, refused: readonly string[]
       cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
     },
   ];
+}
+
+/** `uid 1000`, of the owners that the options name and that are not mapped where the tree is built. */
+function unmappedOwners(parameters: readonly Parameter[], ids: IdMap | undefined): string[] {
+  return parameters.flatMap(({ key, value }) => {
+    if (!ids || (key !== 'uid' && key !== 'gid')) return [];
+    return isMappedInside(ids[key], Number(value)) ? [] : [`${key} ${value}`];
+  });
+}
+
+const UNMAPPED_BEFORE = ` (${OVERFLOW_ID} is what an owner shows as who is not mapped where one looks from)`;
+
+function ownerDefect(
+  tree: MountTree,
+  mount: Mount,
+  owners: readonly string[],
+  newUserNamespace: boolean,
+): Requirement {
+  const one = owners.length === 1;
+  const isOverflow = owners.some((owner) => owner.endsWith(` ${OVERFLOW_ID}`));
+  return {
+    kind: 'option',
+    mounts: [mount],
+    reason:
+      `${nameOf(mount)} is a ${mount.type} that belongs to ${owners.join(' and ')}, ` +
+      `which ${one ? 'is' : 'are'} not mapped in the user namespace${isOverflow ? UNMAPPED_BEFORE : ''}`,
+    cures: [
+      mapIdsCure(owners, newUserNamespace),
+      externalCure(tree, mount),
+      standInCure(tree, mount),
+      skipCure(tree, mount),
+    ],
+  };
 }
 
 function makingDefects(

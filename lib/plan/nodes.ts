@@ -6,6 +6,7 @@
  * needed below a path makes it a directory.
  */
 import type { HostFacts } from '../model/facts.ts';
+import { isMappedInside } from '../model/id-maps.ts';
 import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
@@ -16,7 +17,7 @@ import { takesNodes } from './filesystems.ts';
 import type { Findings } from './findings.ts';
 import type { Kinds } from './kinds.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
-import type { RestoreOptions } from './options.ts';
+import { mappedIds } from './mapped-ids.ts';
 import type { Supplies } from './supply.ts';
 
 const SET_ID = 0o6000;
@@ -43,7 +44,6 @@ interface Scene {
   readonly choices: Choices;
   readonly facts: HostFacts;
   readonly findings: Findings;
-  readonly userNamespace: RestoreOptions['userNamespace'];
 }
 
 /** Settles what each path is to be; requires what cannot be made. */
@@ -142,18 +142,18 @@ function requireDevice({ tree, findings }: Scene, { mount, holder, spot }: Captu
 
 /** In a user namespace only ids that are mapped can own anything; others are left to its root. */
 function ownersOf(
-  { userNamespace, facts, findings }: Scene,
+  { choices, facts, findings }: Scene,
   { mount, spot, node }: Captured,
   changed: ChangedNode[],
 ): Pick<NodeStatus, 'uid' | 'gid'> {
   const { uid, gid } = node;
-  if (userNamespace === undefined) {
+  const map = mappedIds(choices.userNamespace, facts);
+  if (!map) {
     const inside = facts.capabilities.privileges.inUserNamespace;
     if (inside && (uid !== 0 || gid !== 0)) findings.assume(`uid ${uid} and gid ${gid} are mapped here`);
     return { uid, gid };
   }
-  const maps = userNamespace === 'self' ? { uidMap: ['0 0 1'], gidMap: ['0 0 1'] } : userNamespace;
-  const mapped = { uid: isMapped(maps.uidMap, uid), gid: isMapped(maps.gidMap, gid) };
+  const mapped = { uid: isMappedInside(map.uid, uid), gid: isMappedInside(map.gid, gid) };
   if (!mapped.uid || !mapped.gid) {
     const ids = [...(mapped.uid ? [] : [`uid ${uid}`]), ...(mapped.gid ? [] : [`gid ${gid}`])].join(' and ');
     changed.push({
@@ -162,13 +162,6 @@ function ownersOf(
     });
   }
   return { uid: mapped.uid ? uid : 0, gid: mapped.gid ? gid : 0 };
-}
-
-function isMapped(lines: readonly string[], id: number): boolean {
-  return lines.some((line) => {
-    const [inside = 0, , length = 0] = line.trim().split(/\s+/).map(Number);
-    return id >= inside && id < inside + length;
-  });
 }
 
 function keyOf(origin: OriginKey, path: PathString): string {

@@ -91,7 +91,6 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
     choices,
     facts,
     findings,
-    userNamespace: options.userNamespace,
   });
   const toRun = requirePlace(whole, choices, facts, masters, findings);
 

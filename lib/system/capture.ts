@@ -1,8 +1,10 @@
 import { MountError, UsageError } from '../errors.ts';
 import { CLONE, O } from '../flags.ts';
+import type { IdMap } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { openat2 } from './calls-tree.ts';
 import type { Fd, OwnedFd } from './fd.ts';
+import { type OwnerView, ownerView, withOwners } from './owner-ids.ts';
 import { CHILD, withPlaces } from './places.ts';
 import { PROC_RESOLVE, Procfs } from './procfs.ts';
 import { withRoots } from './roots.ts';
@@ -48,15 +50,16 @@ function captureProcess(procfs: Procfs, pid: number | undefined): MountTree {
     throw new UsageError(`${pid} is no process id`);
   const process = pid === undefined ? 'thread-self' : String(pid);
   using file = procfs.open(`${process}/mountinfo`);
+  const owners = ownerView(procfs);
   if (pid === undefined) {
-    const tree = readTable(file, {});
+    const tree = withOwners(readTable(file, {}), owners);
     using root = openLinkIfAllowed(procfs, process, 'root');
-    return root ? withRoots(tree, root) : tree;
+    return root ? withRoots(tree, root, owners) : tree;
   }
   using namespace = openLinkIfAllowed(procfs, `${process}/ns`, 'mnt');
   using root = openLinkIfAllowed(procfs, process, 'root');
-  const tree = readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true });
-  return root ? withPlaces(withRoots(tree, root), { root, namespace }) : tree;
+  const tree = withOwners(readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true }), owners);
+  return root ? withPlaces(withRoots(tree, root, owners), { root, namespace, owners }) : tree;
 }
 
 /** No fd: of a namespace that is not known nothing but mountinfo is read. */
@@ -76,6 +79,8 @@ function openLinkIfAllowed(procfs: Procfs, directory: string, name: 'root' | 'mn
 export interface CaptureFrom {
   /** The user namespace that owns the mount namespace. */
   readonly user?: Fd | undefined;
+  /** Its map, from the caller's: owners are told as they are inside. */
+  readonly idMap?: IdMap | undefined;
   /** A directory of it to read the tree under; otherwise whatever covers its root. */
   readonly root?: Fd | undefined;
 }
@@ -106,16 +111,18 @@ function reading({ user, root }: CaptureFrom): SmallProgram {
 /** The tree of a mount namespace. */
 export function captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFrom = {}): MountTree {
   const { user } = from;
+  const owners = ownerView(procfs, from.idMap);
   const imports = [user, namespace, procfs.root, from.root].filter((fd) => fd !== undefined);
   const place = user === undefined ? undefined : CHILD;
   const made = runSmall(reading(from), imports, 'capture of a mount namespace', place);
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
-  const tree = readTable(mountinfo, { namespace, root, whole: true });
-  return withPlaces(withRoots(tree, root), { root, namespace, user });
+  const tree = withOwners(readTable(mountinfo, { namespace, root, whole: true }), owners);
+  return withPlaces(withRoots(tree, root, owners), { root, namespace, user, owners });
 }
 
 /** The tree of an open mountinfo file and of the root directory that it was read under; `namespace` tells more of it. */
-export function readTree(mountinfo: Fd, root: Fd, namespace?: Fd): MountTree {
-  return withRoots(readTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }), root);
+export function readTree(mountinfo: Fd, root: Fd, owners: OwnerView, namespace?: Fd): MountTree {
+  const tree = withOwners(readTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }), owners);
+  return withRoots(tree, root, owners);
 }

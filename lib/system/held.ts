@@ -1,5 +1,4 @@
 import type { IdMap, PathString } from '../model/mount.ts';
-import type { MountTree } from '../model/tree.ts';
 import type { Import } from '../program/compiled.ts';
 import type { OwnedFd } from './fd.ts';
 import { Procfs } from './procfs.ts';
@@ -10,22 +9,12 @@ export class HeldHost implements Disposable {
   readonly #fds = new Map<string, OwnedFd>();
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
-  #devices: ReadonlySet<string> = new Set();
 
   constructor(readonly procfs: Procfs = Procfs.open()) {}
 
   /** Keeps the fd of a source, or of the root of the mount that it lies on. */
   keep(path: PathString, of: 'path' | 'mount', fd: OwnedFd): void {
     this.#fds.set(keyOf(path, of), fd);
-  }
-
-  /** Keeps the devices of the caller's mounts as they were at inspection: what has another was made since. */
-  keepHost(host: MountTree): void {
-    this.#devices = new Set(host.superblocks.keys());
-  }
-
-  get devices(): ReadonlySet<string> {
-    return this.#devices;
   }
 
   keepDestination(fd: OwnedFd): void {

@@ -42,7 +42,6 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
     const capabilities = probeWith(held.procfs, needsUserNamespace);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
-    held.keepHost(host);
     const sourceView: SourceView = { host, held, mayMount };
     const sources = mapEntries(
       questions.sources,

@@ -1,6 +1,6 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { CLONE, MS, O } from '../flags.ts';
-import type { PathString } from '../model/mount.ts';
+import type { IdMap, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { openat2 } from './calls-tree.ts';
 import { captureNamespace } from './capture.ts';
@@ -22,6 +22,8 @@ export interface NamespaceFds {
   readonly root?: OwnedFd | undefined;
   /** The user namespace that owns it, which commands enter first. */
   readonly user?: OwnedFd | undefined;
+  /** The map of that user namespace, from the caller's. */
+  readonly idMap?: IdMap | undefined;
   /** Its lowest root, to look at it from: a mount over that one would hide all else. */
   readonly view?: OwnedFd | undefined;
 }
@@ -34,13 +36,15 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   #fd: OwnedFd;
   readonly #root: OwnedFd | undefined;
   readonly #user: OwnedFd | undefined;
+  readonly #idMap: IdMap | undefined;
   readonly #view: OwnedFd | undefined;
 
   /** Takes over the fds. @internal */
-  constructor(fd: OwnedFd, { root, user, view }: NamespaceFds = {}) {
+  constructor(fd: OwnedFd, { root, user, idMap, view }: NamespaceFds = {}) {
     this.#fd = fd;
     this.#root = root;
     this.#user = user;
+    this.#idMap = idMap;
     this.#view = view;
   }
 
@@ -76,7 +80,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
   capture(): MountTree {
     using procfs = Procfs.open();
-    const from = { user: this.#user };
+    const from = { user: this.#user, idMap: this.#idMap };
     const tree = captureNamespace(procfs, this.#fd, from);
     if (!this.#view || this.#view.closed || !isCovered(tree)) return tree;
     const uncovered = captureNamespace(procfs, this.#fd, { ...from, root: this.#view });

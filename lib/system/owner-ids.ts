@@ -1,41 +1,62 @@
 import { decodeBytes } from '../model/bytes.ts';
-import type { IdRange } from '../model/mount.ts';
+import { idInside, idRanges, isIdentity, OVERFLOW_ID } from '../model/id-maps.ts';
+import type { IdMap, NodeStatus } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { RestoreOptions } from '../plan/options.ts';
-import type { HeldHost } from './held.ts';
-import { mapLines } from './userns.ts';
+import type { Procfs } from './procfs.ts';
 
 /** `uid=` and `gid=` as whole words; neither is ever quoted or escaped. */
 const OWNER = /(^|,)(uid|gid)=(\d+)(?=,|$)/g;
 
 /**
- * A tmpfs prints its owner when that is not the initial user namespace's root, and as ids of the initial user
- * namespace (mm/shmem.c, shmem_show_options). So one that was made in a user namespace prints `uid=1000` where its
- * owner is root inside. Gives the tree with these ids as they are inside, and root left out, in filesystems that
- * were made since inspection. A caller that lives more than one user namespace deep cannot know the initial one's ids.
+ * In whose ids owners are told. The kernel has them in two ways: what a filesystem prints among its options are ids of
+ * the initial user namespace (mm/shmem.c, shmem_show_options), what stat(2) answers are the caller's. In a snapshot
+ * both are those of the user namespace that the tree is seen from, so that a restore there makes them the same again.
  */
-export function ownersAsSeenInside(
-  tree: MountTree,
-  held: HeldHost,
-  userNamespace: RestoreOptions['userNamespace'],
-): MountTree {
-  const maps = {
-    uid: [ranges(decodeBytes(held.procfs.read('thread-self/uid_map')))],
-    gid: [ranges(decodeBytes(held.procfs.read('thread-self/gid_map')))],
-  };
-  if (userNamespace !== undefined) {
-    const { uids, gids } = mapLines(userNamespace);
-    maps.uid.push(ranges(uids.join('\n')));
-    maps.gid.push(ranges(gids.join('\n')));
-  }
-  if ([...maps.uid, ...maps.gid].every(isIdentity)) return tree;
+export interface OwnerView {
+  /** From the initial user namespace inwards. */
+  readonly printed: readonly IdMap[];
+  /** From the caller's user namespace to the one that the tree is seen from. */
+  readonly seen: IdMap | undefined;
+}
+
+/** The map of the caller's user namespace. */
+export function idMapOf(procfs: Procfs): IdMap {
+  const [uid, gid] = ['uid', 'gid'].map((id) =>
+    idRanges(
+      decodeBytes(procfs.read(`thread-self/${id}_map`))
+        .trim()
+        .split('\n'),
+    ),
+  );
+  return { uid: uid ?? [], gid: gid ?? [] };
+}
+
+/**
+ * The view of the caller, or from a user namespace that the caller made with this map. One who lives more than one
+ * user namespace deep cannot know the ids of the initial one.
+ */
+export function ownerView(procfs: Procfs, made?: IdMap): OwnerView {
+  const own = idMapOf(procfs);
+  const { printed, seen } = made ? viewInto(made) : { printed: [], seen: undefined };
+  return { printed: isIdentity(own) ? printed : [own, ...printed], seen };
+}
+
+/** Of what the caller captured, from a user namespace that the caller made with this map. */
+export function viewInto(made: IdMap): OwnerView {
+  return { printed: isIdentity(made) ? [] : [made], seen: made };
+}
+
+/**
+ * The tree with the owners that filesystems print as they are in a view: root is left out, as the kernel leaves its
+ * own out, and one that is not mapped reads as it looks to stat(2).
+ */
+export function withOwners(tree: MountTree, { printed }: OwnerView): MountTree {
+  if (printed.length === 0) return tree;
   return tree.map((mount) => {
-    if (held.devices.has(mount.device)) return mount;
     const superOptions = mount.superOptions.replace(
       OWNER,
-      (word, comma: string, key: 'uid' | 'gid', id: string) => {
-        const inside = throughMaps(Number(id), maps[key]);
-        if (inside === undefined) return word;
+      (_word, comma: string, key: 'uid' | 'gid', id: string) => {
+        const inside = printed.reduce((outer, map) => idInside(map[key], outer) ?? OVERFLOW_ID, Number(id));
         return inside === 0 ? '' : `${comma}${key}=${inside}`;
       },
     );
@@ -43,26 +64,9 @@ export function ownersAsSeenInside(
   });
 }
 
-function ranges(map: string): IdRange[] {
-  return map
-    .split('\n')
-    .map((line) => line.trim().split(/ +/).map(Number))
-    .flatMap(([inside, outside, length]) =>
-      inside === undefined || outside === undefined || length === undefined
-        ? []
-        : [{ inside, outside, length }],
-    );
-}
-
-function isIdentity(map: readonly IdRange[]): boolean {
-  return map.every(({ inside, outside }) => inside === outside);
-}
-
-/** From the outermost namespace to the innermost. */
-function throughMaps(id: number, maps: readonly (readonly IdRange[])[]): number | undefined {
-  return maps.reduce<number | undefined>((outer, map) => {
-    if (outer === undefined) return undefined;
-    const range = map.find(({ outside, length }) => outer >= outside && outer < outside + length);
-    return range && range.inside + (outer - range.outside);
-  }, id);
+/** A node that the caller stat'ed, with its owners as they are in a view. */
+export function ownedAsSeen(node: NodeStatus, { seen }: OwnerView): NodeStatus {
+  if (!seen) return node;
+  const uid = idInside(seen.uid, node.uid) ?? OVERFLOW_ID;
+  return { ...node, uid, gid: idInside(seen.gid, node.gid) ?? OVERFLOW_ID };
 }

@@ -1,14 +1,15 @@
 import { AT, CLONE, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
-import { behindIdmap, isOrdinaryNode } from '../model/nodes.ts';
+import { isOrdinaryNode } from '../model/nodes.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
 import { type NativeStat, native, type RunPlace, type RunResult } from './native.ts';
-import { LOOK_ONLY, nodeOf, statRoot } from './roots.ts';
+import type { OwnerView } from './owner-ids.ts';
+import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
 
 /** How to get into the namespace whose mounts are looked at; none of them for the caller's own. */
@@ -17,6 +18,8 @@ export interface Entrance {
   readonly namespace?: Fd | undefined;
   /** The user namespace that owns it, when it has to be entered first. */
   readonly user?: Fd | undefined;
+  /** In whose ids owners are told. */
+  readonly owners: OwnerView;
 }
 
 /** So many clones are open at a time. */
@@ -49,7 +52,7 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
     if (!clones) break;
     for (const [parent, clone] of clones) {
       using directory = clone;
-      lookAtPlaces(parent, directory, places);
+      lookAtPlaces(parent, directory, entrance.owners, places);
     }
   }
   if (places.size === 0) return tree;
@@ -83,14 +86,19 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
   });
 }
 
-function lookAtPlaces({ mount, spots, status }: Parent, clone: OwnedFd, places: Map<number, Place>): void {
+function lookAtPlaces(
+  { mount, spots, status }: Parent,
+  clone: OwnedFd,
+  owners: OwnerView,
+  places: Map<number, Place>,
+): void {
   // The clone is of what the path led to: the same file of the same filesystem is the same directory to look in.
   const seen = statFd(clone.number);
   if (seen?.inode !== status.inode || seen.device !== status.device) return;
   for (const { id, path } of spots) {
     const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
     if (typeof found === 'number') continue;
-    const node = behindIdmap(nodeOf(found, clone.number, path), mount.idmap);
+    const node = nodeThrough(mount, nodeOf(found, clone.number, path), owners);
     if (!node) continue;
     const kind = node.kind === 'directory' ? 'directory' : 'file';
     places.set(id, { kind, ...(isOrdinaryNode(node) ? {} : { node }) });

@@ -4,6 +4,7 @@ import { decodeBytes } from '../model/bytes.ts';
 import type { Capabilities, CapabilityName } from '../model/facts.ts';
 import { errnoName } from './errno.ts';
 import type { RunPlace } from './native.ts';
+import { idMapOf } from './owner-ids.ts';
 import { mayMount, type TrialAnswer, tryCalls } from './probe-calls.ts';
 import { Procfs } from './procfs.ts';
 import { runSmallRaw, smallProgram } from './small-program.ts';
@@ -52,6 +53,7 @@ export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabiliti
       mount,
       mknod: !inUserNamespace && hasCapability(procfs, CAP_MKNOD),
       inUserNamespace,
+      ...(inUserNamespace && { idMap: idMapOf(procfs) }),
       userNamespace,
     },
     engines: {

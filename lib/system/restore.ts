@@ -12,9 +12,10 @@ import { type ExecuteOptions, type Execution, type ExportedFds, execute, execute
 import type { OwnedFd } from './fd.ts';
 import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
+import { type OwnerView, ownerView } from './owner-ids.ts';
 import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { owningUserNamespace, placeFor } from './userns.ts';
+import { mapOf, owningUserNamespace, placeFor } from './userns.ts';
 import { verifyOnHost } from './verify.ts';
 
 /** How {@link restoreTreeSync} goes about it. */
@@ -55,6 +56,8 @@ export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyn
 }
 
 interface Prepared extends Execution {
+  /** In whose ids the tree is read back. */
+  readonly owners: OwnerView;
   readonly watch: Stopwatch;
 }
 
@@ -68,7 +71,9 @@ function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared
     watch.lap('plan');
     const program = compileRestore(plan);
     watch.lap('compile');
-    return { plan, program, held, place: placeFor(options.userNamespace), watch };
+    const { userNamespace } = options;
+    const owners = ownerView(held.procfs, userNamespace && mapOf(userNamespace));
+    return { plan, program, held, place: placeFor(userNamespace), owners, watch };
   } catch (error) {
     held.close();
     throw error;
@@ -80,16 +85,17 @@ function finish(
   exports: readonly ExportedFds[],
   options: RestoreSyncOptions,
 ): RestoredTree {
-  const { plan, program, held, watch } = prepared;
+  const { plan, program, held, owners, watch } = prepared;
   watch.lap('run');
   const keeper = keeperOf(exports, options);
-  const read = () => (keeper.attached ? [keeper.attached.read()] : exports.map(readBack));
+  const read = () =>
+    keeper.attached ? [keeper.attached.read()] : exports.map((fds) => readBack(fds, owners));
   const verified = options.verify !== false;
   try {
     const trees = verified ? read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
-    const differences = whole ? verifyOnHost(plan.target, whole, held, options.userNamespace) : [];
+    const differences = whole ? verifyOnHost(plan.target, whole, held) : [];
     watch.lap('verify');
     const report: RestoreReport = {
       ...plan.notes,
@@ -122,9 +128,9 @@ function afterLettingGo(keeper: Keeper, error: unknown): unknown {
   return error;
 }
 
-function readBack({ mountinfo, root, namespace }: ExportedFds): MountTree {
+function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): MountTree {
   using table = mountinfo as OwnedFd;
-  return readTree(table, root as OwnedFd, namespace);
+  return readTree(table, root as OwnedFd, owners, namespace);
 }
 
 function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
@@ -137,8 +143,8 @@ function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: Rest
   try {
     for (const { namespace, root } of exports) {
       const fd = namespace as OwnedFd;
-      const user = userNamespace === undefined ? undefined : owningUserNamespace(fd);
-      namespaces.push(new MountNamespace(fd, { view: root, user }));
+      const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
+      namespaces.push(new MountNamespace(fd, { view: root, ...owner }));
     }
   } catch (error) {
     letGo({ namespaces, tables });

@@ -6,6 +6,7 @@ import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { deviceText } from './lookup.ts';
 import { type NativeStat, native } from './native.ts';
+import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
 
 /** No automount is triggered and no server asked: what the kernel has at hand is enough. */
 const AT_STATX_DONT_SYNC = 0x4000;
@@ -15,8 +16,8 @@ export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_S
  * The tree with what can be seen of each mount's root from a root directory. Of what another mount covers only the
  * kind can be known: what holds a mount is a directory, and what is covered is of the kind of its cover.
  */
-export function withRoots(tree: MountTree, root: Fd): MountTree {
-  const seen = withVisibleRoots(tree, fdNumber(root));
+export function withRoots(tree: MountTree, root: Fd, owners: OwnerView): MountTree {
+  const seen = withVisibleRoots(tree, fdNumber(root), owners);
   const kinds = new Map<Mount, Kind>();
   for (const mount of [...seen.walk()].reverse()) {
     const children = mount.kind === 'unknown' ? seen.childrenOf(mount) : [];
@@ -29,11 +30,11 @@ export function withRoots(tree: MountTree, root: Fd): MountTree {
   return seen.map((mount) => ({ ...mount, kind: kinds.get(mount) ?? mount.kind }));
 }
 
-function withVisibleRoots(tree: MountTree, rootNumber: number): MountTree {
+function withVisibleRoots(tree: MountTree, rootNumber: number, owners: OwnerView): MountTree {
   return tree.map((mount) => {
     const status = statRoot(mount, rootNumber);
     if (!status) return mount;
-    const node = behindIdmap(nodeOf(status, rootNumber, mount.mountPoint.slice(1)), mount.idmap);
+    const node = nodeThrough(mount, nodeOf(status, rootNumber, mount.mountPoint.slice(1)), owners);
     if (!node) return mount;
     return {
       ...mount,
@@ -42,6 +43,16 @@ function withVisibleRoots(tree: MountTree, rootNumber: number): MountTree {
       ...(isOrdinaryRoot(mount, node) ? {} : { rootNode: node }),
     };
   });
+}
+
+/** The node as its filesystem has it, with the owners of a view. The ids in a map of a mount are the filesystem's. */
+export function nodeThrough(
+  { idmap }: Mount,
+  node: NodeStatus | undefined,
+  owners: OwnerView,
+): NodeStatus | undefined {
+  if (!node) return undefined;
+  return idmap ? behindIdmap(node, idmap) : ownedAsSeen(node, owners);
 }
 
 /** statx(2) of a mount's root; `undefined` when the path leads onto another mount. */

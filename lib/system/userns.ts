@@ -1,5 +1,6 @@
 import { MountError, UsageError } from '../errors.ts';
 import { CLONE } from '../flags.ts';
+import { idRanges } from '../model/id-maps.ts';
 import type { IdMap, IdRange } from '../model/mount.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { opened } from './arguments.ts';
@@ -25,12 +26,18 @@ export function placeFor(userNamespace: RestoreOptions['userNamespace']): RunPla
 }
 
 /** The lines of the maps of a new user namespace: `INSIDE OUTSIDE LENGTH`. */
-export function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): {
+function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): {
   readonly uids: readonly string[];
   readonly gids: readonly string[];
 } {
   if (userNamespace !== 'self') return { uids: userNamespace.uidMap, gids: userNamespace.gidMap };
   return { uids: [`0 ${process.geteuid?.() ?? 0} 1`], gids: [`0 ${process.getegid?.() ?? 0} 1`] };
+}
+
+/** The map of a new user namespace, from the caller's. */
+export function mapOf(userNamespace: NonNullable<RestoreOptions['userNamespace']>): IdMap {
+  const { uids, gids } = mapLines(userNamespace);
+  return { uid: idRanges(uids), gid: idRanges(gids) };
 }
 
 function mapBytes(lines: readonly string[], name: string): Uint8Array {

@@ -1,12 +1,10 @@
 import { type ComparePolicy, diffTrees } from '../model/diff.ts';
 import type { Difference } from '../model/difference.ts';
 import { MountTree } from '../model/tree.ts';
-import type { RestoreOptions } from '../plan/options.ts';
 import type { Target } from '../plan/plan.ts';
 import { captureOwn } from './capture.ts';
 import type { HeldHost } from './held.ts';
 import { statFd } from './lookup.ts';
-import { ownersAsSeenInside } from './owner-ids.ts';
 
 /**
  * In what `actual` is not what was expected; nothing, when it is the same. A plan's target brings what is not to be
@@ -21,16 +19,10 @@ export function verifyTree(expected: MountTree | Target, actual: MountTree): Dif
 
 /**
  * {@link verifyTree}, with what this host knows: each master outside the tree is compared with the host mount that
- * was to be followed, and owners that the kernel prints are read as the ids that they are in the user namespace.
+ * was to be followed.
  */
-export function verifyOnHost(
-  target: Target,
-  actual: MountTree,
-  held: HeldHost,
-  userNamespace?: RestoreOptions['userNamespace'],
-): Difference[] {
-  const seen = ownersAsSeenInside(actual, held, userNamespace);
-  return diffTrees(target.tree, seen, { ...policyOf(target), groups: hostGroups(target, held) });
+export function verifyOnHost(target: Target, actual: MountTree, held: HeldHost): Difference[] {
+  return diffTrees(target.tree, actual, { ...policyOf(target), groups: hostGroups(target, held) });
 }
 
 function policyOf({ standIns, looseSuperOptions, looseSources }: Target): ComparePolicy {

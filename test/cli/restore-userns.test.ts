@@ -91,6 +91,46 @@ test.skipIf(!isMachineRoot)('verify reads owners as that user namespace does', (
   expect(run(verify, SMALL)).toMatchObject({ status: 0, err: '' });
 });
 
+/** Restores, captures that, and restores what was captured. */
+const AGAIN = `
+import { formatSnapshot, parseMountinfo, parseSnapshot, requirements, restoreTreeSync, verifyTree, inspectHost } from ${JSON.stringify(LIBRARY)};
+const first = restoreTreeSync(parseMountinfo(${JSON.stringify(SMALL)}));
+const captured = first.namespace.capture();
+const [tree] = parseSnapshot(formatSnapshot({ namespaces: [captured] })).namespaces;
+const second = restoreTreeSync(tree);
+const foreign = tree.map((mount) => ({ ...mount, superOptions: mount.superOptions + ',uid=5' }));
+console.log(JSON.stringify({
+  options: captured.mounts.map(({ superOptions }) => superOptions),
+  nodes: captured.mounts.flatMap(({ rootNode, placeNode }) => [rootNode, placeNode].filter(Boolean)),
+  differences: [...first.differences, ...second.differences,
+    ...verifyTree(second.target, second.namespace.capture()), ...verifyTree(captured, second.tree)],
+  refused: requirements(foreign, {}, inspectHost(foreign)).map(({ reason, cures }) => [reason, cures[0].cli]),
+}));`;
+
+test.skipIf(!isMachineRoot)(
+  'what was captured in a user namespace is restored there, with its owners',
+  () => {
+    const words = [...AS_NOBODY, ...UNSHARE_USER, ...node('--input-type=module', '--eval', AGAIN)];
+    const { status, out, err } = run(words);
+    expect({ status, err }).toEqual({ status: 0, err: '' });
+    expect(JSON.parse(out)).toEqual({
+      options: ['rw', 'rw,size=64k'],
+      nodes: [],
+      differences: [],
+      refused: [
+        [
+          expect.stringMatching(/ at \/ is a tmpfs that belongs to uid 5, which is not mapped/),
+          expect.any(String),
+        ],
+        [
+          expect.stringMatching(/ at \/data is a tmpfs that belongs to uid 5, which is not mapped/),
+          expect.any(String),
+        ],
+      ],
+    });
+  },
+);
+
 describe.skipIf(!isMachineRoot)('restoreTreeSync in a plain script', () => {
   test.each<[string, readonly string[], number]>([
     ['as it is', [], 0],

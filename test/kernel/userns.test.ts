@@ -108,6 +108,63 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
     expect(await outcomeOf(child)).toEqual({ status: 0, out: '7\n' });
   });
 
+  test('owners are those inside: in options and of nodes, and again when they are captured', () => {
+    const maps = {
+      uidMap: ['0 100000 10', '1000 200000 10'],
+      gidMap: ['0 300000 10', '1000 400000 10'],
+    };
+    const owned = (kind: 'directory' | 'file', uid: number, gid: number) =>
+      ({ kind, mode: 0o700, uid, gid }) as const;
+    const tree = parseMountinfo(
+      [
+        '1 0 0:1 / / rw,relatime - tmpfs root rw,mode=755',
+        '2 1 0:2 / /a rw,relatime - tmpfs disk rw,uid=1000,gid=3',
+        '3 1 0:2 /sub /b rw,relatime - tmpfs disk rw,uid=1000,gid=3',
+        '4 1 0:3 / /pts rw,relatime - devpts devpts rw,gid=5,mode=620,ptmxmode=000',
+        '',
+      ].join('\n'),
+    ).map((mount) => ({
+      ...mount,
+      ...(mount.id === 3 && {
+        rootNode: owned('directory', 1001, 4),
+        placeNode: owned('directory', 2, 1009),
+      }),
+    }));
+    using restored = restoreTreeSync(tree, { userNamespace: maps });
+    expect(restored.differences).toEqual([]);
+    const again = namespaceOf(restored).capture();
+    expect(verifyTree(restored.target, again)).toEqual([]);
+    for (const read of [restored.tree, again]) {
+      expect(read.at('/a')?.superOptions).toBe('rw,uid=1000,gid=3');
+      expect(read.at('/a')?.rootNode).toBeUndefined(); // as the options say
+      expect(read.at('/b')?.rootNode).toEqual(owned('directory', 1001, 4));
+    }
+    expect(again.at('/b')?.placeNode).toEqual(owned('directory', 2, 1009));
+  });
+
+  test('an owner that is not mapped there is refused, with the map that it takes', async () => {
+    const tree = parseMountinfo(
+      '1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /a rw,relatime - tmpfs disk rw,uid=1000,gid=5\n',
+    );
+    const maps = { uidMap: ['0 100000 10'], gidMap: ['0 100000 10'] };
+    const [refused, ...others] = await refusalOf(tree, { userNamespace: maps });
+    expect(others).toEqual([]);
+    expect(refused?.reason).toBe(
+      'mount 2 at /a is a tmpfs that belongs to uid 1000, which is not mapped in the user namespace',
+    );
+    expect(refused?.cures.map(({ cli }) => cli)).toEqual([
+      '--userns-map …,u:1000:OUTSIDE:1',
+      '--external /a=SOURCE',
+      '--stand-in /a',
+      '--skip /a',
+    ]);
+    using standIn = restoreTreeSync(tree, { userNamespace: maps, standIn: ['/a'] });
+    expect(standIn.differences).toEqual([]);
+    const more = { ...maps, uidMap: [...maps.uidMap, '1000 50000 1'] };
+    using mapped = restoreTreeSync(tree, { userNamespace: more });
+    expect(mapped.differences).toEqual([]);
+  });
+
   test('a pinned copy belongs to that user namespace, and is the same', async () => {
     const bindable = new MountTree(TREE.mounts.filter((mount) => !mount.propagation.unbindable));
     using restored = restoreTreeSync(bindable, SELF);

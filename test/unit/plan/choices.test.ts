@@ -152,7 +152,7 @@ test('what is not given is off, and nothing is named', () => {
     idmap: new Map(),
     at: undefined,
     makeDestinationPrivate: false,
-    userNamespace: false,
+    userNamespace: undefined,
     engine: undefined,
   });
 });
