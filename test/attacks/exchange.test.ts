@@ -13,6 +13,7 @@ import { type Execution, type ExportedFds, execute } from '../../lib/system/exec
 import type { OwnedFd } from '../../lib/system/fd.ts';
 import { inspectHostHolding } from '../../lib/system/inspect.ts';
 import { native } from '../../lib/system/native.ts';
+import { ownerView } from '../../lib/system/owner-ids.ts';
 import { smallProgram } from '../../lib/system/small-program.ts';
 import { HostileRootfs } from '../support/hostile-rootfs.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
@@ -125,7 +126,7 @@ async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<s
   }
   const { mountinfo, root, namespace } = exports[0] as Required<ExportedFds>;
   try {
-    expectInside(readTree(mountinfo, root, namespace));
+    expectInside(readTree(mountinfo, root, ownerView(execution.held.procfs), namespace));
   } finally {
     for (const fd of [mountinfo, root, namespace]) fd.close();
   }
