@@ -64,9 +64,9 @@ const ROWS: { readonly [type: string]: Row } = {
 
 const EXTERNAL: Row = { role: 'external' };
 
-/** Superblock flags that every type takes; `rw` is the default, `mand` means nothing since Linux 5.15. */
-const SUPERBLOCK_FLAGS = new Set(['sync', 'dirsync', 'lazytime']);
-const MEANINGLESS = new Set(['rw', 'ro', 'mand', 'seclabel']);
+/** Superblock flags that every type takes and shows, `mand` too, which has had no effect since Linux 5.15. */
+const SUPERBLOCK_FLAGS = new Set(['sync', 'dirsync', 'lazytime', 'mand']);
+const MEANINGLESS = new Set(['rw', 'ro', 'seclabel']);
 
 function rowOf(type: string): Row {
   return Object.hasOwn(ROWS, type) ? (ROWS[type] ?? EXTERNAL) : EXTERNAL;

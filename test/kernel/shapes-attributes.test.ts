@@ -18,7 +18,7 @@ import { isMachineRoot } from '../support/privilege.ts';
 
 const FLAGS = ['RDONLY', 'NOSUID', 'NODEV', 'NOEXEC', 'NODIRATIME', 'NOSYMFOLLOW'] as const;
 const ATIMES = ['RELATIME', 'NOATIME', 'STRICTATIME'] as const;
-const SUPERBLOCK = ['ro', 'sync', 'dirsync', 'lazytime'] as const;
+const SUPERBLOCK = ['ro', 'sync', 'dirsync', 'lazytime', 'mand'] as const;
 
 const chosen = <T>(names: readonly T[], bits: number): T[] => names.filter((_, i) => (bits >> i) & 1);
 
@@ -78,8 +78,8 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('attributes come back as they
         if (mountPoint !== '/') seen.add(`${options.join()} ${superOptions}`);
       using _restored = await restoreSame(captured, engine);
     }
-    expect(seen.size).toBe(16 * 3 * 64);
-  }, 120_000);
+    expect(seen.size).toBe(32 * 3 * 64);
+  }, 240_000);
 
   test('a group in which each member has flags of its own', async () => {
     using live = new LiveNamespace(() => {

@@ -23,7 +23,7 @@ describe('the options that a snapshot may set', () => {
   test.each([
     ['tmpfs', 'rw,size=100k,mode=755', { key: 'tmpfs size=100k,mode=755' }],
     ['tmpfs', 'rw,seclabel,inode64,uid=1000', { key: 'tmpfs uid=1000', dropped: ['seclabel', 'inode64'] }],
-    ['tmpfs', 'rw,noswap,lazytime,mand', { key: 'tmpfs noswap,lazytime' }],
+    ['tmpfs', 'rw,noswap,lazytime,mand', { key: 'tmpfs noswap,lazytime,mand' }],
     ['tmpfs', 'ro,size=4k', { key: 'tmpfs size=4k', readOnly: true }],
     ['tmpfs', 'ro=1', { key: 'tmpfs' }],
     ['tmpfs', 'rw,usrquota', { key: 'tmpfs', refused: ['usrquota'] }],
