@@ -31,6 +31,7 @@ export type {
   SourceFact,
 } from './model/facts.ts';
 export type {
+  DirectoryStatus,
   FileKind,
   IdMap,
   IdRange,

@@ -37,6 +37,8 @@ const node = z.strictObject({
   target: name.optional(),
 });
 
+const directory = node.pick({ mode: true, uid: true, gid: true }).extend({ path: name });
+
 const mount = z.strictObject({
   id,
   parentId: id,
@@ -64,6 +66,7 @@ const mount = z.strictObject({
   idmap: z.strictObject({ uid: z.array(range), gid: z.array(range) }).optional(),
   rootNode: node.optional(),
   placeNode: node.optional(),
+  directories: z.array(directory).optional(),
   verbatim: line.optional(),
 });
 

@@ -38,21 +38,23 @@ function toMount(record: MountRecord): Mount {
     deleted,
     kind,
     unknownTags,
+    rootNode,
+    placeNode,
     subtype,
     uniqueId,
     rootInode,
     idmap,
+    directories,
     verbatim,
-    ...others
+    ...rest
   } = record;
-  const { rootNode, placeNode, ...rest } = others;
   return {
     ...rest,
     deleted: deleted ?? false,
     kind: kind ?? 'unknown',
     propagation: { ...defined(propagation ?? {}), unbindable: propagation?.unbindable ?? false },
     unknownTags: unknownTags ?? [],
-    ...defined({ subtype, uniqueId, rootInode, idmap, verbatim }),
+    ...defined({ subtype, uniqueId, rootInode, idmap, directories, verbatim }),
     ...(rootNode && { rootNode: toNode(rootNode) }),
     ...(placeNode && { placeNode: toNode(placeNode) }),
   };
@@ -83,7 +85,9 @@ function toRecord(mount: Mount): MountRecord {
     superOptions: mount.superOptions,
     ...defined({ uniqueId: mount.uniqueId }),
     ...(mount.idmap && { idmap: { uid: [...mount.idmap.uid], gid: [...mount.idmap.gid] } }),
-    ...defined({ rootNode: mount.rootNode, placeNode: mount.placeNode, verbatim: mount.verbatim }),
+    ...defined({ rootNode: mount.rootNode, placeNode: mount.placeNode }),
+    ...(mount.directories && { directories: [...mount.directories] }),
+    ...defined({ verbatim: mount.verbatim }),
   };
 }
 

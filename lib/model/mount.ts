@@ -48,6 +48,11 @@ export interface NodeStatus {
   readonly target?: PathString;
 }
 
+/** A directory of a filesystem, by its path in it. */
+export interface DirectoryStatus extends Pick<NodeStatus, 'mode' | 'uid' | 'gid'> {
+  readonly path: PathString;
+}
+
 /**
  * One mount, as proc(5) describes a line of mountinfo, plus what only other readings know (`kind`, `uniqueId`,
  * `idmap`). Escapes are decoded, except in `superOptions`, whose inner syntax belongs to the filesystem.
@@ -84,6 +89,11 @@ export interface Mount {
   readonly rootNode?: NodeStatus;
   /** What it is mounted on, likewise. */
   readonly placeNode?: NodeStatus;
+  /**
+   * Directories below its root that are not ordinary, on the way to what is mounted on it or to the roots of other
+   * mounts of its filesystem.
+   */
+  readonly directories?: readonly DirectoryStatus[];
   /** The line as it was read, where the kernel of today would print it differently. */
   readonly verbatim?: string;
 }

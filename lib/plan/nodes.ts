@@ -7,7 +7,14 @@
  */
 import type { HostFacts } from '../model/facts.ts';
 import { isMappedInside } from '../model/id-maps.ts';
-import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
+import {
+  type DirectoryStatus,
+  type Mount,
+  type NodeStatus,
+  nameOf,
+  type PathString,
+} from '../model/mount.ts';
+import { joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { skipCure, standInCure, supplyCure } from './cures.ts';
@@ -63,6 +70,15 @@ export function settleNodes(scene: Scene): Nodes {
     if (!known.has(key)) known.set(key, settle(scene, { mount, holder, spot, built, node }, changed));
   };
   const { roots, places } = scene.layout;
+  const learnWays = (mount: Mount, directories: readonly DirectoryStatus[]) => {
+    const root = roots.get(mount.id);
+    for (const { path, ...status } of root ? directories : []) {
+      const below = relativePath(mount.root, path);
+      if (!root || !below) continue;
+      const spot = { origin: root.origin, path: joinPath(root.path, below) };
+      if (scene.kinds.known(spot)) learn(mount, mount, spot, { kind: 'directory', ...status }, false);
+    }
+  };
   // The owners that an idmapped mount does not show, another may.
   for (const idmapped of scene.tree.mounts.some(isIdmapped) ? [false, true] : [false]) {
     for (const mount of scene.tree.walk()) {
@@ -71,6 +87,7 @@ export function settleNodes(scene: Scene): Nodes {
         learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
       if (parent && isIdmapped(parent) === idmapped)
         learn(mount, parent, places.get(mount.id), mount.placeNode, false);
+      if (isIdmapped(mount) === idmapped && mount.directories) learnWays(mount, mount.directories);
     }
   }
   return {

@@ -1,8 +1,8 @@
 import { AT, CLONE, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
+import type { DirectoryStatus, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryNode } from '../model/nodes.ts';
-import { relativePath } from '../model/paths.ts';
+import { joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
@@ -11,6 +11,7 @@ import { type NativeStat, native, type RunPlace, type RunResult } from './native
 import type { OwnerView } from './owner-ids.ts';
 import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
+import { rootsBelow, waysTo } from './ways.ts';
 
 /** How to get into the namespace whose mounts are looked at; none of them for the caller's own. */
 export interface Entrance {
@@ -35,33 +36,40 @@ export const CHILD: RunPlace = {
 };
 
 /**
- * The tree with what its mounts cover, where that is in a filesystem that a restore makes anew. It is seen in a
- * detached, private, non-recursive clone of the mount below, which changes nothing and which nobody else sees. Without
- * the privilege for that, and on mounts that are covered themselves, it stays unknown.
+ * The tree with what its mounts cover, and the directories on the way there and to the roots of mounts, where that is
+ * in a filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
+ * which changes nothing and which nobody else sees. Without the privilege for that, and on mounts that are covered
+ * themselves, it stays unknown.
  */
 export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
   const places = new Map<number, Place>();
-  const root = fdNumber(entrance.root);
-  const parents = tree.mounts.flatMap((mount): Parent[] => {
-    const spots = takesNodes(mount.type) ? placesOn(tree, mount) : [];
-    const status = spots.length > 0 ? statRoot(mount, root) : undefined;
-    return status ? [{ mount, spots, status }] : [];
-  });
+  const directories = new Map<number, DirectoryStatus[]>();
+  const parents = parentsIn(tree, fdNumber(entrance.root));
   for (let start = 0; start < parents.length; start += AT_ONCE) {
     const clones = cloneAll(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
     for (const [parent, clone] of clones) {
       using directory = clone;
-      lookAtPlaces(parent, directory, entrance.owners, places);
+      if (!isCloneOf(parent, directory)) continue;
+      const look = (path: PathString) => nodeIn(parent.mount, directory, path, entrance.owners);
+      lookAtPlaces(parent, look, places);
+      const ways = lookAtWays(parent, look);
+      if (ways.length > 0) directories.set(parent.mount.id, ways);
     }
   }
-  if (places.size === 0) return tree;
+  if (places.size + directories.size === 0) return tree;
   return tree.map((mount) => {
     const place = places.get(mount.id);
-    if (!place) return mount;
+    const ways = directories.get(mount.id);
+    if (!place && !ways) return mount;
     // A mount and what it is on are both directories, or neither is.
-    const kind = mount.kind === 'unknown' ? place.kind : mount.kind;
-    return { ...mount, kind, ...(place.node && { placeNode: place.node }) };
+    const kind = mount.kind === 'unknown' ? (place?.kind ?? mount.kind) : mount.kind;
+    return {
+      ...mount,
+      kind,
+      ...(place?.node && { placeNode: place.node }),
+      ...(ways && { directories: ways }),
+    };
   });
 }
 
@@ -71,11 +79,29 @@ interface Place {
   readonly node?: NodeStatus;
 }
 
-/** A mount that others are on, and what its root is. */
+/** A mount that others are on, or show parts of, and what its root is. */
 interface Parent {
   readonly mount: Mount;
   readonly spots: readonly { readonly id: number; readonly path: PathString }[];
+  readonly ways: readonly PathString[];
   readonly status: NativeStat;
+}
+
+function parentsIn(tree: MountTree, root: number): Parent[] {
+  // No clone is made of an unbindable mount, and an idmapped one shows other owners.
+  const canBeSeen = (mount: Mount) =>
+    takesNodes(mount.type) &&
+    !mount.propagation.unbindable &&
+    !mount.idmap &&
+    statRoot(mount, root) !== undefined;
+  const roots = rootsBelow(tree, canBeSeen);
+  return tree.mounts.flatMap((mount): Parent[] => {
+    if (!takesNodes(mount.type)) return [];
+    const spots = placesOn(tree, mount);
+    const ways = waysTo([...spots.map(({ path }) => path), ...(roots.get(mount) ?? [])]);
+    const status = spots.length + ways.length > 0 ? statRoot(mount, root) : undefined;
+    return status ? [{ mount, spots, ways, status }] : [];
+  });
 }
 
 /** The children that are not on the mount's own root. */
@@ -86,19 +112,33 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
   });
 }
 
-function lookAtPlaces(
-  { mount, spots, status }: Parent,
-  clone: OwnedFd,
-  owners: OwnerView,
-  places: Map<number, Place>,
-): void {
-  // The clone is of what the path led to: the same file of the same filesystem is the same directory to look in.
+/** The clone is of what the path led to: the same file of the same filesystem is the same directory to look in. */
+function isCloneOf({ status }: Parent, clone: OwnedFd): boolean {
   const seen = statFd(clone.number);
-  if (seen?.inode !== status.inode || seen.device !== status.device) return;
+  return seen?.inode === status.inode && seen.device === status.device;
+}
+
+function nodeIn(mount: Mount, clone: OwnedFd, path: PathString, owners: OwnerView): NodeStatus | undefined {
+  const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
+  return typeof found === 'number'
+    ? undefined
+    : nodeThrough(mount, nodeOf(found, clone.number, path), owners);
+}
+
+type Look = (path: PathString) => NodeStatus | undefined;
+
+function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
+  return ways.flatMap((path) => {
+    const node = look(path);
+    if (node?.kind !== 'directory' || isOrdinaryNode(node)) return [];
+    const { mode, uid, gid } = node;
+    return [{ path: joinPath(mount.root, path), mode, uid, gid }];
+  });
+}
+
+function lookAtPlaces({ spots }: Parent, look: Look, places: Map<number, Place>): void {
   for (const { id, path } of spots) {
-    const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
-    if (typeof found === 'number') continue;
-    const node = nodeThrough(mount, nodeOf(found, clone.number, path), owners);
+    const node = look(path);
     if (!node) continue;
     const kind = node.kind === 'directory' ? 'directory' : 'file';
     places.set(id, { kind, ...(isOrdinaryNode(node) ? {} : { node }) });

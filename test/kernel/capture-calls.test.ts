@@ -35,7 +35,10 @@ function readByCalls(namespace: MountNamespace): Mount[] {
 
 /** Without what is read from the roots themselves. */
 const tableOf = (tree: MountTree) =>
-  tree.mounts.map(({ rootNode: _root, placeNode: _place, ...mount }) => ({ ...mount, kind: 'unknown' }));
+  tree.mounts.map((mount) => {
+    const { rootNode: _root, rootInode: _inode, placeNode: _place, directories: _ways, ...read } = mount;
+    return { ...read, kind: 'unknown' };
+  });
 
 test('the id of a mount namespace is told for its file alone', () => {
   using own = MountNamespace.current();

@@ -133,6 +133,40 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     );
   });
 
+  test.each(['detached', 'yard'] as const)(
+    'are the directories on the way, by the %s engine',
+    async (engine) => {
+      const ways: { readonly [path: string]: readonly [number, number] } = {
+        var: [0o711, 5],
+        'var/lib': [0o2750, 0],
+        'run/user': [0o1777, 6],
+        'hidden/under': [0o700, 9],
+      };
+      const tree = captured('ways', (base) => {
+        const at = (path: string) => join(base, path);
+        for (const path of ['var/lib/x', 'run/user/5/sub', 'hidden/under/it'])
+          mkdirSync(at(path), { recursive: true });
+        mkdirSync(at('bound'));
+        for (const [path, [mode, owner]] of Object.entries(ways)) {
+          chownSync(at(path), owner, owner);
+          chmodSync(at(path), mode);
+        }
+        sys.mount('x', at('var/lib/x'), { type: 'tmpfs' });
+        sys.bind(at('run/user/5/sub'), at('bound'));
+        sys.bind(at('hidden/under/it'), at('hidden/under/it'));
+        sys.mount('cover', at('hidden'), { type: 'tmpfs' });
+      });
+      const told = tree.root?.directories?.map(({ path, mode, uid }) => [path.slice(1), [mode, uid]]) ?? [];
+      expect(Object.fromEntries(told)).toEqual(ways);
+      const [again] = parseSnapshot(formatSnapshot({ namespaces: [tree] })).namespaces;
+      expect(again?.mounts).toEqual(tree.mounts);
+      await using restored = await restoreTree(again as MountTree, { engine });
+      expect(restored.differences).toEqual([]);
+      const captures = restored.namespace?.capture().root?.directories;
+      expect(new Set(captures)).toEqual(new Set(tree.root?.directories));
+    },
+  );
+
   test('is the place under a mount, seen without lifting the mount', () => {
     const tree = captured('places', (base) => {
       const place = join(base, 'place');

@@ -202,18 +202,37 @@ function withoutOutsideMasters(trees: readonly MountTree[]): MountTree[] {
   );
 }
 
-/** What capture tells of roots and mount points, by the place of each mount. */
+/**
+ * What capture tells of roots and mount points, by the place of each mount, and of directories on the way, by the first
+ * place of their filesystem. Deleted roots that are one are named by the first place that shows them.
+ */
 function nodeLines(trees: readonly MountTree[], { places }: Canonical): string[] {
-  const text = ({ kind, rootNode, placeNode }: Mount) =>
-    JSON.stringify([kind, withoutSetId(rootNode), withoutSetId(placeNode)]);
-  return trees.flatMap(({ mounts }) =>
-    mounts.flatMap((mount) => {
+  const placed = trees
+    .flatMap(({ mounts }) => mounts)
+    .flatMap((mount): [string, Mount][] => {
       // Elsewhere nothing is made or changed.
       if (mount.type !== 'tmpfs' && mount.type !== 'ramfs') return [];
       const place = places.get(String(mount.id));
-      return place === undefined ? [] : [`${place}: ${text(mount)}`];
-    }),
+      return place === undefined ? [] : [[place, mount]];
+    })
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const first = new Map<string, string>();
+  const firstPlace = (what: string, place: string) => {
+    if (!first.has(what)) first.set(what, place);
+    return first.get(what);
+  };
+  const lines = placed.flatMap(
+    ([place, { kind, rootNode, placeNode, rootInode, directories = [], ...mount }]) => {
+      const deleted = rootInode && firstPlace(`${mount.device} ${mount.root} ${rootInode}`, place);
+      const text = JSON.stringify([kind, withoutSetId(rootNode), withoutSetId(placeNode), deleted]);
+      const filesystem = firstPlace(mount.device, place);
+      const ways = directories.map(
+        (way) => `in ${filesystem}: ${JSON.stringify(Object.entries(way).sort())}`,
+      );
+      return [`${place}: ${text}`, ...ways];
+    },
   );
+  return [...new Set(lines)];
 }
 
 /** What a snapshot may not ask for. */
