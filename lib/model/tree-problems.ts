@@ -157,7 +157,7 @@ function deletionProblems(tree: Family, mount: Mount): Problem[] {
     ];
   }
   const parent = tree.parentOf(mount);
-  if (!parent?.deleted) return [];
+  if (!parent?.deleted || mount.mountPoint === UNREACHABLE) return [];
   const reason = `${nameOf(mount)} is mounted on ${nameOf(parent)}, whose root was deleted: that would have unmounted it`;
   return [problem('on-deleted', [mount, parent], reason)];
 }

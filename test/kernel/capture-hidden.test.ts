@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   captureTree,
@@ -72,6 +72,16 @@ describe.skipIf(!isMachineRoot)('mounts whose mount point was moved out of what 
     expect(formatMountinfo(tree).toString()).not.toMatch(/escaped|in it|on it/);
     expect(parseSnapshot(formatSnapshot({ namespaces: [tree] })).namespaces).toEqual([tree]);
     expect(renderTree(tree)).toContain(UNREACHABLE);
+  });
+
+  test('are there, too, when what their parent shows was deleted', () => {
+    using live = escapedMounts();
+    using root = live.do(() => sys.openat2('/d', { flags: ['PATH', 'DIRECTORY'] }));
+    rmdirSync(`/proc/self/fd/${root.number}/a/b`);
+    const tree = live.capture();
+    expect(tree.problems).toEqual([]);
+    expect(tree.at('/x')?.deleted).toBe(true);
+    expect(() => restoreTreeSync(tree)).toThrow(/moved out of \/a\/b, which mount \d+ at \/x shows/);
   });
 
   test('of the caller are captured, too', () => {

@@ -73,9 +73,7 @@ const ACTIONS: { readonly [K in Operation['do']]: (operation: OperationOf<K>, wo
     if (lstatSync(path).isDirectory()) rmdirSync(path);
     else unlinkSync(path);
   },
-  rename({ from, to }) {
-    renameSync(bytes(from), bytes(to));
-  },
+  rename,
   link({ from, to }) {
     linkSync(bytes(from), bytes(to));
   },
@@ -136,6 +134,18 @@ function clone(operation: OperationOf<'clone'>, { workshop }: World): void {
   if (idmapped) sys.mountSetattr(copy, { set: ['IDMAP'], userNamespace: workshop.userNamespace }, depth);
   using place = sys.openTree(to, follow);
   sys.moveMount(copy, place, beneath ? ['BENEATH'] : []);
+}
+
+function rename({ from, to, outside }: OperationOf<'rename'>, { workshop }: World): void {
+  if (!outside) {
+    renameSync(bytes(from), bytes(to));
+    return;
+  }
+  using source = sys.openat2(parentOf(from), { flags: ['PATH', 'DIRECTORY'] });
+  using target = sys.openat2(parentOf(to), { flags: ['PATH', 'DIRECTORY'] });
+  const below = ({ number }: { readonly number: number }, path: string) =>
+    bytes(`/proc/self/fd/${number}/${path.slice(path.lastIndexOf('/') + 1)}`);
+  workshop.atHome(() => renameSync(below(source, from), below(target, to)));
 }
 
 function node({ at, kind, mode }: OperationOf<'node'>): void {

@@ -41,7 +41,13 @@ export type Operation =
   | { readonly do: 'node'; readonly at: string; readonly kind: NodeType; readonly mode: number }
   | { readonly do: 'own'; readonly at: string; readonly mode: number; readonly owner: number }
   | { readonly do: 'remove'; readonly at: string }
-  | { readonly do: 'rename'; readonly from: string; readonly to: string }
+  | {
+      readonly do: 'rename';
+      readonly from: string;
+      readonly to: string;
+      /** From another mount namespace, where neither is a mount point. */
+      readonly outside: boolean;
+    }
   | { readonly do: 'link'; readonly from: string; readonly to: string }
   | { readonly do: 'cover'; readonly source: string }
   | { readonly do: 'pivot'; readonly at: string }
@@ -155,7 +161,7 @@ const OPERATIONS: readonly (readonly [number, fc.Arbitrary<Operation>])[] = [
   ],
   [1, fc.record({ do: fc.constant('own' as const), at: place, mode, owner: fc.constantFrom(0, 0, 5, 1000) })],
   [4, fc.record({ do: fc.constant('remove' as const), at: place })],
-  [2, fc.record({ do: fc.constant('rename' as const), ...pair(place, place) })],
+  [2, fc.record({ do: fc.constant('rename' as const), ...pair(place, place), outside: fc.boolean() })],
   [1, fc.record({ do: fc.constant('link' as const), ...pair(file, file) })],
   [1, fc.record({ do: fc.constant('unshare' as const), following: seldom })],
   [1, fc.record({ do: fc.constant('enter' as const), namespace: fc.nat(2) })],
@@ -200,6 +206,27 @@ const sequences: fc.Arbitrary<Operation[]> = fc.oneof(
     { do: 'bind', from, to, recursive: false },
     { do: 'remove', at: from },
   ]),
+  // Two directories that had one path and were deleted, perhaps with a third that lives.
+  fc
+    .tuple(directory, directory, directory, fc.boolean())
+    .map(([at, one, two, third]): Operation[] => [
+      { do: 'bind', from: at, to: one, recursive: false },
+      { do: 'remove', at },
+      { do: 'node', at, kind: 'directory', mode: 0o755 },
+      { do: 'bind', from: at, to: two, recursive: false },
+      { do: 'remove', at },
+      ...(third ? [{ do: 'node', at, kind: 'directory', mode: 0o755 } as const] : []),
+    ]),
+  // A directory with something mounted on it is moved out of what the mount below shows.
+  fc
+    .tuple(tmpfs, fc.constantFrom('/a', '/b', '/c'), fc.constantFrom('/m', '/n'))
+    .map(([made, at, to]): Operation[] => [
+      { ...made, at, flags: [] },
+      { do: 'node', at: `${at}/x/y`, kind: 'directory', mode: 0o700 },
+      { do: 'bind', from: `${at}/x`, to, recursive: false },
+      { ...made, at: `${to}/y`, flags: [] },
+      { do: 'rename', from: `${at}/x/y`, to: `${at}/out`, outside: true },
+    ]),
   fc.tuple(directory, directory, directory).map(([from, group, to]): Operation[] => [
     { do: 'propagation', at: from, as: 'shared', recursive: false },
     { do: 'bind', from, to: group, recursive: false },

@@ -38,7 +38,7 @@ export function shellCommand(operation: Operation): string {
     case 'remove':
       return `rm -d ${quoted(operation.at)}`;
     case 'rename':
-      return `mv -T ${quoted(operation.from)} ${quoted(operation.to)}`;
+      return `mv -T ${quoted(operation.from)} ${quoted(operation.to)}${operation.outside ? ' # from another namespace' : ''}`;
     case 'link':
       return `ln ${quoted(operation.from)} ${quoted(operation.to)}`;
     case 'cover':

@@ -16,6 +16,7 @@ const ENOUGH = 60;
 /** What all cases of a test file use: it makes a case quick. */
 export class Workshop implements Disposable {
   readonly procfs = Procfs.open();
+  readonly #home = MountNamespace.current();
   /** A namespace with nothing but a tmpfs. */
   readonly #empty: MountNamespace;
   readonly userNamespace = idmapNamespace({ uid: RANGES, gid: RANGES }, 0);
@@ -45,7 +46,19 @@ export class Workshop implements Disposable {
     });
   }
 
+  /** Does something in the namespace of the tests, and comes back. */
+  atHome(work: () => void): void {
+    using here = this.ownNamespace();
+    sys.setns(this.#home.fd, ['NEWNS']);
+    try {
+      work();
+    } finally {
+      sys.setns(here.fd, ['NEWNS']);
+    }
+  }
+
   [Symbol.dispose](): void {
+    this.#home.close();
     this.#empty.close();
     this.userNamespace.close();
     this.procfs.close();
