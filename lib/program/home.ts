@@ -14,12 +14,20 @@ export function holdNamespace(emitter: Emitter, name: string): number {
   return out;
 }
 
-/** Leaves for a new namespace. What is undone on the host is undone from there, if it was kept. */
+/**
+ * Leaves for a new namespace, and in it for its own root: a caller that lives in a chroot would change, and cover, only
+ * what is below that, and leave the rest of the host in the namespace. What is undone on the host is undone from there,
+ * if it was kept.
+ */
 export function leaveHome(emitter: Emitter): void {
   const left = emitter.op('unshare', { f1: CLONE.NEWNS });
   if (emitter.has('home')) emitter.undo(left, 'setns', { a: emitter.get('home'), f1: CLONE.NEWNS });
+  const own = holdNamespace(emitter, 'new namespace');
+  emitter.op('setns', { a: own, f1: CLONE.NEWNS });
+  emitter.close(own);
 }
 
+/** Its root is that of the namespace then, and all that is still done is done by fd. */
 export function goHome(emitter: Emitter): void {
   emitter.op('setns', { a: emitter.get('home'), f1: CLONE.NEWNS });
 }

@@ -2,7 +2,6 @@ import { UsageError } from '../errors.ts';
 import { MNT } from '../flags.ts';
 import type { Mount } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import { umount2 } from './calls-mount.ts';
 import { captureOwn } from './capture.ts';
 import type { OwnedFd } from './fd.ts';
 import { kindOfMode, statFd } from './lookup.ts';
@@ -13,6 +12,14 @@ const UNMOUNT = smallProgram({ imports: ['root'] }, (program) => {
   program.op('fchdir', { a: 0 });
   program.op('umount2', { s1: '.', f1: MNT.DETACH });
 });
+
+/** What no directory is has no call that unmounts it by fd: its link in a checked /proc stands for it. */
+function unmountFile(fd: number) {
+  return smallProgram({ imports: ['/proc/thread-self/fd'] }, (program) => {
+    program.op('fchdir', { a: 0 });
+    program.op('umount2', { s1: String(fd), f1: MNT.DETACH });
+  });
+}
 
 /** A tree that was attached in the calling thread's namespace, held by an fd of its root. */
 export class AttachedTree implements Disposable {
@@ -61,7 +68,11 @@ export class AttachedTree implements Disposable {
     const status = statFd(mount.number);
     const isDirectory = status && kindOfMode(status.mode) === 'directory';
     if (isDirectory) runSmall(UNMOUNT, [mount], `release of the tree at ${this.path}`);
-    else umount2(`/proc/self/fd/${mount.number}`, ['DETACH']);
+    else {
+      using procfs = Procfs.open();
+      using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
+      runSmall(unmountFile(mount.number), [fds], `release of the tree at ${this.path}`);
+    }
   }
 }
 

@@ -1,11 +1,9 @@
-import { readlinkSync } from 'node:fs';
 import { MountError } from '../errors.ts';
-import { decodeBytes } from '../model/bytes.ts';
 import type { DestinationFact, PathFact, SourceFact } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { isInside, joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { openat2, openTree } from './calls-tree.ts';
+import { mountSetattr, openat2, openTree } from './calls-tree.ts';
 import type { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
 import { kindOfMode, lookUp, statFd } from './lookup.ts';
@@ -33,7 +31,7 @@ export function inspectSource(view: SourceView, path: PathString, below: Iterabl
   const kind = kindOfMode(status.mode);
   const paths = lookBelow(view, fd, below);
   const mount = view.host.get(Number(status.mountId));
-  const place = mount && pathInside(fd, mount);
+  const place = mount && pathInside(view, fd, mount);
   if (!mount || place === undefined) return { path, kind, paths };
   return {
     path,
@@ -68,8 +66,8 @@ function openHostPath(path: PathString): OwnedFd | string {
 }
 
 /** The path of an open file inside the mount it lies on; `undefined` when it is deleted or out of reach. */
-function pathInside(fd: OwnedFd, mount: Mount): PathString | undefined {
-  const real = decodeBytes(readlinkSync(`/proc/self/fd/${fd.number}`, { encoding: 'buffer' }));
+function pathInside({ held }: SourceView, fd: OwnedFd, mount: Mount): PathString | undefined {
+  const real = held.procfs.readLink('thread-self/fd', String(fd.number));
   return isSameFile(real, fd) ? relativePath(mount.mountPoint, real) : undefined;
 }
 
@@ -161,9 +159,13 @@ function lookBelow(
 }
 
 function cloneAlone(fd: OwnedFd): OwnedFd | undefined {
+  let clone: OwnedFd | undefined;
   try {
-    return openTree(fd, ['CLONE']);
+    clone = openTree(fd, ['CLONE']);
+    mountSetattr(clone, { propagation: 'PRIVATE' });
+    return clone;
   } catch (error) {
+    clone?.close();
     if (error instanceof MountError) return undefined;
     throw error;
   }

@@ -10,10 +10,13 @@ import { type PinReport, pinNamespace } from './pin.ts';
 import { Procfs } from './procfs.ts';
 import { runSmall, smallProgram } from './small-program.ts';
 
-const COPY_OWN = smallProgram({ imports: ['/proc'], exports: ['namespace'] }, (program) => {
+/** The root is that of a caller who may live in a chroot: all of the namespace is private nevertheless. */
+const COPY_OWN = smallProgram({ imports: ['/proc'], exports: ['namespace', 'root'] }, (program) => {
   program.op('unshare', { f1: CLONE.NEWNS });
-  program.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
+  program.op('openat2', { s1: '/', f1: O.CLOEXEC | O.PATH | O.DIRECTORY, out: 2 });
   program.op('openat2', { a: 0, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: 1 });
+  program.op('setns', { a: 1, f1: CLONE.NEWNS });
+  program.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
 });
 
 /** What a namespace is held by, besides its own fd. */
@@ -68,8 +71,8 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   /** A new one: a copy of the caller's in which everything is private. @throws {MountError} EPERM, ENOSPC */
   static create(): MountNamespace {
     using procfs = Procfs.open();
-    const [fd] = runSmall(COPY_OWN, [procfs.root], 'a new mount namespace');
-    return new MountNamespace(fd as OwnedFd);
+    const [fd, root] = runSmall(COPY_OWN, [procfs.root], 'a new mount namespace');
+    return new MountNamespace(fd as OwnedFd, { root });
   }
 
   /** The fd, which stays this object's. */

@@ -90,6 +90,8 @@ export interface NativeSys {
   /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
   statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
   readlinkat(dirfd: number, path: Bytes): Bytes | number;
+  /** The next entries of an open directory as getdents64(2) gives them, none at its end; or -errno. */
+  getdents(fd: number): Bytes | number;
   /** The 64-bit id of a mount namespace (ioctl_nsfs(2), NS_GET_MNTNS_ID), or -errno. */
   namespaceId(fd: number): bigint | number;
   /** The events that poll(2) finds on one fd at once, or -errno. */

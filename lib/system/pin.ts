@@ -1,16 +1,17 @@
+import { resolve } from 'node:path';
 import { MountError } from '../errors.ts';
-import { AT_FDCWD, CLONE, O, S_IFREG } from '../flags.ts';
+import { AT_FDCWD, CLONE, MS, O, S_IFREG } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { PathString } from '../model/mount.ts';
 import { callString, checked, quote } from './arguments.ts';
-import { mountAs } from './calls-mount.ts';
 import { captureTree } from './capture.ts';
 import { errnoName } from './errno.ts';
+import { failureOf } from './failure.ts';
 import type { OwnedFd } from './fd.ts';
 import { native } from './native.ts';
 import { CHILD } from './places.ts';
 import { Procfs } from './procfs.ts';
-import { runSmallAsync, type SmallProgram, smallProgram } from './small-program.ts';
+import { runSmallAsync, runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
 
 /** How a pin came about. */
 export interface PinReport {
@@ -81,15 +82,20 @@ async function pinCopy(
   throw pinError(refused, `none of ${ROUNDS} copies got a higher id`);
 }
 
-/** The mount's refusal; nothing when it is pinned. */
+/** The mount's refusal; nothing when it is pinned. The link that stands for the namespace is one of a checked /proc. */
 function tryPin(namespace: OwnedFd, path: PathString): MountError | undefined {
-  try {
-    mountAs(`pin(${quote(path)})`, `/proc/self/fd/${namespace.number}`, path, { flags: ['BIND'] });
-    return undefined;
-  } catch (error) {
-    if (error instanceof MountError) return error;
-    throw error;
-  }
+  using procfs = Procfs.open();
+  using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
+  const bind = smallProgram({ imports: ['/proc/thread-self/fd'] }, (builder) => {
+    builder.op('fchdir', { a: 0 });
+    builder.op('mount', { s1: String(namespace.number), s2: resolve(path), f1: MS.BIND });
+  });
+  const result = runSmallRaw(bind, [fds]);
+  if (result.status === 'done') return undefined;
+  const purpose = { subject: `pin(${quote(path)})`, path: namespace.name, dest: path };
+  const error = failureOf(bind.program, result, () => purpose);
+  if (error instanceof MountError) return error;
+  throw error;
 }
 
 function pinError(refused: MountError, why: string): MountError {

@@ -1,4 +1,4 @@
-import { AT, CLONE, OPEN_TREE } from '../flags.ts';
+import { AT, CLONE, MS, OPEN_TREE } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { DirectoryStatus, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryNode } from '../model/nodes.ts';
@@ -22,6 +22,8 @@ export interface Entrance {
   /** In whose ids owners are told. */
   readonly owners: OwnerView;
 }
+
+const OPS_OF_CLONE = 2;
 
 /** So many clones are open at a time. */
 const AT_ONCE = 32;
@@ -49,9 +51,10 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
     const clones = cloneAll(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
     for (const [parent, clone] of clones) {
-      using directory = clone;
-      if (!isCloneOf(parent, directory)) continue;
-      const look = (path: PathString) => nodeIn(parent.mount, directory, path, entrance.owners);
+      using fd = clone;
+      const status = statusOfClone(parent, fd);
+      if (!status) continue;
+      const look = (path: PathString) => nodeIn(parent.mount, { fd, status }, path, entrance.owners);
       lookAtPlaces(parent, look, places);
       const ways = lookAtWays(parent, look);
       if (ways.length > 0) directories.set(parent.mount.id, ways);
@@ -112,17 +115,26 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
   });
 }
 
-/** The clone is of what the path led to: the same file of the same filesystem is the same directory to look in. */
-function isCloneOf({ status }: Parent, clone: OwnedFd): boolean {
+/**
+ * The clone's status, when it is of what the path led to: the same file of the same filesystem is the same directory to
+ * look in.
+ */
+function statusOfClone({ status }: Parent, clone: OwnedFd): NativeStat | undefined {
   const seen = statFd(clone.number);
-  return seen?.inode === status.inode && seen.device === status.device;
+  return seen?.inode === status.inode && seen.device === status.device ? seen : undefined;
 }
 
-function nodeIn(mount: Mount, clone: OwnedFd, path: PathString, owners: OwnerView): NodeStatus | undefined {
-  const found = native.sys.statx(clone.number, encodeBytes(path), LOOK_ONLY);
-  return typeof found === 'number'
-    ? undefined
-    : nodeThrough(mount, nodeOf(found, clone.number, path), owners);
+/** A clone to look in. */
+interface Clone {
+  readonly fd: OwnedFd;
+  readonly status: NativeStat;
+}
+
+function nodeIn(mount: Mount, clone: Clone, path: PathString, owners: OwnerView): NodeStatus | undefined {
+  const found = native.sys.statx(clone.fd.number, encodeBytes(path), LOOK_ONLY);
+  // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
+  if (typeof found === 'number' || found.mountId !== clone.status.mountId) return undefined;
+  return nodeThrough(mount, nodeOf(found, clone.fd.number, path), owners);
 }
 
 type Look = (path: PathString) => NodeStatus | undefined;
@@ -157,7 +169,7 @@ function cloneAll(
     if (result.status === 'done') return owned(left, result);
     // One that went, that may not be cloned (unbindable) or not alone (locked children) is left out.
     if (result.op < first) return undefined;
-    left.splice(result.op - first, 1);
+    left.splice(Math.floor((result.op - first) / OPS_OF_CLONE), 1);
   }
   return [];
 }
@@ -188,6 +200,9 @@ function cloning(
           n: path === '' ? flags | AT.EMPTY_PATH : flags,
           out: imports.length + index,
         });
+        // A clone of a shared mount is its peer until it is made private.
+        const clone = { a: imports.length + index, s1: '', n: AT.EMPTY_PATH };
+        program.op('mount_setattr', { ...clone, f3: MS.PRIVATE });
       });
     },
   );

@@ -1,4 +1,3 @@
-import { readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { decodeBytes } from '../model/bytes.ts';
 import type { Capabilities, CapabilityName } from '../model/facts.ts';
@@ -85,8 +84,7 @@ function tryUserNamespace(): true | string {
 
 function livesInUserNamespace(procfs: Procfs): boolean {
   if (!WHOLE_MAP.test(decodeBytes(procfs.read('thread-self/uid_map')))) return true;
-  using namespaces = procfs.open('thread-self/ns', ['PATH', 'DIRECTORY']);
-  return readlinkSync(`/proc/self/fd/${namespaces.number}/user`) !== INITIAL_USER_NAMESPACE;
+  return procfs.readLink('thread-self/ns', 'user') !== INITIAL_USER_NAMESPACE;
 }
 
 function hasCapability(procfs: Procfs, capability: bigint): boolean {

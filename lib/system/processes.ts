@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { MountError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import type { Procfs } from './procfs.ts';
@@ -39,8 +38,8 @@ export function threadsOf(procfs: Procfs, pid: number): number[] {
 }
 
 function numbersIn(procfs: Procfs, path: string): number[] {
-  using directory = procfs.open(path, ['DIRECTORY']);
-  return readdirSync(`/proc/self/fd/${directory.number}`)
+  return procfs
+    .names(path)
     .filter((name) => /^[1-9]\d*$/.test(name))
     .map(Number)
     .sort((a, b) => a - b);

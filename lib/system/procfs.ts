@@ -1,6 +1,8 @@
 import { readSync } from 'node:fs';
 import { ProcfsError } from '../errors.ts';
 import { AT, RESOLVE } from '../flags.ts';
+import { decodeBytes, encodeBytes } from '../model/bytes.ts';
+import { quote, refusal } from './arguments.ts';
 import { type OpenFlag, openat2 } from './calls-tree.ts';
 import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { native } from './native.ts';
@@ -40,6 +42,27 @@ export class Procfs implements Disposable {
     return openat2({ at: parent, path: name }, { flags });
   }
 
+  /** What a link of it says, unfollowed: `readLink('thread-self/fd', '5')`. @throws {MountError} */
+  readLink(directory: string, name: string): string {
+    using parent = this.open(directory, ['PATH', 'DIRECTORY']);
+    const target = native.sys.readlinkat(parent.number, encodeBytes(name));
+    if (typeof target !== 'number') return decodeBytes(target);
+    throw refusal(target, { syscall: 'readlinkat', arguments: [parent.toString(), quote(name)] });
+  }
+
+  /** The names in a directory of it. @throws {MountError} */
+  names(path: string): string[] {
+    using directory = this.open(path, ['DIRECTORY']);
+    const names: string[] = [];
+    for (;;) {
+      const entries = native.sys.getdents(directory.number);
+      if (typeof entries === 'number')
+        throw refusal(entries, { syscall: 'getdents64', arguments: [directory.toString()] });
+      if (entries.length === 0) return names;
+      names.push(...namesIn(entries));
+    }
+  }
+
   /** The bytes of a file of it. @throws {MountError} */
   read(path: string): Buffer {
     using file = this.open(path);
@@ -53,6 +76,19 @@ export class Procfs implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Where struct linux_dirent64 has its length and its name (getdents64(2)). */
+const ENTRY = { length: 16, name: 19 } as const;
+
+function namesIn(entries: Uint8Array): string[] {
+  const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+  const names: string[] = [];
+  for (let at = 0; at < entries.length; at += view.getUint16(at + ENTRY.length, true)) {
+    const start = at + ENTRY.name;
+    names.push(decodeBytes(entries.subarray(start, entries.indexOf(0, start))));
+  }
+  return names;
 }
 
 const CHUNK = 1 << 18;

@@ -55,6 +55,14 @@ Value readlinkat(const CallbackInfo& info) {
   return Napi::Buffer<char>::Copy(in.env(), target, static_cast<size_t>(size));
 }
 
+Value getdents(const CallbackInfo& info) {
+  const Arguments in(info);
+  alignas(uint64_t) char entries[size_t{32} << 10];
+  const long size = sys::getdents64(in.fd(0), entries, sizeof entries);
+  if (size < 0) return in.number(static_cast<int>(size));
+  return Napi::Buffer<char>::Copy(in.env(), entries, static_cast<size_t>(size));
+}
+
 Value namespace_id(const CallbackInfo& info) {
   const Arguments in(info);
   uint64_t id = 0;
@@ -225,6 +233,7 @@ void add_queries(Napi::Object sys) {
   add("statx", statx);
   add("statxUnique", statx_unique);
   add("readlinkat", readlinkat);
+  add("getdents", getdents);
   add("namespaceId", namespace_id);
   add("pollNow", poll_now);
   add("fstatfsType", fstatfs_type);

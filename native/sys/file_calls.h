@@ -52,6 +52,11 @@ inline long readlinkat(int dirfd, const char* path, char* target, size_t size) n
   return call(SYS_readlinkat, dirfd, path, target, size);
 }
 
+// ssize_t getdents64(int fd, void *entries, size_t size)
+inline long getdents64(int fd, void* entries, size_t size) noexcept {
+  return call(SYS_getdents64, fd, entries, size);
+}
+
 // int fchmodat(int dirfd, const char *path, mode_t mode, int flags). The call without flags is the older one.
 inline int fchmodat(int dirfd, const char* path, uint32_t mode, uint32_t flags) noexcept {
   if (flags == 0) return int_call(SYS_fchmodat, dirfd, path, mode);

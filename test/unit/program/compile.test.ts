@@ -190,8 +190,8 @@ describe('each op', () => {
     const { main } = opCounts(bytes);
     const kinds = [...stepOfOp].slice(0, main).map((step) => plan.steps[step]?.kind ?? '');
     expect(kinds).toEqual([
-      ...Array(7).fill(''),
-      ...Array(5).fill('become-root'),
+      ...Array(10).fill(''),
+      ...Array(8).fill('become-root'),
       ...Array(3).fill('drop-old-root'),
     ]);
   });
