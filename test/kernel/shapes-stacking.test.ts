@@ -150,6 +150,11 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('stacks come back in their or
     using live = new LiveNamespace(propagatedUnder);
     const captured = live.capture();
     expect(stackAt(captured, '/s/x')).toEqual(['from the master', 'own']);
+    const [under, over] = captured.mounts
+      .filter(({ mountPoint }) => mountPoint === '/s/x')
+      .sort((left, right) => (left.source < right.source ? -1 : 1));
+    expect(over?.parentId).toBe(under?.id);
+    expect(BigInt(over?.uniqueId ?? 0)).toBeLessThan(BigInt(under?.uniqueId ?? 0)); // the upper one is the older
     using restored = await restoreSame(captured, engine);
     expect(stackAt(restored.tree, '/s/x')).toEqual(['from the master', 'own']);
     expect(expectSameArrivals('/m/other', live.namespace, restored)).toEqual(['/m/other', '/s/other']);
