@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compileRestore, inspectHost, parseMountinfo, planRestore } from 'mountyard';
+import { chargesOf, chargesTable } from './charges.mjs';
 import { alternate, compare, summary } from './measure.mjs';
 import { ask, nativeTimes, reading, Worker } from './processes.mjs';
 import { COMPARISON, grouped, MOUNTS, milliseconds, TREE, table } from './report.mjs';
@@ -20,7 +21,7 @@ const DEEPEST = 1000;
 /** From here on a round takes seconds. */
 const MANY = 50_000;
 const WARM_MOUNTS = 200_000;
-const STAGES = ['inspect', 'plan', 'compile', 'run', 'readBack'];
+const STAGES = ['inspect', 'plan', 'compile', 'run'];
 
 const NAMES = {
   execute: 'execution of the program',
@@ -67,7 +68,7 @@ async function measure({ tree, mounts }, { file, options }) {
     const rounds =
       mounts < MANY ? options.rounds : { ...options.rounds, least: Math.min(options.rounds.least, 3) };
     const samples = await alternate(sides, { ...rounds, settle: 5 + mounts / 400 });
-    return { samples, restored };
+    return { samples, restored, charges: chargesOf(file, options.clock) };
   } finally {
     await worker.stop();
   }
@@ -108,13 +109,14 @@ function wholeGoalAt(mounts) {
   return mounts === 10_000 ? { atMost: 1.25 } : undefined;
 }
 
-function stagesOf(subject, restored, samples) {
+function stagesOf(subject, { restored, samples, charges }) {
   const stages = STAGES.map((stage) => [stage, summary(restored.map(({ timings }) => timings[stage]))]);
   return {
     ...subject,
     calls: restored[0].calls,
     ...Object.fromEntries(stages),
     replay: summary(samples.replay),
+    charges,
   };
 }
 
@@ -127,7 +129,7 @@ export async function run(options) {
     for (const subject of casesOf(options)) {
       const measured = await measure(subject, { file: join(directory, 'program'), options });
       comparisons.push(...comparisonsOf(subject, measured.samples));
-      stages.push(stagesOf(subject, measured.restored, measured.samples));
+      stages.push(stagesOf(subject, measured));
       options.progress(`${subject.tree} ${subject.mounts}`);
     }
   } finally {
@@ -147,5 +149,6 @@ export function tables({ comparisons, stages }) {
   return [
     table(title, [TREE, MOUNTS, ...COMPARISON], comparisons),
     table('Where the whole call spends its time: medians, ms by the clock', columns, stages),
+    chargesTable(stages),
   ];
 }

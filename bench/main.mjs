@@ -1,8 +1,9 @@
 /**
- * npm run bench -- [BENCHMARK...] [--size N,…] [--tree NAME,…] [--seconds S] [--clock wall|cpu] [--json FILE] [--smoke]
+ * npm run bench -- [BENCHMARK...] [--size N,…] [--tree NAME,…] [--seconds S] [--clock wall|cpu] [--json FILE] [--into FILE] [--smoke]
  *
  * Prints tables, and writes every sample as JSON and the tables as Markdown beside it. Goals are printed next to what was
  * measured; they never make a run fail. `--clock cpu` compares the time of processors, which other work on the machine disturbs less.
+ * `--into` puts the tables between the `<!-- figures -->` marks of a Markdown file.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -18,6 +19,7 @@ import * as peers from './peers.mjs';
 import { CLOCKS, pathOf } from './processes.mjs';
 import * as reading from './reading.mjs';
 
+const MARK = '<!-- figures -->';
 const BENCHMARKS = { floor, job, peers, reading, growth, idle };
 
 const { values, positionals } = parseArgs({
@@ -27,6 +29,7 @@ const { values, positionals } = parseArgs({
     tree: { type: 'string' },
     seconds: { type: 'string', default: '3' },
     clock: { type: 'string', default: 'wall' },
+    into: { type: 'string' },
     json: { type: 'string', default: pathOf('out/results.json') },
     smoke: { type: 'boolean', default: false },
   },
@@ -68,9 +71,18 @@ for (const name of names) {
 mkdirSync(dirname(values.json), { recursive: true });
 writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
 writeFileSync(values.json.replace(/(\.json)?$/, '.md'), texts.join('\n'));
+if (values.into) replaceFigures(values.into, texts.join('\n'));
 
 const lacks = missing(JSON.parse(readFileSync(values.json, 'utf8')), names);
 if (lacks.length > 0) fail(`the results are not whole: ${lacks.join('; ')}`);
+
+/** The text between the marks of a Markdown file is these tables from now on. */
+function replaceFigures(file, figures) {
+  const text = readFileSync(file, 'utf8');
+  const marks = text.split(MARK);
+  if (marks.length !== 3) fail(`${file} has not two marks ${MARK}`);
+  writeFileSync(file, [marks[0], `\n\n${figures}\n`, marks[2]].join(MARK));
+}
 
 function fail(reason) {
   process.stderr.write(`bench: ${reason}\n`);

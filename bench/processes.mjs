@@ -27,12 +27,15 @@ export function reading(clock) {
   return ({ wall, cpu }) => ({ wall, cpu })[clock];
 }
 
-/** Milliseconds that a program of `native` prints as nanoseconds: by the clock, and of the processor. */
+/**
+ * Milliseconds that a program of `native` prints as nanoseconds, by the clock and of the processor, and what else it
+ * prints.
+ */
 export function nativeTimes(name, args, options) {
-  const [wall, cpu] = run(pathOf(`out/${name}`), args, options)
+  const [wall, cpu, ...rest] = run(pathOf(`out/${name}`), args, options)
     .split(' ')
-    .map((text) => Number(text) / 1e6);
-  return { wall, cpu };
+    .map(Number);
+  return { wall: wall / 1e6, cpu: cpu / 1e6, rest };
 }
 
 /** Milliseconds that processors worked for the children that this process has waited for: proc_pid_stat(5). */

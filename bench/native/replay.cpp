@@ -1,10 +1,13 @@
 // Makes the very syscalls of a compiled program, with as little as possible around them, and prints how many
-// nanoseconds they took, by the clock and of the processor: replay PROGRAM [hold] [IMPORT...]
+// nanoseconds they took, by the clock and of the processor: replay PROGRAM [hold|each] [IMPORT...]
 //
 // Everything that can be made ready is, before the clock starts: an op becomes a syscall number and six words, of
 // which only the fds are filled in on the way. IMPORT is a path for each import slot. With `hold` it stays until
-// standard input closes.
+// standard input closes. With `each` it prints, for each op code, that, its calls, and the nanoseconds of them all,
+// by the clock and of the processor.
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -40,7 +43,22 @@ struct Call {
   int8_t b_word = kNoWord;
   bool closes = false;
   uint16_t tolerate = 0;
+  Code code{};
 };
+
+int64_t now(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// What the calls of each op code took together.
+struct Charge {
+  int64_t calls = 0;
+  int64_t passed = 0;
+  int64_t worked = 0;
+};
+using Charges = std::array<Charge, static_cast<size_t>(program::kLastCode) + 1>;
 
 [[noreturn]] void die(const std::string& reason) {
   std::fprintf(stderr, "replay: %s\n", reason.c_str());
@@ -82,6 +100,7 @@ class Preparation {
     if (call.a_word != kNoWord) slot(op.a, call.a, call.words[call.a_word], call.a_word);
     if (call.b_word != kNoWord) slot(op.b, call.b, call.words[call.b_word], call.b_word);
     call.closes = op.code == Code::close;
+    call.code = op.code;
     return call;
   }
 
@@ -144,13 +163,19 @@ class Preparation {
   std::deque<open_how> hows_;
 };
 
+long perform(const Call& call) {
+  const long* words = call.words;
+  return syscall(call.number, words[0], words[1], words[2], words[3], words[4], words[5]);
+}
+
 // Returns the index of the call that was refused, or -1.
-long replay(std::vector<Call>& calls, std::vector<int32_t>& slots, uint32_t kept) {
+template <typename Perform>
+long replay(std::vector<Call>& calls, std::vector<int32_t>& slots, uint32_t kept, Perform perform) {
   for (Call& call : calls) {
     long* words = call.words;
     if (call.a_word != kNoWord) words[call.a_word] = slots[static_cast<size_t>(call.a)];
     if (call.b_word != kNoWord) words[call.b_word] = slots[static_cast<size_t>(call.b)];
-    const long value = syscall(call.number, words[0], words[1], words[2], words[3], words[4], words[5]);
+    const long value = perform(call);
     if (value < 0) {
       if (errno == call.tolerate) continue;
       return &call - calls.data();
@@ -164,16 +189,58 @@ long replay(std::vector<Call>& calls, std::vector<int32_t>& slots, uint32_t kept
   return -1;
 }
 
-int64_t now(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 std::vector<char> read_file(const char* path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) die(std::string(path) + ": " + std::strerror(errno));
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void print_whole(Preparation& preparation, std::vector<int32_t>& slots, uint32_t kept) {
+  const int64_t start = now(CLOCK_MONOTONIC), cpu_start = now(CLOCK_PROCESS_CPUTIME_ID);
+  const long refused = replay(preparation.calls(), slots, kept, perform);
+  const int64_t end = now(CLOCK_MONOTONIC), cpu_end = now(CLOCK_PROCESS_CPUTIME_ID);
+  if (refused >= 0) die("call " + std::to_string(refused) + ": " + std::strerror(errno));
+  std::printf("%lld %lld\n", static_cast<long long>(end - start), static_cast<long long>(cpu_end - cpu_start));
+}
+
+// Adds what one piece of work takes.
+template <typename Work>
+long charged(Charge& charge, Work work) {
+  const int64_t start = now(CLOCK_MONOTONIC), cpu_start = now(CLOCK_THREAD_CPUTIME_ID);
+  const long value = work();
+  charge.worked += now(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+  charge.passed += now(CLOCK_MONOTONIC) - start;
+  ++charge.calls;
+  return value;
+}
+
+// What looking at the clocks costs, where nothing comes between.
+Charge least_charge() {
+  Charge least{.passed = INT64_MAX, .worked = INT64_MAX};
+  for (int i = 0; i < 10'000; ++i) {
+    Charge one;
+    charged(one, [] { return 0; });
+    least = {.passed = std::min(least.passed, one.passed), .worked = std::min(least.worked, one.worked)};
+  }
+  return least;
+}
+
+void print_each(Preparation& preparation, std::vector<int32_t>& slots, uint32_t kept) {
+  const Charge looking = least_charge();
+  Charges charges{};
+  const long refused = replay(preparation.calls(), slots, kept, [&charges](const Call& call) {
+    return charged(charges[static_cast<size_t>(call.code)], [&call] { return perform(call); });
+  });
+  if (refused >= 0) die("call " + std::to_string(refused) + ": " + std::strerror(errno));
+  for (size_t code = 0; code < charges.size(); ++code) {
+    const Charge& charge = charges[code];
+    if (charge.calls == 0) continue;
+    const auto net = [&](int64_t Charge::*time) {
+      return static_cast<long long>(charge.*time - looking.*time * charge.calls);
+    };
+    std::printf("%zu %lld %lld %lld\n", code, static_cast<long long>(charge.calls), net(&Charge::passed),
+                net(&Charge::worked));
+  }
 }
 
 }  // namespace
@@ -185,22 +252,18 @@ int main(int count, char** arguments) {
   if (const program::Defect defect = program::check(bytes.data(), bytes.size(), program); defect.name != nullptr) {
     die(std::string("the program is not sound: ") + defect.name);
   }
-  const bool hold = count > 2 && std::strcmp(arguments[2], "hold") == 0;
+  const std::string mode = count > 2 ? arguments[2] : "";
+  const bool hold = mode == "hold", each = mode == "each";
   const program::Header& header = program.header();
   std::vector<int32_t> slots(header.slot_count, -1);
-  const int imports = hold ? 3 : 2;
+  const int imports = hold || each ? 3 : 2;
   if (static_cast<uint32_t>(count - imports) != header.import_count) die("as many imports as the program has");
   for (int i = imports; i < count; ++i) {
     slots[static_cast<size_t>(i - imports)] = sys::openat(AT_FDCWD, arguments[i], O_PATH | O_CLOEXEC);
   }
   Preparation preparation(program);
   umask(0);
-
-  const int64_t start = now(CLOCK_MONOTONIC), cpu_start = now(CLOCK_PROCESS_CPUTIME_ID);
-  const long refused = replay(preparation.calls(), slots, header.import_count + header.export_count);
-  const int64_t end = now(CLOCK_MONOTONIC), cpu_end = now(CLOCK_PROCESS_CPUTIME_ID);
-  if (refused >= 0) die("call " + std::to_string(refused) + ": " + std::strerror(errno));
-  std::printf("%lld %lld\n", static_cast<long long>(end - start), static_cast<long long>(cpu_end - cpu_start));
+  (each ? print_each : print_whole)(preparation, slots, header.import_count + header.export_count);
   std::fflush(stdout);
   for (char byte; hold && read(STDIN_FILENO, &byte, 1) > 0;) continue;
   return 0;
