@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 
 #include "../sys/fd.h"
+#include "../sys/file_calls.h"
 
 namespace mountyard::host {
 
@@ -15,7 +16,11 @@ int write_whole(int procfs, pid_t pid, const char* name, const std::string& byte
   if (bytes.empty()) return 0;
   char path[32];
   std::snprintf(path, sizeof path, "%d/%s", pid, name);
-  const sys::Fd file(sys::openat(procfs, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+  // What is mounted over it is not the map.
+  open_how how{};
+  how.flags = O_WRONLY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const sys::Fd file(sys::openat2(procfs, path, how));
   if (!file.is_open()) return file.get();
   const long written = sys::write(file.get(), bytes.data(), bytes.size());
   if (written < 0) return static_cast<int>(written);
