@@ -37,27 +37,27 @@ export function captureTree(options: CaptureOptions = {}): MountTree {
     return captureNamespace(procfs, namespace);
   }
   if (fd !== undefined) return captureNamespace(procfs, fd);
-  return captureProcess(procfs, pid);
+  if (pid !== undefined) return captureProcess(procfs, pid);
+  const tree = captureOwn(procfs);
+  using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
+  return root ? withPlaces(tree, { root, owners: ownerView(procfs) }) : tree;
 }
 
-/** The tree that the calling thread sees. */
+/** The tree that the calling thread sees, without what its mounts cover. */
 export function captureOwn(procfs: Procfs): MountTree {
-  return captureProcess(procfs, undefined);
+  using file = procfs.open('thread-self/mountinfo');
+  const owners = ownerView(procfs);
+  const tree = withOwners(readTable(file, {}), owners);
+  using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
+  return root ? withRoots(tree, root, owners) : tree;
 }
 
-function captureProcess(procfs: Procfs, pid: number | undefined): MountTree {
-  if (pid !== undefined && (!Number.isInteger(pid) || pid < 1))
-    throw new UsageError(`${pid} is no process id`);
-  const process = pid === undefined ? 'thread-self' : String(pid);
-  using file = procfs.open(`${process}/mountinfo`);
+function captureProcess(procfs: Procfs, pid: number): MountTree {
+  if (!Number.isInteger(pid) || pid < 1) throw new UsageError(`${pid} is no process id`);
+  using file = procfs.open(`${pid}/mountinfo`);
   const owners = ownerView(procfs);
-  if (pid === undefined) {
-    const tree = withOwners(readTable(file, {}), owners);
-    using root = openLinkIfAllowed(procfs, process, 'root');
-    return root ? withRoots(tree, root, owners) : tree;
-  }
-  using namespace = openLinkIfAllowed(procfs, `${process}/ns`, 'mnt');
-  using root = openLinkIfAllowed(procfs, process, 'root');
+  using namespace = openLinkIfAllowed(procfs, `${pid}/ns`, 'mnt');
+  using root = openLinkIfAllowed(procfs, String(pid), 'root');
   const tree = withOwners(readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true }), owners);
   return root ? withPlaces(withRoots(tree, root, owners), { root, namespace, owners }) : tree;
 }

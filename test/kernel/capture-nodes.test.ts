@@ -167,6 +167,45 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     },
   );
 
+  test('are read back in a user namespace with the owners that they have inside', async () => {
+    const tree = captured('user', (base) => {
+      const at = (path: string) => join(base, path);
+      mkdirSync(at('way/to/it'), { recursive: true });
+      for (const [path, owner] of [
+        ['way', 7],
+        ['way/to', 0],
+        ['way/to/it', 8],
+      ] as const) {
+        chownSync(at(path), owner, owner);
+        chmodSync(at(path), 0o711);
+      }
+      sys.mount('x', at('way/to/it'), { type: 'tmpfs' });
+    });
+    const ids = ['0 100000 1000'];
+    await using restored = await restoreTree(tree, { userNamespace: { uidMap: ids, gidMap: ids } });
+    expect(restored.differences).toEqual([]);
+    const again = restored.namespace?.capture() as MountTree;
+    expect(new Set(again.root?.directories)).toEqual(new Set(tree.root?.directories));
+    expect(again.at('/way/to/it')?.placeNode).toEqual(tree.at('/way/to/it')?.placeNode);
+    expect(tree.at('/way/to/it')?.placeNode).toMatchObject({ mode: 0o711, uid: 8 });
+  });
+
+  test('is seen in the caller’s own namespace, too', () => {
+    const base = scratch.directory('own');
+    mkdirSync(join(base, 'way/place'), { recursive: true });
+    chmodSync(join(base, 'way'), 0o700);
+    chmodSync(join(base, 'way/place'), 0o711);
+    sys.mount('on it', join(base, 'way/place'), { type: 'tmpfs' });
+    const tree = captureTree();
+    expect(tree.at(join(base, 'way/place'))?.placeNode).toMatchObject({ mode: 0o711 });
+    expect(tree.at(scratch.path)?.directories).toContainEqual({
+      path: '/own/way',
+      mode: 0o700,
+      uid: 0,
+      gid: 0,
+    });
+  });
+
   test('is the place under a mount, seen without lifting the mount', () => {
     const tree = captured('places', (base) => {
       const place = join(base, 'place');

@@ -49,7 +49,7 @@ describe.skipIf(!isRoot)('kinds and other namespaces, as root', () => {
     rmSync(place, { recursive: true });
   });
 
-  test('a file is a file, a directory a directory, and what is covered unknown', () => {
+  test('a file is a file, a directory a directory, and what is covered is as its mount point', () => {
     const [file, other, covered] = ['file', 'other file', 'covered'].map((name) => join(place, name)) as [
       string,
       string,
@@ -67,7 +67,7 @@ describe.skipIf(!isRoot)('kinds and other namespaces, as root', () => {
     expect(kinds).toMatchObject({
       [`t ${other}`]: 'file',
       [`cover ${covered}`]: 'directory',
-      [`hidden ${covered}/below`]: 'unknown',
+      [`hidden ${covered}/below`]: 'directory',
     });
   });
 
