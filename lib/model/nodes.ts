@@ -16,20 +16,33 @@ export function isOrdinaryNode({ kind, mode, uid, gid }: NodeStatus): boolean {
   );
 }
 
-/** The same for the root of a mount: the root of a whole filesystem is ordinary when it is as the options say. */
-export function isOrdinaryRoot(mount: Mount, node: NodeStatus): boolean {
-  if (mount.root !== '/' || node.kind !== 'directory') return isOrdinaryNode(node);
-  const words = new Map(superOptionWords(mount.superOptions).map(({ key, value }) => [key, value]));
-  const given = (key: string, radix: number) => {
-    const value = words.get(key);
-    return value === undefined ? undefined : Number.parseInt(value, radix);
-  };
-  const usual = Object.hasOwn(ROOT_MODES, mount.type) ? ROOT_MODES[mount.type] : DIRECTORY;
-  return (
-    node.mode === (given('mode', 8) ?? usual) &&
-    node.uid === (given('uid', 10) ?? 0) &&
-    node.gid === (given('gid', 10) ?? 0)
-  );
+/** The same for the roots of mounts: that of a whole filesystem is ordinary when it is as the options say. */
+export class OrdinaryRoots {
+  readonly #options = new Map<string, ReadonlyMap<string, string | undefined>>();
+
+  has({ root, type, superOptions }: Mount, node: NodeStatus): boolean {
+    if (root !== '/' || node.kind !== 'directory') return isOrdinaryNode(node);
+    const options = this.#optionsOf(superOptions);
+    const given = (key: string, radix: number) => {
+      const value = options.get(key);
+      return value === undefined ? undefined : Number.parseInt(value, radix);
+    };
+    const usual = Object.hasOwn(ROOT_MODES, type) ? ROOT_MODES[type] : DIRECTORY;
+    return (
+      node.mode === (given('mode', 8) ?? usual) &&
+      node.uid === (given('uid', 10) ?? 0) &&
+      node.gid === (given('gid', 10) ?? 0)
+    );
+  }
+
+  #optionsOf(superOptions: string): ReadonlyMap<string, string | undefined> {
+    let options = this.#options.get(superOptions);
+    if (!options) {
+      options = new Map(superOptionWords(superOptions).map(({ key, value }) => [key, value]));
+      this.#options.set(superOptions, options);
+    }
+    return options;
+  }
 }
 
 /**

@@ -89,6 +89,9 @@ export interface NativeSys {
   pidfdOpen(pid: number, flags: number): number;
   /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
   statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
+  /** statx of many paths, each with its NUL: 48 bytes for each, see `system/stats`. */
+  statxEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
+  statxUniqueEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
   readlinkat(dirfd: number, path: Bytes): Bytes | number;
   /** The next entries of an open directory as getdents64(2) gives them, none at its end; or -errno. */
   getdents(fd: number): Bytes | number;

@@ -1,5 +1,4 @@
 import { AT, CLONE, MS, OPEN_TREE } from '../flags.ts';
-import { encodeBytes } from '../model/bytes.ts';
 import type { DirectoryStatus, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
 import { isOrdinaryNode } from '../model/nodes.ts';
 import { joinPath, relativePath } from '../model/paths.ts';
@@ -7,10 +6,11 @@ import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
-import { type NativeStat, native, type RunPlace, type RunResult } from './native.ts';
+import type { RunPlace, RunResult } from './native.ts';
 import type { OwnerView } from './owner-ids.ts';
-import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
+import { LOOK_ONLY, nodeOf, nodeThrough, statRoots } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
+import { type NodeStat, Stats } from './stats.ts';
 import { rootsBelow, waysTo } from './ways.ts';
 
 /** How to get into the namespace whose mounts are looked at; none of them for the caller's own. */
@@ -54,7 +54,8 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
       using fd = clone;
       const status = statusOfClone(parent, fd);
       if (!status) continue;
-      const look = (path: PathString) => nodeIn(parent.mount, { fd, status }, path, entrance.owners);
+      const look = (paths: readonly PathString[]) =>
+        nodesIn(parent.mount, { fd, status }, paths, entrance.owners);
       lookAtPlaces(parent, look, places);
       const ways = lookAtWays(parent, look);
       if (ways.length > 0) directories.set(parent.mount.id, ways);
@@ -87,23 +88,23 @@ interface Parent {
   readonly mount: Mount;
   readonly spots: readonly { readonly id: number; readonly path: PathString }[];
   readonly ways: readonly PathString[];
-  readonly status: NativeStat;
+  readonly status: NodeStat;
 }
 
 function parentsIn(tree: MountTree, root: number): Parent[] {
+  const candidates = tree.mounts.filter(({ type }) => takesNodes(type));
+  const statuses = statRoots(candidates, root);
+  const seen = new Map(candidates.map((mount, index) => [mount, statuses[index]]));
   // No clone is made of an unbindable mount, and an idmapped one shows other owners.
   const canBeSeen = (mount: Mount) =>
-    takesNodes(mount.type) &&
-    !mount.propagation.unbindable &&
-    !mount.idmap &&
-    statRoot(mount, root) !== undefined;
+    !mount.propagation.unbindable && !mount.idmap && seen.get(mount) !== undefined;
   const roots = rootsBelow(tree, canBeSeen);
-  return tree.mounts.flatMap((mount): Parent[] => {
-    if (!takesNodes(mount.type)) return [];
+  return candidates.flatMap((mount): Parent[] => {
+    const status = seen.get(mount);
+    if (!status) return [];
     const spots = placesOn(tree, mount);
     const ways = waysTo([...spots.map(({ path }) => path), ...(roots.get(mount) ?? [])]);
-    const status = spots.length + ways.length > 0 ? statRoot(mount, root) : undefined;
-    return status ? [{ mount, spots, ways, status }] : [];
+    return spots.length + ways.length > 0 ? [{ mount, spots, ways, status }] : [];
   });
 }
 
@@ -119,7 +120,7 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
  * The clone's status, when it is of what the path led to: the same file of the same filesystem is the same directory to
  * look in.
  */
-function statusOfClone({ status }: Parent, clone: OwnedFd): NativeStat | undefined {
+function statusOfClone({ status }: Parent, clone: OwnedFd): NodeStat | undefined {
   const seen = statFd(clone.number);
   return seen?.inode === status.inode && seen.device === status.device ? seen : undefined;
 }
@@ -127,21 +128,26 @@ function statusOfClone({ status }: Parent, clone: OwnedFd): NativeStat | undefin
 /** A clone to look in. */
 interface Clone {
   readonly fd: OwnedFd;
-  readonly status: NativeStat;
+  readonly status: NodeStat;
 }
 
-function nodeIn(mount: Mount, clone: Clone, path: PathString, owners: OwnerView): NodeStatus | undefined {
-  const found = native.sys.statx(clone.fd.number, encodeBytes(path), LOOK_ONLY);
-  // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
-  if (typeof found === 'number' || found.mountId !== clone.status.mountId) return undefined;
-  return nodeThrough(mount, nodeOf(found, clone.fd.number, path), owners);
-}
+type Nodes = readonly (NodeStatus | undefined)[];
+type Look = (paths: readonly PathString[]) => Nodes;
 
-type Look = (path: PathString) => NodeStatus | undefined;
+function nodesIn(mount: Mount, clone: Clone, paths: readonly PathString[], owners: OwnerView): Nodes {
+  const stats = new Stats(clone.fd.number, paths, LOOK_ONLY);
+  return paths.map((path, index) => {
+    const found = stats.at(index);
+    // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
+    if (found?.mountId !== clone.status.mountId) return undefined;
+    return nodeThrough(mount, nodeOf(found, clone.fd.number, path), owners);
+  });
+}
 
 function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
-  return ways.flatMap((path) => {
-    const node = look(path);
+  const nodes = look(ways);
+  return ways.flatMap((path, index) => {
+    const node = nodes[index];
     if (node?.kind !== 'directory' || isOrdinaryNode(node)) return [];
     const { mode, uid, gid } = node;
     return [{ path: joinPath(mount.root, path), mode, uid, gid }];
@@ -149,8 +155,9 @@ function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
 }
 
 function lookAtPlaces({ spots }: Parent, look: Look, places: Map<number, Place>): void {
-  for (const { id, path } of spots) {
-    const node = look(path);
+  const nodes = look(spots.map(({ path }) => path));
+  for (const [index, { id }] of spots.entries()) {
+    const node = nodes[index];
     if (!node) continue;
     const kind = node.kind === 'directory' ? 'directory' : 'file';
     places.set(id, { kind, ...(isOrdinaryNode(node) ? {} : { node }) });

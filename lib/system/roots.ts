@@ -1,12 +1,13 @@
 import { AT, S_IFMT } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
 import type { FileKind, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
-import { behindIdmap, isOrdinaryRoot } from '../model/nodes.ts';
-import type { MountTree } from '../model/tree.ts';
+import { behindIdmap, OrdinaryRoots } from '../model/nodes.ts';
+import { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { deviceText } from './lookup.ts';
-import { type NativeStat, native } from './native.ts';
+import { native } from './native.ts';
 import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
+import { type NodeStat, Stats } from './stats.ts';
 
 /** No automount is triggered and no server asked: what the kernel has at hand is enough. */
 const AT_STATX_DONT_SYNC = 0x4000;
@@ -18,6 +19,7 @@ export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_S
  */
 export function withRoots(tree: MountTree, root: Fd, owners: OwnerView): MountTree {
   const seen = withVisibleRoots(tree, fdNumber(root), owners);
+  if (seen.mounts.every(({ kind }) => kind !== 'unknown')) return seen;
   const kinds = new Map<Mount, Kind>();
   for (const mount of [...seen.walk()].reverse()) {
     const children = mount.kind === 'unknown' ? seen.childrenOf(mount) : [];
@@ -30,18 +32,35 @@ export function withRoots(tree: MountTree, root: Fd, owners: OwnerView): MountTr
   return seen.map((mount) => ({ ...mount, kind: kinds.get(mount) ?? mount.kind }));
 }
 
-function withVisibleRoots(tree: MountTree, rootNumber: number, owners: OwnerView): MountTree {
-  return tree.map((mount) => {
-    const status = statRoot(mount, rootNumber);
-    if (!status) return mount;
-    const node = nodeThrough(mount, nodeOf(status, rootNumber, mount.mountPoint.slice(1)), owners);
-    if (!node) return mount;
+function withVisibleRoots(tree: MountTree, root: number, owners: OwnerView): MountTree {
+  const statuses = statRoots(tree.mounts, root);
+  const ordinary = new OrdinaryRoots();
+  const mounts = tree.mounts.map((mount, index) => {
+    const status = statuses[index];
+    const seen = status && nodeOf(status, root, mount.mountPoint.slice(1));
+    const node = nodeThrough(mount, seen, owners);
+    if (!status || !node) return mount;
+    const known: Mount = { ...mount, kind: node.kind === 'directory' ? 'directory' : 'file' };
+    const rootNode = ordinary.has(mount, node) ? undefined : node;
+    if (!rootNode && !mount.deleted) return known;
     return {
-      ...mount,
-      kind: node.kind === 'directory' ? 'directory' : 'file',
+      ...known,
       ...(mount.deleted && { rootInode: String(status.inode) }),
-      ...(isOrdinaryRoot(mount, node) ? {} : { rootNode: node }),
+      ...(rootNode && { rootNode }),
     };
+  });
+  return new MountTree(mounts);
+}
+
+/** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
+export function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefined)[] {
+  if (!mounts.every(({ uniqueId }) => uniqueId !== undefined))
+    return mounts.map((mount) => statRoot(mount, root));
+  const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
+  const stats = new Stats(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
+  return mounts.map(({ uniqueId }, index) => {
+    const status = stats.at(index);
+    return status?.mountId === BigInt(uniqueId ?? 0) ? status : undefined;
   });
 }
 
@@ -55,15 +74,13 @@ export function nodeThrough(
   return idmap ? behindIdmap(node, idmap) : ownedAsSeen(node, owners);
 }
 
-/** statx(2) of a mount's root; `undefined` when the path leads onto another mount. */
-export function statRoot(mount: Mount, root: number): NativeStat | undefined {
-  const path = encodeBytes(mount.mountPoint.slice(1));
-  const flags = path.length === 0 ? LOOK_ONLY | AT.EMPTY_PATH : LOOK_ONLY;
+/** statx(2) of one mount's root, likewise. */
+function statRoot(mount: Mount, root: number): NodeStat | undefined {
+  const path = mount.mountPoint.slice(1);
   // The id that mountinfo shows may be another mount's since the table was read.
   const unique = mount.uniqueId !== undefined;
-  const status = unique ? native.sys.statxUnique(root, path, flags) : native.sys.statx(root, path, flags);
-  if (typeof status === 'number') return undefined;
-  return status.mountId === BigInt(mount.uniqueId ?? mount.id) ? status : undefined;
+  const status = new Stats(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique).at(0);
+  return status?.mountId === BigInt(mount.uniqueId ?? mount.id) ? status : undefined;
 }
 
 const KINDS = new Map<number, FileKind>([
@@ -77,7 +94,7 @@ const KINDS = new Map<number, FileKind>([
 ]);
 
 /** The node that was stat'ed at a path; `undefined` for what can be nowhere but in its own filesystem. */
-export function nodeOf(status: NativeStat, directory: number, path: PathString): NodeStatus | undefined {
+export function nodeOf(status: NodeStat, directory: number, path: PathString): NodeStatus | undefined {
   // An nsfs file or a pidfd has no type in its mode that can be made: to a mount it is a file.
   const kind = KINDS.get(status.mode & S_IFMT) ?? 'file';
   const node = { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid };

@@ -72,7 +72,7 @@ function isSteady(
   namespace: bigint | undefined,
   { text, mountinfo, looks }: Reading,
 ): boolean {
-  const ids = BigUint64Array.from(mounts, ({ uniqueId }) => BigInt(uniqueId ?? 0));
+  const ids = new BigUint64Array(mounts.map(({ uniqueId }) => BigInt(uniqueId ?? 0)));
   const seen = namespace === undefined || ids.includes(0n) ? undefined : looks.sharing(ids, namespace);
   // By bytes where the kernel has no narrower answer.
   if (typeof seen !== 'object') return readWhole(mountinfo).equals(text);

@@ -7,6 +7,7 @@ namespace mountyard::binding {
 // The parts of `Native` in lib/system/native.ts.
 Napi::Object make_sys(Napi::Env env);
 void add_queries(Napi::Object sys);
+void add_stats(Napi::Object sys);
 Napi::Object make_format(Napi::Env env);
 void add_run(Napi::Env env, Napi::Object exports);
 

@@ -1,4 +1,4 @@
-// The calls of NativeSys that only look: at files, at mounts, at namespaces.
+// The calls of NativeSys that only look: at mounts, at namespaces.
 
 #include <algorithm>
 #include <climits>
@@ -22,30 +22,6 @@ namespace {
 
 using Napi::CallbackInfo;
 using Napi::Value;
-
-// `mount_id`: the mask of the mount id wanted, the one that mountinfo shows or the one that is never reused.
-Value stat_with(const CallbackInfo& info, uint32_t mount_id) {
-  const Arguments in(info);
-  struct statx seen;
-  const int error = sys::statx(in.fd(0), in.bytes(1).c_str(), in.flags(2), STATX_BASIC_STATS | mount_id, seen);
-  if (error < 0) return in.number(error);
-  if ((seen.stx_mask & mount_id) == 0) return in.number(-EOPNOTSUPP);
-  const Napi::Env env = in.env();
-  Napi::Object stat = Napi::Object::New(env);
-  stat["mode"] = Napi::Number::New(env, seen.stx_mode);
-  stat["device"] = Napi::BigInt::New(env, sys::encode_device(seen.stx_dev_major, seen.stx_dev_minor));
-  stat["inode"] = Napi::BigInt::New(env, uint64_t{seen.stx_ino});
-  stat["mountId"] = Napi::BigInt::New(env, uint64_t{seen.stx_mnt_id});
-  stat["mountRoot"] = Napi::Boolean::New(env, (seen.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
-  stat["uid"] = Napi::Number::New(env, seen.stx_uid);
-  stat["special"] = Napi::BigInt::New(env, sys::encode_device(seen.stx_rdev_major, seen.stx_rdev_minor));
-  stat["gid"] = Napi::Number::New(env, seen.stx_gid);
-  return stat;
-}
-
-Value statx(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID); }
-
-Value statx_unique(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID_UNIQUE); }
 
 Value readlinkat(const CallbackInfo& info) {
   const Arguments in(info);
@@ -230,8 +206,6 @@ void add_queries(Napi::Object sys) {
   const auto add = [&](const char* name, Value (*function)(const CallbackInfo&)) {
     sys[name] = Napi::Function::New(sys.Env(), function, name);
   };
-  add("statx", statx);
-  add("statxUnique", statx_unique);
   add("readlinkat", readlinkat);
   add("getdents", getdents);
   add("namespaceId", namespace_id);

@@ -183,6 +183,7 @@ Napi::Object make_sys(Napi::Env env) {
   add("ioctl", ioctl);
   add("pidfdOpen", pidfd_open);
   add_queries(sys);
+  add_stats(sys);
   return sys;
 }
 
