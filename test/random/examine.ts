@@ -94,6 +94,10 @@ export async function examine(
     }
     const after = canonical(readRaw(namespaces, workshop));
     expectNone('the original after the restore', lineDifferences(canonical(before).lines, after.lines));
+    if (captured.some((tree) => unreachableTops(tree).length > 0)) {
+      tally.add('left out what no path leads to'); // it keeps its parent from being unmounted
+      return;
+    }
     if (hasOutsideMasters(captured)) {
       tally.add('masters outside');
       return;
