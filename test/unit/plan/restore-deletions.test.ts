@@ -30,6 +30,23 @@ describe('deleted roots', () => {
     expect(steps).toContain('delete-directory 0:/x');
   });
 
+  test('of one name are as many as their inodes, and one that could not be looked at is none of its own', () => {
+    const gone = { device: '0:1', root: '/x', deleted: true, kind: 'directory' } as const;
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/hidden', gone),
+      mount(3, 1, '/a', { ...gone, rootInode: '7' }),
+      mount(4, 1, '/b', { ...gone, rootInode: '9' }),
+      mount(5, 1, '/c', { ...gone, rootInode: '7' }),
+    );
+    const steps = stepsOf(tree);
+    expect(steps.filter((line) => line.startsWith('delete'))).toHaveLength(2);
+    const cloned = ['#2', '#3', '#4', '#5'].map(
+      (id) => steps.find((line) => line.startsWith(`clone ${id} `))?.split(' = ')[1],
+    );
+    expect(cloned).toEqual(['0:/x', '0:/x', '0:/.waiting-0', '0:/x']);
+  });
+
   test('are removed when all is placed, deepest first', () => {
     const tree = treeOf(
       ROOT,
