@@ -2,21 +2,24 @@ import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
 import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { takesNodes } from './filesystems.ts';
+import type { Images } from './images.ts';
 import type { OriginKey, Spot } from './layout.ts';
 import type { Resolution } from './resolve.ts';
 import type { ActionOf, GroupKey, OriginId } from './steps.ts';
 
 /** What is done for every mount, or for every one that is in a group. */
-export type MountActionKind = 'clone' | 'place' | 'set-group';
+export type MountActionKind = 'clone' | 'clone-image' | 'place' | 'set-group';
 
 /** What is done for a mount: out of its origin with its attributes, onto its parent, into its group. */
 export class MountActions {
   readonly #resolution: Resolution;
   readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
+  readonly #images: Images;
 
-  constructor(resolution: Resolution, originIds: ReadonlyMap<OriginKey, OriginId>) {
+  constructor(resolution: Resolution, originIds: ReadonlyMap<OriginKey, OriginId>, images: Images) {
     this.#resolution = resolution;
     this.#originIds = originIds;
+    this.#images = images;
   }
 
   clone(mount: Mount): ActionOf<'clone'> {
@@ -32,6 +35,15 @@ export class MountActions {
       unbindable: mount.propagation.unbindable,
       ...(idmap ? { idmap } : {}),
     };
+  }
+
+  'clone-image'(mount: Mount): ActionOf<'clone-image'> {
+    return { kind: 'clone-image', mount: mount.id, of: this.patternOf(mount).id };
+  }
+
+  /** The mount whose sub-tree is that of an image. */
+  patternOf(image: Mount): Mount {
+    return this.#images.patterns.get(image.id) as Mount;
   }
 
   place(mount: Mount): ActionOf<'place'> {
@@ -81,6 +93,8 @@ export class MountActions {
           ? `${nameOf(mount)} is the only one to show this filesystem`
           : `${nameOf(mount)} shows ${this.#spotOf(mount).path} of it`;
       }
+      case 'clone-image':
+        return `with all that is mounted on it ${nameOf(mount)} is as ${nameOf(this.patternOf(mount))}`;
       case 'place': {
         const parent = this.#parentOf(mount);
         const covers = parent.mountPoint === mount.mountPoint;

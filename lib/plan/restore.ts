@@ -1,10 +1,13 @@
 /** Puts what was resolved into the order in which the kernel can build it. */
+
+import { ById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { GroupSteps } from './group-steps.ts';
+import { findImages, type Images } from './images.ts';
 import type { OriginKey, Spot } from './layout.ts';
 import { MountActions } from './mount-actions.ts';
 import type { Restorable } from './namespaces.ts';
@@ -34,14 +37,16 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }
+  const ends = resolution.tree.roots.map((root) => [root, ...sharedCover(resolution.tree, root)]);
+  const last = new Set(ends.flat());
+  const images = findImages(resolution.tree, resolution.layout, new Set([...last, ...idmapped(resolution)]));
   const originIds = new Map<OriginKey, OriginId>();
-  const actions = new MountActions(resolution, originIds);
+  const actions = new MountActions(resolution, originIds, images);
   const built = new Script(resolution.tree, actions);
   const origins = new OriginSteps(resolution, facts, originIds, built);
   const groups = new GroupSteps(resolution, facts, origins, actions, built);
 
-  const ends = resolution.tree.roots.map((root) => [root, ...sharedCover(resolution.tree, root)]);
-  buildTrees(resolution, new Set(ends.flat()), origins, groups, built);
+  buildTrees({ resolution, ends: last, images, origins, groups, script: built });
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = deletionSteps(resolution, origins);
   const finish = engine === 'yard' ? finishInYard : finishDetached;
@@ -75,27 +80,39 @@ export function planRestore(input: Restorable, options: RestoreOptions, facts: H
  * Each mount is made on the way down, and joins its group as soon as all that is mounted on it directly is in place:
  * what is mounted further down has other parents, and so does not propagate from it.
  */
-function buildTrees(
-  { tree, layout }: Resolution,
-  ends: ReadonlySet<Mount>,
-  origins: OriginSteps,
-  groups: GroupSteps,
-  script: Script,
-): void {
-  const waitingFor = new Map<Mount, number>();
-  const joinWhenComplete = (mount: Mount | undefined, children: number) => {
-    if (!mount) return;
-    if (children > 0) waitingFor.set(mount, children);
+function buildTrees({ resolution, ends, images, origins, groups, script }: Building): void {
+  const { tree, layout } = resolution;
+  const waitingFor = new ById<number>(tree.mounts);
+  const joinWhenComplete = (mount: Mount, children: number) => {
+    if (children > 0) waitingFor.set(mount.id, children);
     else if (!ends.has(mount)) groups.join(mount);
   };
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
+    if (images.inside.has(mount.id)) continue;
     const parent = tree.parentOf(mount);
-    origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
-    script.addFor(mount, 'clone');
+    const isImage = images.patterns.has(mount.id);
+    if (!isImage) origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
+    script.addFor(mount, isImage ? 'clone-image' : 'clone');
     if (parent) script.addFor(mount, 'place');
-    joinWhenComplete(mount, tree.childrenOf(mount).length);
-    joinWhenComplete(parent, parent ? (waitingFor.get(parent) ?? 0) - 1 : 0);
+    if (!isImage) joinWhenComplete(mount, tree.childrenOf(mount).length);
+    if (parent) joinWhenComplete(parent, (waitingFor.get(parent.id) ?? 0) - 1);
   }
+}
+
+/** What the trees are built with. */
+interface Building {
+  readonly resolution: Resolution;
+  /** Mounts that join their groups last. */
+  readonly ends: ReadonlySet<Mount>;
+  readonly images: Images;
+  readonly origins: OriginSteps;
+  readonly groups: GroupSteps;
+  readonly script: Script;
+}
+
+/** The mounts that are given a map by an option. */
+function idmapped({ choices, tree }: Resolution): Mount[] {
+  return [...choices.idmap.keys()].flatMap((id) => tree.get(id) ?? []);
 }
 
 /** A root, and with it the mount that covers it when that is shared: they join their groups last. */

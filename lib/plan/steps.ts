@@ -73,6 +73,13 @@ export type Action = { readonly mount?: number } & (
       readonly idmap?: IdMap;
     }
   | {
+      /** Gets the mount, and all that is mounted on it, by a recursive clone of one that is the same. */
+      readonly kind: 'clone-image';
+      readonly mount: number;
+      /** The mount that it is cloned from, complete by then. */
+      readonly of: number;
+    }
+  | {
       /** Makes a missing mount point in a host filesystem. */
       readonly kind: 'make-mount-point';
       readonly mount: number;

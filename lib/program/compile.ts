@@ -16,7 +16,15 @@ import type { CompiledProgram, Export, Import } from './compiled.ts';
 import { Emitter, exportKey } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { LastUses } from './last-uses.ts';
-import { cloneMount, cloneSource, joinGroup, makeGroup, placeMount, shareSource } from './mount-ops.ts';
+import {
+  cloneImage,
+  cloneMount,
+  cloneSource,
+  joinGroup,
+  makeGroup,
+  placeMount,
+  shareSource,
+} from './mount-ops.ts';
 import {
   deleteNode,
   hasLongSource,
@@ -93,6 +101,9 @@ function emitAction(
       if (!tree.parentOf(mount)) parking.park(emitter.mount(action.mount), 'directory');
       break;
     }
+    case 'clone-image':
+      cloneImage(emitter, action, tree.get(action.mount)?.mountPoint ?? '');
+      break;
     case 'place':
       placeMount(emitter, action, tree.get(action.mount)?.mountPoint ?? '');
       break;

@@ -27,6 +27,9 @@ export class LastUses {
         if (isLast(action.mount)) emitter.close(emitter.mount(action.mount));
         if (isLast(action.parent)) emitter.close(emitter.mount(action.parent));
         return;
+      case 'clone-image':
+        if (isLast(action.of)) emitter.close(emitter.mount(action.of));
+        return;
       case 'make-group':
         if (action.master !== undefined) this.#closeGroup(index, action.master, emitter);
         if ('origin' in action.from) this.#closeOrigin(index, action.from.origin, emitter);
@@ -50,6 +53,7 @@ export class LastUses {
     const mount = script.mountAt(index);
     this.#mounts.set(mount.id, index);
     if (line === 'place') this.#mounts.set(mount.parentId, index);
+    else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
     else if (line === 'set-group') this.#groups.set(script.actions.groupOf(mount) as GroupKey, index);
     else if (script.actions.takes(mount)) this.#taken.add(script.actions.originOf(mount));
     else this.#origins[script.actions.originOf(mount)] = index;

@@ -42,6 +42,11 @@ function cloneOut(emitter: Emitter, from: number, path: string, origin: Origin, 
   }
 }
 
+export function cloneImage(emitter: Emitter, step: ActionOf<'clone-image'>, name: string): void {
+  const out = emitter.slotOfMount(step.mount, name);
+  emitter.openTree(emitter.mount(step.of), '', CLONE_FD | AT.RECURSIVE, out);
+}
+
 export function placeMount(emitter: Emitter, step: ActionOf<'place'>, mountPoint: string): void {
   const mount = emitter.mount(step.mount);
   const parent = emitter.mount(step.parent);

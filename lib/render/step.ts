@@ -22,6 +22,8 @@ export function stepText(step: Step, plan: PlanView): string {
       return `make link ${inOrigin(plan, step)} → ${nameText(step.target)}`;
     case 'clone':
       return `${step.take ? 'take' : 'clone'} ${inOrigin(plan, step)} as ${mountText(plan, step.mount)}${cloneAttributes(step)}`;
+    case 'clone-image':
+      return `clone ${mountText(plan, step.of)} and all on it as ${mountText(plan, step.mount)}`;
     case 'make-mount-point':
       return `make ${step.node} ${inOrigin(plan, step)} for ${mountText(plan, step.mount)}`;
     case 'place': {

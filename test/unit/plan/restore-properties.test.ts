@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Mount } from '../../../lib/model/mount.ts';
 import { isInside, joinPath } from '../../../lib/model/paths.ts';
 import { MountTree } from '../../../lib/model/tree.ts';
 import type { RestorePlan } from '../../../lib/plan/plan.ts';
@@ -23,6 +24,16 @@ const only = (indexes: readonly number[]) => {
   return indexes[0] as number;
 };
 
+/** The mounts that have steps of their own, tops of images among them. */
+function ownMounts(restore: RestorePlan, tree: MountTree): Mount[] {
+  const images = new Set(restore.steps.flatMap((step) => (step.kind === 'clone-image' ? [step.mount] : [])));
+  const inside = new Set<number>();
+  return [...tree.walk()].filter(({ id, parentId }) => {
+    if (inside.has(parentId) || images.has(parentId)) inside.add(id);
+    return !inside.has(id);
+  });
+}
+
 function check(property: (tree: MountTree) => void): void {
   fc.assert(fc.property(mountTrees, property), { numRuns: 200 });
 }
@@ -34,11 +45,14 @@ describe('for any tree', () => {
     });
   });
 
-  test('each mount is cloned once, and each but the root is placed once, on its parent', () => {
+  test('each mount is cloned once, by itself or in an image, and each but the root is placed once, on its parent', () => {
     check((tree) => {
       const restore = plan(tree);
-      for (const { id, parentId } of tree.mounts) {
-        const cloned = only(indexOf(restore, 'clone', (step) => step.mount === id));
+      for (const { id, parentId } of ownMounts(restore, tree)) {
+        const cloned = only([
+          ...indexOf(restore, 'clone', (step) => step.mount === id),
+          ...indexOf(restore, 'clone-image', (step) => step.mount === id),
+        ]);
         if (id === tree.root?.id) continue;
         const placed = only(indexOf(restore, 'place', (step) => step.mount === id));
         expect(restore.steps[placed]).toMatchObject({ parent: parentId });
@@ -53,7 +67,7 @@ describe('for any tree', () => {
       const placed = new Map(
         restore.steps.map((step, index) => [step.kind === 'place' ? step.mount : -1, index]),
       );
-      for (const each of tree.mounts) {
+      for (const each of ownMounts(restore, tree)) {
         const parent = tree.parentOf(each);
         if (!parent) continue;
         const at = placed.get(each.id) as number;
@@ -69,8 +83,9 @@ describe('for any tree', () => {
   test('each mount joins its group once, after all that is mounted on it is placed, and only where it has one', () => {
     check((tree) => {
       const restore = plan(tree);
-      for (const each of tree.mounts) {
+      for (const each of ownMounts(restore, tree)) {
         const { shared, master } = each.propagation;
+        if (indexOf(restore, 'clone-image', (step) => step.mount === each.id).length > 0) continue;
         const joined = indexOf(restore, 'set-group', (step) => step.mount === each.id);
         if (shared === undefined && (master === undefined || !tree.groups.has(master))) {
           expect(joined).toEqual([]);
@@ -121,6 +136,9 @@ describe('for any tree', () => {
         } else if (step.kind === 'clone') {
           expect(nodes.has(step.origin) && has(step.origin, step.path)).toBe(true);
           shown.set(step.mount, step);
+        } else if (step.kind === 'clone-image') {
+          expect(shown.has(step.of)).toBe(true);
+          shown.set(step.mount, shown.get(step.of) as { origin: number; path: string });
         } else if (step.kind === 'place') {
           const parent = shown.get(step.parent);
           expect(parent && has(parent.origin, joinPath(parent.path, step.path))).toBe(true);

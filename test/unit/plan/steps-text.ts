@@ -27,6 +27,8 @@ export function stepText(step: Step): string {
         ' ',
       );
     }
+    case 'clone-image':
+      return `clone-image #${step.mount} = #${step.of}`;
     case 'make-mount-point':
       return `make-mount-point ${step.origin}:${step.path} (${step.node})`;
     case 'place':
