@@ -4,8 +4,13 @@ import type { Mount } from './mount.ts';
 const SPARSE = 8;
 const FEW = 1024;
 
-/** Something for each mount, by its id: a list where ids are small numbers, as the kernel's mostly are, else a map. */
-export class ById<T> {
+/** Something for each mount, or some, by its id. */
+export interface OfMounts<T> {
+  get(id: number): T | undefined;
+}
+
+/** {@link OfMounts}, to be filled: a list where ids are small numbers, as the kernel's mostly are, else a map. */
+export class ById<T> implements OfMounts<T> {
   readonly #list: (T | undefined)[] | undefined;
   readonly #map: Map<number, T> | undefined;
 
@@ -18,6 +23,10 @@ export class ById<T> {
 
   get(id: number): T | undefined {
     return this.#list ? this.#list[id] : this.#map?.get(id);
+  }
+
+  has(id: number): boolean {
+    return this.get(id) !== undefined;
   }
 
   /** @param id of one of the mounts. */

@@ -1,14 +1,14 @@
 /** Works out, from tree and options alone, what a plan has to know of the host. */
 import type { Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
-import { chooseFrom } from './choices.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Draft, draftRestore } from './draft.ts';
 import { filesystemKey, filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
-import { completeTree } from './forest.ts';
-import { layOut, type OriginKey } from './layout.ts';
-import { joinNamespaces, type Restorable } from './namespaces.ts';
+import type { Layout, OriginKey } from './layout.ts';
+import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import type { FilesystemQuestion, HostQuestions } from './questions.ts';
-import { assignSupplies, madeAs } from './supply.ts';
+import { madeAs, type Supplies } from './supply.ts';
 
 /**
  * The host paths, filesystems and paths inside them that `planRestore` will want facts about.
@@ -16,12 +16,12 @@ import { assignSupplies, madeAs } from './supply.ts';
  * @throws MalformedTreeError; UsageError for options that name what the tree does not have.
  */
 export function hostQuestions(input: Restorable, options: RestoreOptions): HostQuestions {
-  const namespaces = joinNamespaces(input);
-  const choices = chooseFrom(namespaces, options);
-  const whole = completeTree(namespaces.whole, choices);
-  const supplies = assignSupplies(whole, choices);
-  const layout = layOut(whole, supplies);
-  const pathsIn = neededPaths(layout.roots.values(), layout.places.values());
+  return questionsOf(draftRestore(input, options));
+}
+
+export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQuestions {
+  const isAsked = (origin: OriginKey) => !isMadeForNodes(layout.members.get(origin)?.[0], supplies);
+  const pathsIn = neededPaths(tree, layout, isAsked);
 
   const sources = new Map<PathString, Set<PathString>>();
   for (const path of choices.slaves.values()) if (path !== true) sources.set(path, new Set());
@@ -34,7 +34,7 @@ export function hostQuestions(input: Restorable, options: RestoreOptions): HostQ
       sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
     }
     if (supply?.kind !== 'fresh') continue;
-    const made = madeAs(whole, supplies, first.device) ?? first;
+    const made = madeAs(tree, supplies, first.device) ?? first;
     const { key, question } = filesystemQuestion(made, takesNodes(made.type) ? new Set() : paths);
     const known = filesystems.get(key);
     if (known) for (const path of question.paths) known.paths.add(path);
@@ -52,16 +52,21 @@ function filesystemQuestion(mount: Mount, paths: Set<PathString>) {
   };
 }
 
+/** Of a filesystem in which what is needed is created, nothing is asked. */
+function isMadeForNodes(mount: Mount | undefined, supplies: Supplies): boolean {
+  return mount !== undefined && supplies.get(mount.id)?.kind === 'fresh' && takesNodes(mount.type);
+}
+
 function neededPaths(
-  ...spots: readonly Iterable<{ readonly origin: OriginKey; readonly path: PathString }>[]
+  tree: MountTree,
+  { roots, places, members }: Layout,
+  isAsked: (origin: OriginKey) => boolean,
 ): Map<OriginKey, Set<PathString>> {
   const paths = new Map<OriginKey, Set<PathString>>();
-  for (const list of spots) {
-    for (const { origin, path } of list) {
-      const known = paths.get(origin);
-      if (known) known.add(path);
-      else paths.set(origin, new Set([path]));
-    }
+  for (const origin of members.keys()) if (isAsked(origin)) paths.set(origin, new Set());
+  if (paths.size === 0) return paths;
+  for (const { id } of tree.inOrder) {
+    for (const spot of [roots.get(id), places.get(id)]) if (spot) paths.get(spot.origin)?.add(spot.path);
   }
   return paths;
 }

@@ -74,6 +74,10 @@ export class DeletedRoots {
     yield* paths.sort((left, right) => (left < right ? 1 : -1));
   }
 
+  hasAny(origin: OriginKey): boolean {
+    return this.#origins.has(origin);
+  }
+
   get origins(): Iterable<OriginKey> {
     return this.#origins.keys();
   }
@@ -118,6 +122,7 @@ export class DeletedRoots {
 
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
+    if (!mount.deleted) return spot.path;
     const roots = mount.deleted ? this.#origins.get(spot.origin) : undefined;
     const which = indexOfNature(roots?.natures.get(spot.path) ?? [], mount);
     if (roots && which > 0) return otherPlace(roots, spot.path, which);
@@ -126,7 +131,7 @@ export class DeletedRoots {
 
   /** The same as a spot: what waits need not be what its name is now. */
   spotOf(mount: Mount, spot: Spot): Spot {
-    return { origin: spot.origin, path: this.pathOf(mount, spot) };
+    return mount.deleted ? { origin: spot.origin, path: this.pathOf(mount, spot) } : spot;
   }
 }
 

@@ -39,7 +39,11 @@ export function checkFilesystems(
   const defects = new Map<string, Requirement[]>();
   const assumed: string[] = [];
   const claimed = new Map<string, Mount>();
-  const wanted = wantedPaths(tree, layout);
+  let wanted: Map<string, Want[]> | undefined;
+  const wants = () => {
+    wanted ??= wantedPaths(tree, layout);
+    return wanted;
+  };
   const ids = mappedIds(userNamespace, facts);
 
   for (const [device, mounts] of tree.superblocks) {
@@ -56,7 +60,7 @@ export function checkFilesystems(
       ...(owners.length > 0
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
         : makingDefects(tree, members, key, fact, userNamespace !== undefined)),
-      ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wanted, layout, fact, taken)),
+      ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
     if (fact?.creatable === undefined || fact.creatable === 'unknown')
       taken.push(`a ${key} can be mounted here`);

@@ -100,8 +100,24 @@ export interface OptionSplit {
   readonly readOnly: boolean;
 }
 
+/** Splits by type and text: a table has few, many times over. */
+const SPLITS = new Map<string, Map<string, OptionSplit>>();
+const MOST_SPLITS = 256;
+
 /** Sorts a mount's superblock options by what may be done with them. */
 export function splitOptions(mount: Mount): OptionSplit {
+  const known = SPLITS.get(mount.type)?.get(mount.superOptions);
+  if (known) return known;
+  const splits = SPLITS.get(mount.type) ?? new Map<string, OptionSplit>();
+  if (SPLITS.size >= MOST_SPLITS) SPLITS.clear();
+  if (splits.size >= MOST_SPLITS) splits.clear();
+  SPLITS.set(mount.type, splits);
+  const split = splitAnew(mount);
+  splits.set(mount.superOptions, split);
+  return split;
+}
+
+function splitAnew(mount: Mount): OptionSplit {
   const row = rowOf(mount.type);
   const words = superOptionWords(mount.superOptions);
   const readOnly = words.some((word) => word.key === 'ro' && word.value === undefined);

@@ -21,6 +21,7 @@ export function chooseGroupOrigins(
   findings: Findings,
 ): GroupOrigins {
   const families = groupFamilies(tree);
+  if (families.size === 0) return new Map();
   const members = new Map<number, Mount[]>();
   for (const mount of tree.walk()) {
     const group = mount.propagation.shared ?? mount.propagation.master;

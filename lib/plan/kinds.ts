@@ -26,8 +26,8 @@ export interface Kinds {
   paths(origin: OriginKey): readonly PathString[];
 }
 
-/** What is known of a spot from outside the tree: the host, or a trial of a filesystem. */
-export type KnownKind = (spot: Spot) => Kind;
+/** What is known of an origin's paths from outside the tree: by the host, or by a trial of a filesystem. */
+export type KnownKind = (origin: OriginKey) => ((path: PathString) => Kind) | undefined;
 
 export function solveKinds(
   tree: MountTree,
@@ -59,9 +59,11 @@ export function solveKinds(
 
 function learnAll(spots: SpotClasses, knownKind: KnownKind): void {
   for (const [origin, paths] of spots.byOrigin) {
+    const isHost = origin.startsWith('host:');
+    const known = knownKind(origin);
     for (const [path, node] of [...paths]) {
-      const isRoot = path === '/' && !origin.startsWith('host:');
-      spots.learn(node, isRoot ? 'directory' : knownKind({ origin, path }));
+      const isRoot = path === '/' && !isHost;
+      if (isRoot || known) spots.learn(node, isRoot ? 'directory' : (known?.(path) ?? 'unknown'));
       learnAncestors(spots, origin, path);
     }
   }
@@ -92,6 +94,7 @@ function learnAncestors(spots: SpotClasses, origin: OriginKey, path: PathString)
 
 function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): KindConflict[] {
   const conflicts: KindConflict[] = [];
+  if (!spots.anyConflicting()) return conflicts;
   const seen = new Set<number>();
   for (const mount of tree.walk()) {
     const place = layout.places.get(mount.id) ?? layout.roots.get(mount.id);
@@ -105,8 +108,7 @@ function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): Kin
 }
 
 function parentsFirst(paths: ReadonlyMap<PathString, number> | undefined): PathString[] {
-  // A path sorts after each of its prefixes, whatever the order of its bytes.
-  return [...(paths?.keys() ?? [])].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0));
+  return [...(paths?.keys() ?? [])].sort(); // a path sorts after each of its prefixes
 }
 
 /** Spots in classes (a disjoint-set forest), each class with what is known of its kind. */
@@ -115,14 +117,10 @@ class SpotClasses {
   readonly #parents: number[] = [];
   readonly #directory: boolean[] = [];
   readonly #file: boolean[] = [];
-  readonly #holds = new Set<number>();
+  readonly #holds: boolean[] = [];
 
   of(spot: Spot): number {
-    let paths = this.byOrigin.get(spot.origin);
-    if (!paths) {
-      paths = new Map();
-      this.byOrigin.set(spot.origin, paths);
-    }
+    const paths = this.#pathsOf(spot.origin);
     const known = paths.get(spot.path);
     if (known !== undefined) return known;
     const node = this.#parents.length;
@@ -131,6 +129,12 @@ class SpotClasses {
     this.#directory.push(false);
     this.#file.push(false);
     return node;
+  }
+
+  #pathsOf(origin: OriginKey): Map<PathString, number> {
+    const paths = this.byOrigin.get(origin) ?? new Map<PathString, number>();
+    if (paths.size === 0) this.byOrigin.set(origin, paths);
+    return paths;
   }
 
   top(node: number): number {
@@ -161,8 +165,8 @@ class SpotClasses {
   /** Says whether it was news. */
   learnDirectoryOnce(spot: Spot): boolean {
     const node = this.of(spot);
-    if (this.#holds.has(node)) return false;
-    this.#holds.add(node);
+    if (this.#holds[node]) return false;
+    this.#holds[node] = true;
     this.learn(node, 'directory');
     return true;
   }
@@ -172,6 +176,10 @@ class SpotClasses {
     if (node === undefined) return 'unknown';
     const top = this.top(node);
     return this.#directory[top] ? 'directory' : this.#file[top] ? 'file' : 'unknown';
+  }
+
+  anyConflicting(): boolean {
+    return this.#file.some((file, node) => file && this.conflicting(this.top(node)));
   }
 
   conflicting(top: number): boolean {

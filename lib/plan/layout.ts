@@ -1,4 +1,5 @@
 /** Which path of which origin each mount shows, and which path it is placed on. */
+import { ById, type OfMounts } from '../model/by-id.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath, pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -16,23 +17,24 @@ export interface Spot {
 
 export interface Layout {
   /** Where each mount's root is, by mount id. */
-  readonly roots: ReadonlyMap<number, Spot>;
+  readonly roots: OfMounts<Spot>;
   /** Where each mount but the root is placed, by mount id. */
-  readonly places: ReadonlyMap<number, Spot>;
+  readonly places: OfMounts<Spot>;
   /** The mounts of each origin, in walking order. */
   readonly members: ReadonlyMap<OriginKey, readonly Mount[]>;
 }
 
 /** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
 export function layOut(tree: MountTree, supplies: Supplies): Layout {
-  const roots = new Map<number, Spot>();
-  const places = new Map<number, Spot>();
+  const roots = new ById<Spot>(tree.mounts);
+  const places = new ById<Spot>(tree.mounts);
   const members = new Map<OriginKey, Mount[]>();
+  const keys = new OriginKeys();
   const renamings = standInRenamings(tree, supplies);
 
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     const supply = supplies.get(mount.id);
-    const origin = supply && originKey(mount, supply);
+    const origin = supply && keys.of(mount, supply);
     if (supply && origin !== undefined) {
       roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
       const known = members.get(origin);
@@ -52,18 +54,28 @@ export function layOut(tree: MountTree, supplies: Supplies): Layout {
  * Mounts of one filesystem share an origin. A window is mounted once for each source name that it is known by,
  * because a bind inherits the name of what it copies, and the superblock is the same anyhow.
  */
-function originKey(mount: Mount, supply: Supply): OriginKey | undefined {
-  switch (supply.kind) {
-    case 'host':
-      return `host:${supply.source}`;
-    case 'fresh':
-      return filesystemRole(mount.type) === 'window'
-        ? `fresh:${mount.device}:${mount.source}`
-        : `fresh:${mount.device}`;
-    case 'stand-in':
-      return `stand-in:${mount.device}`;
-    case 'none':
-      return undefined;
+class OriginKeys {
+  /** Of filesystems that are made here and are no windows, by device. */
+  readonly #fresh = new Map<string, OriginKey>();
+
+  of(mount: Mount, supply: Supply): OriginKey | undefined {
+    switch (supply.kind) {
+      case 'host':
+        return `host:${supply.source}`;
+      case 'fresh':
+        return this.#fresh.get(mount.device) ?? this.#learn(mount);
+      case 'stand-in':
+        return `stand-in:${mount.device}`;
+      case 'none':
+        return undefined;
+    }
+  }
+
+  #learn(mount: Mount): OriginKey {
+    const key = `fresh:${mount.device}`;
+    if (filesystemRole(mount.type) === 'window') return `${key}:${mount.source}`;
+    this.#fresh.set(mount.device, key);
+    return key;
   }
 }
 

@@ -15,6 +15,8 @@ export class MountActions {
   readonly #resolution: Resolution;
   readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
   readonly #images: Images;
+  #lastOptions: readonly string[] | undefined;
+  #lastAttributes = 0;
 
   constructor(resolution: Resolution, originIds: ReadonlyMap<OriginKey, OriginId>, images: Images) {
     this.#resolution = resolution;
@@ -25,16 +27,16 @@ export class MountActions {
   clone(mount: Mount): ActionOf<'clone'> {
     const spot = this.#spotOf(mount);
     const idmap = this.idmapOf(mount);
-    return {
+    const action = {
       kind: 'clone',
       mount: mount.id,
       origin: this.#originIds.get(spot.origin) as OriginId,
       path: this.#resolution.deletedRoots.pathOf(mount, spot),
       take: this.takes(mount),
-      attributes: attributesOf(mount.options) & MOUNT_ATTR_ALL,
+      attributes: this.#attributesOf(mount.options),
       unbindable: mount.propagation.unbindable,
-      ...(idmap ? { idmap } : {}),
-    };
+    } as const;
+    return idmap ? { ...action, idmap } : action;
   }
 
   'clone-image'(mount: Mount): ActionOf<'clone-image'> {
@@ -112,6 +114,15 @@ export class MountActions {
   #hasOnlyOwnNodes(mount: Mount): boolean {
     const supply = this.#resolution.supplies.get(mount.id);
     return supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && takesNodes(mount.type));
+  }
+
+  /** Mounts beside each other mostly have the same options, and a parser gives them one list. */
+  #attributesOf(options: readonly string[]): number {
+    if (options !== this.#lastOptions) {
+      this.#lastOptions = options;
+      this.#lastAttributes = attributesOf(options) & MOUNT_ATTR_ALL;
+    }
+    return this.#lastAttributes;
   }
 
   #spotOf(mount: Mount): Spot {

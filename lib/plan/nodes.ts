@@ -55,7 +55,7 @@ interface Scene {
 
 /** Settles what each path is to be; requires what cannot be made. */
 export function settleNodes(scene: Scene): Nodes {
-  const known = new Map<string, NodeStatus | undefined>();
+  const known = new Map<OriginKey, Map<PathString, NodeStatus | undefined>>();
   const changed: ChangedNode[] = [];
   const learn = (
     mount: Mount,
@@ -66,8 +66,10 @@ export function settleNodes(scene: Scene): Nodes {
   ) => {
     if (!spot || !node) return;
     const built = gone ? scene.deletedRoots.spotOf(mount, spot) : spot;
-    const key = keyOf(built.origin, built.path);
-    if (!known.has(key)) known.set(key, settle(scene, { mount, holder, spot, built, node }, changed));
+    const paths = known.get(built.origin) ?? new Map<PathString, NodeStatus | undefined>();
+    known.set(built.origin, paths);
+    if (!paths.has(built.path))
+      paths.set(built.path, settle(scene, { mount, holder, spot, built, node }, changed));
   };
   const { roots, places } = scene.layout;
   const learnWays = (mount: Mount, directories: readonly DirectoryStatus[]) => {
@@ -81,7 +83,8 @@ export function settleNodes(scene: Scene): Nodes {
   };
   // The owners that an idmapped mount does not show, another may.
   for (const idmapped of scene.tree.mounts.some(isIdmapped) ? [false, true] : [false]) {
-    for (const mount of scene.tree.walk()) {
+    for (const mount of scene.tree.inOrder) {
+      if (!mount.rootNode && !mount.placeNode) continue;
       const parent = scene.tree.parentOf(mount);
       if (isIdmapped(mount) === idmapped)
         learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
@@ -91,7 +94,7 @@ export function settleNodes(scene: Scene): Nodes {
     }
   }
   return {
-    at: (origin, path) => known.get(keyOf(origin, path)),
+    at: (origin, path) => known.get(origin)?.get(path),
     changed,
   };
 }
@@ -179,8 +182,4 @@ function ownersOf(
     });
   }
   return { uid: mapped.uid ? uid : 0, gid: mapped.gid ? gid : 0 };
-}
-
-function keyOf(origin: OriginKey, path: PathString): string {
-  return `${origin}\0${path}`;
 }

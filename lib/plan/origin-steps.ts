@@ -93,25 +93,16 @@ export class OriginSteps {
   #makeNodes(id: OriginId, key: OriginKey): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
-    const waiting = (path: PathString) =>
-      [deletedRoots.waitingPlace(key, path), ...deletedRoots.waitingOthers(key, path)].filter(
-        (place) => place !== undefined,
-      );
-    const waits = new Set(paths.flatMap(waiting));
+    const make = this.#nodeMaker(id, key);
+    const waits = deletedRoots.hasAny(key)
+      ? new Set(paths.flatMap((path) => this.#waiting(key, path)))
+      : NONE;
     for (const path of paths) {
       if (path === '/' || waits.has(path)) continue;
-      const node = kinds.kindAt({ origin: key, path });
-      const reason = 'the tree shows it, or mounts on it';
-      this.#makeNode({ origin: id, path, node, reason }, key, nodes.at(key, path));
-      for (const place of waiting(path)) {
-        const deleted = kinds.kindAt({ origin: key, path: place });
-        const whyTwice = 'it is to be deleted, and there is another of its name';
-        this.#makeNode(
-          { origin: id, path: place, node: deleted, reason: whyTwice },
-          key,
-          nodes.at(key, place),
-        );
-      }
+      make(path, 'the tree shows it, or mounts on it');
+      if (waits.size === 0) continue;
+      for (const place of this.#waiting(key, path))
+        make(place, 'it is to be deleted, and there is another of its name');
     }
     const root = nodes.at(key, '/');
     const reason = 'its root was changed after it was mounted';
@@ -119,17 +110,34 @@ export class OriginSteps {
       this.#script.add({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
   }
 
-  #makeNode(made: Omit<StepOf<'make-node'>, 'kind'>, key: OriginKey, status: NodeStatus | undefined): void {
-    // What is made in a directory that gives its group says its own group and mode.
-    const inherits = givesItsGroup(this.#directoryAt(key, parentPath(made.path)));
-    const explicit = status ?? (inherits ? ORDINARY[made.node] : undefined);
-    this.#script.add({ kind: 'make-node', ...made, ...(explicit && { status: explicit }) });
+  /** Where deleted roots wait that had the name of a path. */
+  #waiting(key: OriginKey, path: PathString): PathString[] {
+    const { deletedRoots } = this.#resolution;
+    const place = deletedRoots.waitingPlace(key, path);
+    return [...(place === undefined ? [] : [place]), ...deletedRoots.waitingOthers(key, path)];
   }
 
-  #directoryAt(key: OriginKey, path: PathString): NodeStatus | undefined {
-    const known = this.#resolution.nodes.at(key, path);
+  #nodeMaker(origin: OriginId, key: OriginKey): (path: PathString, reason: string) => void {
+    const { kinds, nodes } = this.#resolution;
+    const root = this.#rootStatus(key);
+    return (path, reason) => {
+      const node = kinds.kindAt({ origin: key, path });
+      // What is made in a directory that gives its group says its own group and mode.
+      const above = parentPath(path);
+      const inherits = givesItsGroup(above === '/' ? root : nodes.at(key, above));
+      const status = nodes.at(key, path) ?? (inherits ? ORDINARY[node] : undefined);
+      this.#script.add(
+        status
+          ? { kind: 'make-node', origin, path, node, status, reason }
+          : { kind: 'make-node', origin, path, node, reason },
+      );
+    };
+  }
+
+  #rootStatus(key: OriginKey): NodeStatus | undefined {
+    const known = this.#resolution.nodes.at(key, '/');
     const first = this.#resolution.layout.members.get(key)?.[0];
-    if (known || path !== '/' || !first) return known;
+    if (known || !first) return known;
     const mode = this.#parameters(first).find((parameter) => parameter.key === 'mode')?.value;
     return mode === undefined ? undefined : { ...ORDINARY.directory, mode: Number.parseInt(mode, 8) };
   }
@@ -163,6 +171,8 @@ export class OriginSteps {
     }
   }
 }
+
+const NONE: ReadonlySet<PathString> = new Set();
 
 const ORDINARY: { readonly [kind in NodeKind]: NodeStatus } = {
   directory: { kind: 'directory', mode: 0o755, uid: 0, gid: 0 },

@@ -1,29 +1,32 @@
 /** Turns what was captured into what will be built, or into every unmet requirement. */
+
+import { ById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import { type Kind, type Mount, nameOf } from '../model/mount.ts';
+import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Choices, chooseFrom } from './choices.ts';
+import type { Choices } from './choices.ts';
 import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
 import { requireDeletable } from './deletion-checks.ts';
 import { mayMakeDevices } from './devices.ts';
+import { type Draft, draftRestore } from './draft.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
 import { Findings, hostPathFact, hostSource } from './findings.ts';
-import { completeTree, PLAIN_DIRECTORY } from './forest.ts';
+import { PLAIN_DIRECTORY } from './forest.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
 import { type Kinds, solveKinds } from './kinds.ts';
-import { type Layout, layOut, type Spot } from './layout.ts';
+import { type Layout, layOut, type OriginKey, type Spot } from './layout.ts';
 import { type Masters, resolveMasters } from './masters.ts';
-import { joinNamespaces, mainRoot, type Restorable } from './namespaces.ts';
+import { mainRoot, type Restorable } from './namespaces.ts';
 import { type Nodes, settleNodes } from './nodes.ts';
 import type { RestoreOptions } from './options.ts';
 import { requirePlace } from './place-checks.ts';
 import { requireReachable } from './reach.ts';
 import type { Requirement } from './requirements.ts';
 import { checkSources, type MissingMountPoints } from './source-checks.ts';
-import { assignSupplies, type Supply } from './supply.ts';
+import type { Supplies, Supply } from './supply.ts';
 import { UNKNOWN_HOST } from './unknown-host.ts';
 
 /** Everything decided about a restore; `planRestore` only puts it in order. */
@@ -33,7 +36,7 @@ export interface Resolution {
   readonly captured: MountTree;
   /** The mounts to build, as captured. */
   readonly tree: MountTree;
-  readonly supplies: ReadonlyMap<number, Supply>;
+  readonly supplies: Supplies;
   readonly layout: Layout;
   readonly kinds: Kinds;
   readonly nodes: Nodes;
@@ -60,19 +63,18 @@ export function requirements(
   options: RestoreOptions,
   facts: HostFacts = UNKNOWN_HOST,
 ): Requirement[] {
-  const resolution = resolve(input, options, facts);
+  const resolution = resolve(draftRestore(input, options), facts);
   return [...resolution.requirements, ...resolution.toRun];
 }
 
-export function resolve(input: Restorable, options: RestoreOptions, facts: HostFacts): Resolution {
-  const namespaces = joinNamespaces(input);
-  const choices = chooseFrom(namespaces, options);
-  const whole = completeTree(namespaces.whole, choices);
+export function resolve(draft: Draft, facts: HostFacts): Resolution {
+  const { choices, tree: whole } = draft;
   const findings = new Findings();
-  const supplies = settleSupplies(whole, choices, facts, findings);
-  const layout = layOut(whole, supplies);
+  const { supplies, layout } = settleSupplies(draft, facts, findings);
   const deletedRoots = new DeletedRoots(whole, layout, supplies);
-  const kinds = solveKinds(whole, layout, deletedRoots, (spot) => knownKind(spot, layout, supplies, facts));
+  const kinds = solveKinds(whole, layout, deletedRoots, (origin) =>
+    knownKindIn(origin, layout, supplies, facts),
+  );
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
   requireDeletable({ tree: whole, supplies, layout, kinds, deletedRoots }, findings);
@@ -96,7 +98,7 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
 
   return {
     choices,
-    captured: namespaces.whole,
+    captured: draft.captured,
     tree: whole,
     supplies,
     layout,
@@ -114,27 +116,22 @@ export function resolve(input: Restorable, options: RestoreOptions, facts: HostF
 
 /** Supplies by the options, then stand-ins for what cannot be made here, or requirements. */
 function settleSupplies(
-  tree: MountTree,
-  choices: Choices,
+  draft: Draft,
   facts: HostFacts,
   findings: Findings,
-): Map<number, Supply> {
-  const supplies = assignSupplies(tree, choices);
-  const { defects, assumed } = checkFilesystems(
-    tree,
-    supplies,
-    layOut(tree, supplies),
-    facts,
-    choices.userNamespace,
-  );
+): { readonly supplies: Supplies; readonly layout: Layout } {
+  const { tree, choices, layout } = draft;
+  const { defects, assumed } = checkFilesystems(tree, draft.supplies, layout, facts, choices.userNamespace);
+  const standIns = new Map<Mount, Supply>();
   for (const [device, members] of tree.superblocks) {
     const found = defects.get(device);
-    const unsupplied = members.filter((mount) => supplies.get(mount.id)?.kind === 'none');
+    const unsupplied = members.filter((mount) => draft.supplies.get(mount.id)?.kind === 'none');
+    if (!found && unsupplied.length === 0) continue;
     const named = members.some((mount) => choices.fresh.has(mount.id));
-    if (choices.standInAll && !named && (found || unsupplied.length > 0)) {
+    if (choices.standInAll && !named) {
       const because = found?.[0]?.reason ?? whyExternal(unsupplied[0] as Mount);
       for (const mount of members) {
-        if (supplies.get(mount.id)?.kind !== 'host') supplies.set(mount.id, { kind: 'stand-in', because });
+        if (draft.supplies.get(mount.id)?.kind !== 'host') standIns.set(mount, { kind: 'stand-in', because });
       }
       continue;
     }
@@ -142,7 +139,11 @@ function settleSupplies(
     requireExternals(tree, unsupplied, findings);
   }
   for (const what of assumed) findings.assume(what);
-  return supplies;
+  if (standIns.size === 0) return draft;
+  const supplies = new ById<Supply>(tree.mounts);
+  for (const mount of tree.mounts)
+    supplies.set(mount.id, standIns.get(mount) ?? (draft.supplies.get(mount.id) as Supply));
+  return { supplies, layout: layOut(tree, supplies) };
 }
 
 /** One requirement for each mount that only the host can supply, and that no other such mount would bring along. */
@@ -185,18 +186,18 @@ function whyExternal(mount: Mount): string {
     : `${nameOf(mount)} shows ${mount.root} of a ${mount.type} whose / the tree does not have`;
 }
 
-function knownKind(
-  spot: Spot,
+function knownKindIn(
+  origin: OriginKey,
   layout: Layout,
-  supplies: ReadonlyMap<number, Supply>,
+  supplies: Supplies,
   facts: HostFacts,
-): Kind {
-  const source = hostSource(spot);
-  const first = layout.members.get(spot.origin)?.[0];
-  if (source !== undefined) return asKind(hostPathFact(facts, source, spot.path));
-  if (!first || supplies.get(first.id)?.kind !== 'fresh') return 'unknown';
+): ((path: PathString) => Kind) | undefined {
+  const source = hostSource({ origin, path: '/' });
+  if (source !== undefined) return (path) => asKind(hostPathFact(facts, source, path));
+  const first = layout.members.get(origin)?.[0];
+  if (!first || supplies.get(first.id)?.kind !== 'fresh') return undefined;
   const fact = own(facts.filesystems, filesystemKey(first.type, splitOptions(first).parameters));
-  return asKind(fact && own(fact.paths, spot.path));
+  return fact && ((path) => asKind(own(fact.paths, path)));
 }
 
 function asKind(fact: string | undefined): Kind {
@@ -227,7 +228,7 @@ function requireIdmaps(tree: MountTree, choices: Choices, findings: Findings): v
 /** `dev` fills a tmpfs made here, where device nodes can be made. */
 function requireDev(
   tree: MountTree,
-  supplies: ReadonlyMap<number, Supply>,
+  supplies: Supplies,
   choices: Choices,
   facts: HostFacts,
   findings: Findings,

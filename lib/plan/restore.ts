@@ -6,6 +6,7 @@ import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
+import { type Draft, draftRestore } from './draft.ts';
 import { GroupSteps } from './group-steps.ts';
 import { findImages, type Images } from './images.ts';
 import type { OriginKey, Spot } from './layout.ts';
@@ -33,7 +34,12 @@ import { makeNotes, makeTarget } from './target.ts';
  * UnmetRequirementsError with all that is missing.
  */
 export function planRestore(input: Restorable, options: RestoreOptions, facts: HostFacts): RestorePlan {
-  const resolution = resolve(input, options, facts);
+  return planFrom(draftRestore(input, options), facts);
+}
+
+/** {@link planRestore}, from what tree and options alone decide. */
+export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
+  const resolution = resolve(draft, facts);
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }

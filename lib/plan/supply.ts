@@ -1,4 +1,5 @@
 /** Who supplies each mount, as far as tree and options alone tell. */
+import { ById, type OfMounts } from '../model/by-id.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath, pathComponents, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -16,7 +17,7 @@ export type Supply =
   | { readonly kind: 'stand-in'; readonly because: string }
   | { readonly kind: 'none' };
 
-export type Supplies = ReadonlyMap<number, Supply>;
+export type Supplies = OfMounts<Supply>;
 
 /** A host path and the root, in the captured filesystem, of the mount that it supplies. */
 interface Cover {
@@ -28,52 +29,67 @@ interface Cover {
  * Assigns a supply to each mount, superblock by superblock. What the caller named comes first; a mount whose root
  * lies below a supplied one's is bound from there; instances and windows whose `/` the tree shows are made here.
  */
-export function assignSupplies(tree: MountTree, choices: Choices): Map<number, Supply> {
-  const supplies = new Map<number, Supply>();
-  for (const members of tree.superblocks.values()) supplySuperblock(tree, members, choices, supplies);
+export function assignSupplies(tree: MountTree, choices: Choices): ById<Supply> {
+  const supplies = new ById<Supply>(tree.mounts);
+  const main = mainRoot(tree);
+  for (const members of tree.superblocks.values()) {
+    const left = namesHosts(choices) ? supplyByHost(main, members, choices, supplies) : members;
+    if (left.length > 0) supplyHere(left, choices, supplies);
+  }
   return supplies;
 }
 
-function supplySuperblock(
-  tree: MountTree,
+function namesHosts({ root, external, slaves }: Choices): boolean {
+  return root !== undefined || external.size > 0 || slaves.size > 0;
+}
+
+/** Supplies what host paths give of a superblock, and returns the rest. */
+function supplyByHost(
+  main: Mount | undefined,
   members: readonly Mount[],
   choices: Choices,
-  supplies: Map<number, Supply>,
-): void {
+  supplies: ById<Supply>,
+): readonly Mount[] {
   const covers: Cover[] = [];
-  const supplyByHost = (mount: Mount, source: PathString) => {
+  const supply = (mount: Mount, source: PathString) => {
     supplies.set(mount.id, { kind: 'host', source, below: '' });
     covers.push({ root: mount.root, source });
   };
   const waiting = () => members.filter((mount) => !supplies.has(mount.id));
 
   for (const mount of members) {
-    const source =
-      mount === mainRoot(tree)
-        ? (choices.root ?? choices.external.get(mount.id))
-        : choices.external.get(mount.id);
-    if (source !== undefined) supplyByHost(mount, source);
+    const named = choices.external.get(mount.id);
+    const source = mount === main ? (choices.root ?? named) : named;
+    if (source !== undefined) supply(mount, source);
   }
-  if (members.some((mount) => choices.standIn.has(mount.id))) {
-    for (const mount of waiting()) supplies.set(mount.id, { kind: 'stand-in', because: 'it was asked for' });
-    return;
-  }
+  if (members.some((mount) => choices.standIn.has(mount.id))) return waiting();
   bindFromCovers(waiting(), covers, supplies);
   for (const mount of sourcedSlaves(waiting(), choices))
-    supplyByHost(mount, choices.slaves.get(mount.id) as PathString);
+    supply(mount, choices.slaves.get(mount.id) as PathString);
   bindFromCovers(waiting(), covers, supplies);
+  return waiting();
+}
 
-  const rest = waiting();
-  const role = filesystemRole(rest[0]?.type ?? '');
-  const shown = rest.some(isWholeFilesystem);
-  const asked = choices.freshAll || rest.some((mount) => choices.fresh.has(mount.id));
+/** Made here, or a stand-in, or nothing. */
+function supplyHere(mounts: readonly Mount[], choices: Choices, supplies: ById<Supply>): void {
+  const named = (ids: ReadonlySet<number>) => ids.size > 0 && mounts.some((mount) => ids.has(mount.id));
+  if (named(choices.standIn)) {
+    const standIn: Supply = { kind: 'stand-in', because: 'it was asked for' };
+    for (const mount of mounts) supplies.set(mount.id, standIn);
+    return;
+  }
+  const role = filesystemRole(mounts[0]?.type ?? '');
+  const shown = mounts.some(isWholeFilesystem);
+  const asked = choices.freshAll || named(choices.fresh);
   const made = role !== 'external' && (shown || (asked && role === 'instance'));
-  for (const mount of rest) {
+  const fresh: Supply = { kind: 'fresh', empty: !shown };
+  for (const mount of mounts) {
     // A namespace file's root (`net:[1]`) is no path of anything that is made here.
-    const has = made && mount.root.startsWith('/');
-    supplies.set(mount.id, has ? { kind: 'fresh', empty: !shown } : { kind: 'none' });
+    supplies.set(mount.id, made && mount.root.startsWith('/') ? fresh : NONE);
   }
 }
+
+const NONE: Supply = { kind: 'none' };
 
 /**
  * Mounts that a clone of the host mount they follow supplies: those that nothing else does. Where another mount of
@@ -91,11 +107,7 @@ function isWholeFilesystem(mount: Mount): boolean {
 }
 
 /** Binds each mount from the narrowest cover that its root lies in. */
-function bindFromCovers(
-  waiting: readonly Mount[],
-  covers: readonly Cover[],
-  supplies: Map<number, Supply>,
-): void {
+function bindFromCovers(waiting: readonly Mount[], covers: readonly Cover[], supplies: ById<Supply>): void {
   if (covers.length === 0) return;
   const byRoot = new Map(covers.map((cover) => [cover.root, cover]));
   for (const mount of waiting) {

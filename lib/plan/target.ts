@@ -91,23 +91,30 @@ function withWord(words: readonly string[], word: string): readonly string[] {
   return words.includes(word) ? words : [...words, word];
 }
 
+function standIns({ tree, supplies }: Resolution): PlanNotes['standIns'] {
+  return tree.inOrder
+    .filter((mount) => supplies.get(mount.id)?.kind === 'stand-in')
+    .map((mount) => {
+      const supply = supplies.get(mount.id);
+      return { mount, because: supply?.kind === 'stand-in' ? supply.because : '' };
+    });
+}
+
 /** What the target does differently from the tree as captured. */
 export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
   const { captured, tree, supplies, masters } = resolution;
-  const inWalk = [...tree.walk()];
-  const fresh = inWalk.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
+  const { inOrder } = tree;
+  const fresh = inOrder.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
+  const windows = fresh.filter((mount) => filesystemRole(mount.type) === 'window');
   const firstOfSuperblock = (mount: Mount) => tree.superblocks.get(mount.device)?.[0] === mount;
   return {
-    standIns: inWalk.flatMap((mount) => {
-      const supply = supplies.get(mount.id);
-      return supply?.kind === 'stand-in' ? [{ mount, because: supply.because }] : [];
-    }),
+    standIns: standIns(resolution),
     skipped: skippedMounts(captured, tree),
     leftEmpty: fresh.filter((mount) => {
       const supply = supplies.get(mount.id);
       return supply?.kind === 'fresh' && supply.empty;
     }),
-    ignoredMasters: inWalk.flatMap((mount) => {
+    ignoredMasters: (masters.ignored.size === 0 ? [] : inOrder).flatMap((mount) => {
       const { master } = mount.propagation;
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
     }),
@@ -116,20 +123,22 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
       const dropped = [...splitOptions(mount).dropped, ...source];
       return dropped.length > 0 ? [{ mount, options: dropped }] : [];
     }),
-    windowOptions: fresh.flatMap((mount) => {
+    windowOptions: windows.flatMap((mount) => {
       const key = filesystemKey(mount.type, splitOptions(mount).parameters);
       const inForce = own(facts.filesystems, key)?.superOptions;
-      if (filesystemRole(mount.type) !== 'window' || inForce === undefined) return [];
+      if (inForce === undefined) return [];
       const same =
         comparableSuperOptions(mount.type, inForce).join() ===
         comparableSuperOptions(mount.type, mount.superOptions).join();
       return same ? [] : [{ mount, captured: mount.superOptions, inForce }];
     }),
     changedNodes: resolution.nodes.changed,
-    keptNames: inWalk.flatMap((mount) => {
-      const path = mount.deleted ? keptName(mount, resolution) : undefined;
-      return path === undefined ? [] : [{ mount, path }];
-    }),
+    keptNames: inOrder
+      .filter(({ deleted }) => deleted)
+      .flatMap((mount) => {
+        const path = keptName(mount, resolution);
+        return path === undefined ? [] : [{ mount, path }];
+      }),
     assumed: resolution.assumed,
   };
 }

@@ -67,6 +67,42 @@ export class ProgramBuilder {
     words[at + WORD.n] = flags;
   }
 
+  fsopen(type: string, flags: number, out: number): void {
+    const at = this.#main.add(OPCODE.fsopen, 0);
+    const { words } = this.#main;
+    words[at + WORD.s1] = this.#strings.offset(type);
+    words[at + WORD.n] = flags;
+    words[at + WORD.out] = out;
+  }
+
+  fsconfig(context: number, command: number, key: string | undefined, value: string | undefined): void {
+    const at = this.#main.add(OPCODE.fsconfig, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = context;
+    words[at + WORD.n] = command;
+    words[at + WORD.s1] = this.#strings.offset(key);
+    words[at + WORD.s2] = this.#strings.offset(value);
+  }
+
+  fsmount(context: number, flags: number, out: number): void {
+    const at = this.#main.add(OPCODE.fsmount, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = context;
+    words[at + WORD.n] = flags;
+    words[at + WORD.out] = out;
+  }
+
+  mountSetattr(slot: number, flags: number, set: number, clear: number, propagation: number): void {
+    const at = this.#main.add(OPCODE.mount_setattr, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = slot;
+    words[at + WORD.s1] = this.#strings.offset('');
+    words[at + WORD.n] = flags;
+    words[at + WORD.f1] = set;
+    words[at + WORD.f2] = clear;
+    words[at + WORD.f3] = propagation;
+  }
+
   mkdirat(directory: number, path: string, mode: number): void {
     this.#make(OPCODE.mkdirat, directory, path, mode);
   }

@@ -138,6 +138,21 @@ export class Emitter {
     this.#builder.moveMount(from, to, path, flags);
   }
 
+  fsopen(type: string, flags: number, out: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.fsopen(type, flags, out);
+  }
+
+  fsconfig(context: number, command: number, key?: string, value?: string): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.fsconfig(context, command, key, value);
+  }
+
+  fsmount(context: number, flags: number, out: number): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.fsmount(context, flags, out);
+  }
+
   mkdirat(directory: number, path: string, mode: number): void {
     this.#stepOfOp.push(this.step);
     this.#builder.mkdirat(directory, path, mode);
@@ -217,15 +232,12 @@ export class Emitter {
 
   /** mount_setattr(2) on the mount that a fd stands for. */
   setattr(slot: number, set: number, clear: number, propagation: number, userns?: number): number {
-    return this.op('mount_setattr', {
-      a: slot,
-      s1: '',
-      n: AT.EMPTY_PATH,
-      f1: set,
-      f2: clear,
-      f3: propagation,
-      ...(userns === undefined ? {} : { b: userns }),
-    });
+    if (userns === undefined) {
+      this.#builder.mountSetattr(slot, AT.EMPTY_PATH, set, clear, propagation);
+      return this.#stepOfOp.push(this.step) - 1;
+    }
+    const words = { f1: set, f2: clear, f3: propagation };
+    return this.op('mount_setattr', { a: slot, s1: '', n: AT.EMPTY_PATH, ...words, b: userns });
   }
 
   finish(): CompiledProgram {

@@ -35,25 +35,20 @@ function originSlot(emitter: Emitter, id: OriginId, origin: Origin): number {
 
 /** Whether its source is one for mount(2) alone. */
 export function hasLongSource(origin: Origin): boolean {
-  return origin.kind === 'filesystem' && encodeBytes(origin.source).length > LONGEST_PARAMETER;
+  if (origin.kind !== 'filesystem' || origin.source.length <= LONGEST_PARAMETER / 3) return false;
+  return encodeBytes(origin.source).length > LONGEST_PARAMETER;
 }
 
 /** fsopen, fsconfig, fsmount: a detached mount of a new filesystem, or of a window. */
 export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin): void {
   if (origin.kind !== 'filesystem' || hasLongSource(origin)) return; // made beforehand, see longSourceOps
   const context = emitter.temporary(`${origin.type} context`);
-  emitter.op('fsopen', { s1: origin.type, n: FSOPEN_CLOEXEC, out: context });
-  emitter.op('fsconfig', { a: context, n: FSCONFIG.SET_STRING, s1: 'source', s2: origin.source });
-  for (const { key, value } of origin.parameters) {
-    emitter.op(
-      'fsconfig',
-      value === undefined
-        ? { a: context, n: FSCONFIG.SET_FLAG, s1: key }
-        : { a: context, n: FSCONFIG.SET_STRING, s1: key, s2: value },
-    );
-  }
-  emitter.op('fsconfig', { a: context, n: FSCONFIG.CMD_CREATE });
-  emitter.op('fsmount', { a: context, n: FSMOUNT_CLOEXEC, out: originSlot(emitter, id, origin) });
+  emitter.fsopen(origin.type, FSOPEN_CLOEXEC, context);
+  emitter.fsconfig(context, FSCONFIG.SET_STRING, 'source', origin.source);
+  for (const { key, value } of origin.parameters)
+    emitter.fsconfig(context, value === undefined ? FSCONFIG.SET_FLAG : FSCONFIG.SET_STRING, key, value);
+  emitter.fsconfig(context, FSCONFIG.CMD_CREATE);
+  emitter.fsmount(context, FSMOUNT_CLOEXEC, originSlot(emitter, id, origin));
   emitter.close(context);
 }
 
@@ -116,8 +111,12 @@ function createNode(emitter: Emitter, directory: number, name: string, step: Act
   } else if (kind === 'symlink') {
     emitter.op('symlinkat', { s1: target ?? '', a: directory, s2: name });
   } else {
-    const [major = 0, minor = 0] = (device ?? '0:0').split(':').map(Number);
     const f1 = NODE_TYPES[kind] | ((mode ?? FILE_MODE) & SET_BY_MAKING);
+    if (device === undefined) {
+      emitter.mknodat(directory, name, f1);
+      return;
+    }
+    const [major = 0, minor = 0] = device.split(':').map(Number);
     emitter.op('mknodat', { a: directory, s1: name, f1, f2: deviceNumber(major, minor) });
   }
 }

@@ -1,5 +1,6 @@
 import type { DestinationFact, FilesystemFact, HostFacts, SourceFact } from '../model/facts.ts';
-import { hostQuestions } from '../plan/ask.ts';
+import { questionsOf } from '../plan/ask.ts';
+import { type Draft, draftRestore } from '../plan/draft.ts';
 import type { Restorable } from '../plan/namespaces.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { captureOwn } from './capture.ts';
@@ -22,7 +23,9 @@ export function inspectHost(input: Restorable, options: RestoreOptions = {}): Ho
   return facts;
 }
 
+/** What is known before a plan is made. */
 interface Inspection {
+  readonly draft: Draft;
   readonly facts: HostFacts;
   readonly held: HeldHost;
 }
@@ -36,7 +39,8 @@ export function inspectHostHolding(input: Restorable, options: RestoreOptions): 
 }
 
 function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace: boolean): Inspection {
-  const questions = hostQuestions(input, options);
+  const draft = draftRestore(input, options);
+  const questions = questionsOf(draft);
   const held = new HeldHost();
   try {
     const capabilities = probeWith(held.procfs, needsUserNamespace);
@@ -66,7 +70,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
       ...(destination && { destination }),
       hostMounts: host.mounts,
     };
-    return { facts, held };
+    return { draft, facts, held };
   } catch (error) {
     held.close();
     throw error;

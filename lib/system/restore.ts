@@ -3,7 +3,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { UnmetRequirementsError } from '../plan/requirements.ts';
-import { planRestore } from '../plan/restore.ts';
+import { planFrom } from '../plan/restore.ts';
 import { compileRestore } from '../program/compile.ts';
 import { opCounts } from '../program/decode.ts';
 import { AttachedTree } from './attached.ts';
@@ -63,10 +63,10 @@ interface Prepared extends Execution {
 
 function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared {
   const watch = new Stopwatch();
-  const { facts, held } = inspectHostHolding(input, options);
+  const { draft, facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
   try {
-    const plan = planRestore(input, options, facts);
+    const plan = planFrom(draft, facts);
     if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
     watch.lap('plan');
     const program = compileRestore(plan);

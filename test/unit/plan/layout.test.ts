@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { OfMounts } from '../../../lib/model/by-id.ts';
 import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { chooseFrom } from '../../../lib/plan/choices.ts';
@@ -18,8 +19,12 @@ function suppliesOf(tree: MountTree, options: RestoreOptions) {
   return assignSupplies(tree, chooseFrom(joinNamespaces(tree), options));
 }
 
-const spots = (found: ReadonlyMap<number, Spot>) =>
-  Object.fromEntries([...found].map(([id, { origin, path }]) => [id, `${origin} ${path}`]));
+const spots = (found: OfMounts<Spot>) =>
+  Object.fromEntries(
+    Array.from({ length: 10 }, (_, id) => found.get(id)).flatMap((spot, id) =>
+      spot ? [[id, `${spot.origin} ${spot.path}`]] : [],
+    ),
+  );
 
 describe('a layout', () => {
   test('has each mount at its root in its filesystem, and on its place in that of its parent', () => {
@@ -114,7 +119,7 @@ describe('kinds', () => {
   const unknown = (id: number, parent: number, at: string, rest: Partial<Mount> = {}) =>
     mount(id, parent, at, { kind: 'unknown', ...rest } as Parameters<typeof mount>[3]);
 
-  function kindsOf(tree: MountTree, known: KnownKind = () => 'unknown', options: RestoreOptions = {}): Kinds {
+  function kindsOf(tree: MountTree, known: KnownKind = () => undefined, options: RestoreOptions = {}): Kinds {
     const layout = layoutOf(tree, options);
     return solveKinds(tree, layout, new DeletedRoots(tree, layout, suppliesOf(tree, options)), known);
   }
@@ -158,7 +163,7 @@ describe('kinds', () => {
       unknown(2, 1, '/etc/hosts', { device: '0:2', root: '/hosts' }),
       mount(3, 1, '/f', { device: '0:2', root: '/f', kind: 'file' }),
     );
-    const known: KnownKind = ({ origin, path }) =>
+    const known: KnownKind = (origin) => (path) =>
       origin === 'host:/r' && path === '/etc/hosts' ? 'file' : 'unknown';
     const kinds = kindsOf(tree, known, { root: '/r', fresh: 'all' });
     expect(kindsIn(kinds, 'fresh:0:2')).toEqual(['/ directory', '/f file', '/hosts file']);

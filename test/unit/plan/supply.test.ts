@@ -14,7 +14,8 @@ const STAND_IN: Supply = { kind: 'stand-in', because: 'it was asked for' };
 const host = (source: string, below = ''): Supply => ({ kind: 'host', source, below });
 
 function supplies(tree: MountTree, options: RestoreOptions = {}): { [id: number]: Supply } {
-  return Object.fromEntries(assignSupplies(tree, chooseFrom(joinNamespaces(tree), options)));
+  const found = assignSupplies(tree, chooseFrom(joinNamespaces(tree), options));
+  return Object.fromEntries(tree.mounts.map(({ id }) => [id, found.get(id) as Supply]));
 }
 
 describe('instances and windows', () => {

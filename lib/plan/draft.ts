@@ -1,0 +1,29 @@
+import type { ById } from '../model/by-id.ts';
+import type { MountTree } from '../model/tree.ts';
+import { type Choices, chooseFrom } from './choices.ts';
+import { completeTree } from './forest.ts';
+import { type Layout, layOut } from './layout.ts';
+import { joinNamespaces, type Restorable } from './namespaces.ts';
+import type { RestoreOptions } from './options.ts';
+import { assignSupplies, type Supply } from './supply.ts';
+
+/** What tree and options alone decide, before anything is known of a host. */
+export interface Draft {
+  readonly options: RestoreOptions;
+  readonly choices: Choices;
+  /** All mounts, as captured. */
+  readonly captured: MountTree;
+  /** The mounts to build, as captured. */
+  readonly tree: MountTree;
+  readonly supplies: ById<Supply>;
+  readonly layout: Layout;
+}
+
+/** @throws MalformedTreeError; UsageError for options that name what the tree does not have. */
+export function draftRestore(input: Restorable, options: RestoreOptions): Draft {
+  const namespaces = joinNamespaces(input);
+  const choices = chooseFrom(namespaces, options);
+  const tree = completeTree(namespaces.whole, choices);
+  const supplies = assignSupplies(tree, choices);
+  return { options, choices, captured: namespaces.whole, tree, supplies, layout: layOut(tree, supplies) };
+}
