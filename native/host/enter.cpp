@@ -14,7 +14,6 @@
 #include <optional>
 #include <string_view>
 
-#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -99,15 +98,25 @@ void enter_namespaces(const Options& options) {
     must(sys::fchdir(*options.root), "fchdir to the root");
     must(sys::chroot("."), "chroot to the root");
   }
-  must(::chdir(options.cwd) == 0 ? 0 : -errno, options.cwd);
 }
 
-// The command gets no fd but its standard ones. Before Linux 5.11 each is marked by itself.
-void close_on_exec() {
-  if (sys::close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) == 0) return;
+// The command gets no fd but its standard ones, and none leads to its working directory. Before Linux 5.9 each is
+// closed by itself.
+void close_others() {
+  if (sys::close_range(STDERR_FILENO + 1, UINT_MAX, 0) == 0) return;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  for (int fd = STDERR_FILENO + 1; static_cast<rlim_t>(fd) < limit.rlim_cur; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (int fd = STDERR_FILENO + 1; static_cast<rlim_t>(fd) < limit.rlim_cur; ++fd) {
+    static_cast<void>(sys::close(fd));
+  }
+}
+
+// A link of /proc may lead out of the root: getcwd(2) tells, with a path that is not absolute.
+void enter_directory(const char* path) {
+  must(::chdir(path) == 0 ? 0 : -errno, path);
+  char found[PATH_MAX];
+  must(sys::getcwd(found, sizeof found), path);
+  if (found[0] != '/') die_of_usage("the working directory is outside of the root", path);
 }
 
 void take_ids(const Options& options) {
@@ -125,7 +134,8 @@ void take_ids(const Options& options) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   enter_namespaces(options);
-  close_on_exec();
+  close_others();
+  enter_directory(options.cwd);
   take_ids(options);
   ::execvp(options.command[0], options.command);
   die(errno == ENOENT ? kNotFound : kCannotRun, options.command[0], errno);

@@ -109,6 +109,9 @@ inline int namespace_id(int fd, uint64_t& id) noexcept {
 // int close(int fd)
 inline int close(int fd) noexcept { return int_call(SYS_close, fd); }
 
+// long getcwd(char *path, size_t size). Unlike the library's, it says `(unreachable)` of what is outside of the root.
+inline int getcwd(char* path, size_t size) noexcept { return int_call(SYS_getcwd, path, size); }
+
 // int close_range(unsigned int first, unsigned int last, unsigned int flags)
 inline int close_range(uint32_t first, uint32_t last, uint32_t flags) noexcept {
   return int_call(SYS_close_range, first, last, flags);
