@@ -2,6 +2,8 @@ import type { Difference } from './difference.ts';
 import { type Mount, nameOf } from './mount.ts';
 import type { Pair } from './pair.ts';
 
+const NONE: readonly Difference[] = [];
+
 /** The mount that showed a root first, and what it was in the other tree. */
 interface First {
   readonly other: string;
@@ -9,12 +11,12 @@ interface First {
 }
 
 /** Deleted roots of one filesystem that had one path: the same ones are to be the same again, and no others. */
-export function matchDeletedRoots(): (pair: Pair) => Difference[] {
+export function matchDeletedRoots(): (pair: Pair) => readonly Difference[] {
   const there = new Map<string, First>();
   const back = new Map<string, First>();
   return ({ expected, actual }) => {
     const [left, right] = [expected.rootInode, actual.rootInode];
-    if (!expected.deleted || !actual.deleted || left === undefined || right === undefined) return [];
+    if (!expected.deleted || !actual.deleted || left === undefined || right === undefined) return NONE;
     const keys = { there: keyOf(expected, left), back: keyOf(actual, right) };
     const same = there.get(keys.there);
     const other = back.get(keys.back);

@@ -1,9 +1,11 @@
 import type { Difference } from './difference.ts';
-import { type Mount, nameOf } from './mount.ts';
+import { type Mount, nameOf, type Propagation } from './mount.ts';
 import type { Pair } from './pair.ts';
 import type { MountTree } from './tree.ts';
 
-type Compare = (pair: Pair) => Difference[];
+type Compare = (pair: Pair) => readonly Difference[];
+
+const NONE: readonly Difference[] = [];
 
 /**
  * A one-to-one match of keys, from pairs that want to be matched: the most frequent first, so that a single mount
@@ -40,7 +42,7 @@ export function matchFilesystems(expected: MountTree, actual: MountTree, pairs: 
     return `${other ? `the filesystem of ${nameOf(other)}` : 'a filesystem of its own'} (${mount.device})`;
   };
   return (pair) => {
-    if (match.get(pair.expected.device) === pair.actual.device) return [];
+    if (match.get(pair.expected.device) === pair.actual.device) return NONE;
     return [
       {
         kind: 'superblock',
@@ -67,9 +69,10 @@ export function matchGroups(
   const said = new Set<number>();
 
   return (pair) => {
-    const found: Difference[] = [];
     const wanted = pair.expected.propagation;
     const got = pair.actual.propagation;
+    if (isPrivate(wanted) && isPrivate(got)) return NONE;
+    const found: Difference[] = [];
     const samePeers = isMatch(inside, wanted.shared, got.shared);
     if (!samePeers) {
       found.push({
@@ -95,6 +98,8 @@ export function matchGroups(
     return found;
   };
 }
+
+const isPrivate = ({ shared, master }: Propagation) => shared === undefined && master === undefined;
 
 function isMatch(match: ReadonlyMap<number, number>, expected?: number, actual?: number): boolean {
   if (expected === undefined || actual === undefined) return expected === actual;

@@ -29,7 +29,7 @@ type Place = Pair | { readonly missing: Mount } | { readonly extra: Mount };
  * where it can be: a missing mount stands for all below it, and a mount that left its group leaves the others alone.
  */
 export function diffTrees(expected: MountTree, actual: MountTree, policy: ComparePolicy = {}): Difference[] {
-  const places = [...pairUp(expected, actual)];
+  const places = pairUp(expected, actual);
   const pairs = places.filter((place): place is Pair => 'expected' in place);
   const isStandIn = ({ id }: Mount) => policy.standIns?.has(id) === true;
   const roots = new RootRenaming(pairs.filter((pair) => isStandIn(pair.expected)));
@@ -37,50 +37,76 @@ export function diffTrees(expected: MountTree, actual: MountTree, policy: Compar
   const groups = matchGroups(expected, actual, pairs, policy.groups ?? new Map());
   const deletedRoots = matchDeletedRoots();
   const seen = new Set<string>();
+  const found: Difference[] = [];
 
-  return places.flatMap((place): Difference[] => {
+  for (const place of places) {
     if ('missing' in place) {
-      return [
-        {
-          kind: 'missing',
-          mount: place.missing,
-          expected: presence(expected, place.missing),
-          actual: 'not there',
-        },
-      ];
-    }
-    if ('extra' in place) {
-      return [
-        { kind: 'extra', mount: place.extra, expected: 'not there', actual: presence(actual, place.extra) },
-      ];
-    }
-    const standIn = isStandIn(place.expected);
-    return [
-      ...diffFields(place, {
+      const { missing } = place;
+      const there = presence(expected, missing);
+      found.push({ kind: 'missing', mount: missing, expected: there, actual: 'not there' });
+    } else if ('extra' in place) {
+      const { extra } = place;
+      found.push({ kind: 'extra', mount: extra, expected: 'not there', actual: presence(actual, extra) });
+    } else {
+      const standIn = isStandIn(place.expected);
+      const fields = diffFields(place, {
         sameRoot: standIn ? roots.matches(place) : place.expected.root === place.actual.root,
         standIn,
         looseSource: policy.looseSources?.has(place.expected.id) === true,
         looseSuperOptions: policy.looseSuperOptions?.has(place.expected.id) === true,
-      }).filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
-      ...deletedRoots(place),
-      ...filesystems(place),
-      ...groups(place),
-    ];
-  });
-}
-
-function* pairUp(expected: MountTree, actual: MountTree): Generator<Place> {
-  const waiting = tops(expected, actual).reverse();
-  for (let place = waiting.pop(); place; place = waiting.pop()) {
-    yield place;
-    if ('expected' in place) {
-      const below = matchPlaces(
-        placesOf(place.expected.mountPoint, expected.childrenOf(place.expected)),
-        placesOf(place.actual.mountPoint, actual.childrenOf(place.actual)),
+      });
+      found.push(
+        ...fields.filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
+        ...deletedRoots(place),
+        ...filesystems(place),
+        ...groups(place),
       );
-      for (let i = below.length - 1; i >= 0; i -= 1) waiting.push(below[i] as Place);
     }
   }
+  return found;
+}
+
+function pairUp(expected: MountTree, actual: MountTree): Place[] {
+  const places: Place[] = [];
+  const waiting = tops(expected, actual).reverse();
+  for (let place = waiting.pop(); place; place = waiting.pop()) {
+    places.push(place);
+    if (!('expected' in place)) continue;
+    const below = pairChildren(place, [expected.childrenOf(place.expected), actual.childrenOf(place.actual)]);
+    for (let i = below.length - 1; i >= 0; i -= 1) waiting.push(below[i] as Place);
+  }
+  return places;
+}
+
+function pairChildren(
+  parents: Pair,
+  [expected, actual]: readonly [readonly Mount[], readonly Mount[]],
+): readonly Place[] {
+  if (expected.length === 0 && actual.length === 0) return NONE;
+  const inOrder = zipped(parents, placingOrder(expected), placingOrder(actual));
+  if (inOrder) return inOrder;
+  return matchPlaces(
+    placesOf(parents.expected.mountPoint, expected),
+    placesOf(parents.actual.mountPoint, actual),
+  );
+}
+
+const NONE: readonly Place[] = [];
+
+/** The children as they follow on each other, when both trees have the same places in the same order: they mostly do. */
+function zipped(parents: Pair, expected: readonly Mount[], actual: readonly Mount[]): Pair[] | undefined {
+  if (expected.length !== actual.length) return undefined;
+  const sameParent = parents.expected.mountPoint === parents.actual.mountPoint;
+  const pairs: Pair[] = [];
+  for (const [i, left] of expected.entries()) {
+    const right = actual[i] as Mount;
+    const same = sameParent
+      ? left.mountPoint === right.mountPoint
+      : placeOf(parents.expected.mountPoint, left) === placeOf(parents.actual.mountPoint, right);
+    if (!same) return undefined;
+    pairs.push({ expected: left, actual: right });
+  }
+  return pairs;
 }
 
 /** The roots are a pair wherever they are seen from; the tops of forests, and of odd tables, by mount point. */
@@ -89,11 +115,15 @@ function tops(expected: MountTree, actual: MountTree): Place[] {
   return matchPlaces(placesOf('/', expected.roots), placesOf('/', actual.roots));
 }
 
+function placeOf(parent: string, { mountPoint }: Mount): string {
+  return relativePath(parent, mountPoint) ?? `outside ${mountPoint}`;
+}
+
 /** Mounts by their place inside the parent; a malformed table may have several at one. */
 function placesOf(parent: string, children: readonly Mount[]): Map<string, Mount[]> {
   const places = new Map<string, Mount[]>();
   for (const mount of placingOrder(children)) {
-    const place = relativePath(parent, mount.mountPoint) ?? `outside ${mount.mountPoint}`;
+    const place = placeOf(parent, mount);
     const there = places.get(place);
     if (there) there.push(mount);
     else places.set(place, [mount]);

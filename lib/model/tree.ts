@@ -7,6 +7,11 @@ import { findProblems } from './tree-problems.ts';
 const FEW = 8;
 const NO_MOUNTS: readonly Mount[] = [];
 
+interface Family {
+  readonly roots: readonly Mount[];
+  readonly children: ReadonlyMap<Mount, readonly Mount[]>;
+}
+
 /**
  * The mounts of one mount namespace, or what a table shows of them. Immutable. Any list of mounts makes a tree, so
  * that fragments and malformed tables can be looked at; `problems` says what keeps it from being a real one.
@@ -18,8 +23,7 @@ export class MountTree {
   readonly mounts: readonly Mount[];
 
   #byId: Map<number, Mount> | undefined;
-  #children: Map<Mount, Mount[]> | undefined;
-  #roots: readonly Mount[] | undefined;
+  #kin: Family | undefined;
   #places = new Map<Mount | undefined, Map<PathString, Mount>>();
   #groups: Map<number, Mount[]> | undefined;
   #slaves: Map<number, Mount[]> | undefined;
@@ -47,13 +51,12 @@ export class MountTree {
 
   /** In the order given; `placingOrder` gives the order to mount them in. */
   childrenOf(mount: Mount): readonly Mount[] {
-    return this.#childIndex().get(mount) ?? NO_MOUNTS;
+    return this.#family().children.get(mount) ?? NO_MOUNTS;
   }
 
   /** Mounts without a parent in the tree, or that are their own parent. */
   get roots(): readonly Mount[] {
-    this.#roots ??= this.mounts.filter((mount) => this.parentOf(mount) === undefined);
-    return this.#roots;
+    return this.#family().roots;
   }
 
   /** The one root; `undefined` for a forest, for an empty tree, and where there are several. */
@@ -145,15 +148,18 @@ export class MountTree {
     return new MountTree(this.mounts.map((mount) => f(mount)));
   }
 
-  #childIndex(): Map<Mount, Mount[]> {
-    if (!this.#children) {
-      this.#children = new Map();
-      for (const mount of this.mounts) {
-        const parent = this.parentOf(mount);
-        if (parent) append(this.#children, parent, mount);
-      }
+  #family(): Family {
+    if (this.#kin) return this.#kin;
+    const roots: Mount[] = [];
+    const children = new Map<Mount, Mount[]>();
+    let parent: Mount | undefined; // of the mount before, and mostly of its neighbour
+    for (const mount of this.mounts) {
+      if (parent?.id !== mount.parentId || mount.id === mount.parentId) parent = this.parentOf(mount);
+      if (parent) append(children, parent, mount);
+      else roots.push(mount);
     }
-    return this.#children;
+    this.#kin = { roots, children };
+    return this.#kin;
   }
 
   /** The child at exactly that mount point; of the tops, when no parent is given. */
@@ -171,7 +177,7 @@ export class MountTree {
 
 function depthFirst(tree: MountTree): readonly Mount[] {
   const order: Mount[] = [];
-  const waiting = placingOrder(tree.roots).reverse();
+  const waiting = placingOrder(tree.roots).toReversed();
   for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
     order.push(mount);
     const children = placingOrder(tree.childrenOf(mount));
@@ -184,10 +190,12 @@ function depthFirst(tree: MountTree): readonly Mount[] {
  * Siblings in the order in which they can be mounted: deeper mount points first, so that a mount comes before the
  * sibling that hides it. Otherwise the order given is kept.
  */
-export function placingOrder(children: readonly Mount[]): Mount[] {
-  if (children.length < 2) return [...children];
+export function placingOrder(children: readonly Mount[]): readonly Mount[] {
+  if (children.length < 2) return children;
+  const depths = children.map(({ mountPoint }) => depthOf(mountPoint));
+  if (depths.every((depth, i) => i === 0 || depth <= (depths[i - 1] as number))) return children;
   return children
-    .map((mount) => ({ mount, depth: depthOf(mount.mountPoint) }))
+    .map((mount, i) => ({ mount, depth: depths[i] as number }))
     .sort((a, b) => b.depth - a.depth)
     .map(({ mount }) => mount);
 }
