@@ -87,7 +87,13 @@ const hostFacts = z.strictObject({
   sources: z.record(z.string(), source),
   filesystems: z.record(z.string(), filesystem),
   destination: z
-    .strictObject({ path: z.string(), kind: pathFact, error: z.string().optional(), mount: mount.optional() })
+    .strictObject({
+      path: z.string(),
+      kind: pathFact,
+      error: z.string().optional(),
+      mount: mount.optional(),
+      idMap: idMap.optional(),
+    })
     .optional(),
   hostMounts: z.array(mount).optional(),
 });

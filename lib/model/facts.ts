@@ -78,12 +78,14 @@ export interface FilesystemFact {
   readonly paths: { readonly [path: PathString]: PathFact };
 }
 
-/** The place where `into: {at}` attaches. */
+/** The place where `into` attaches; `/` where the tree is to be the root of a namespace that exists. */
 export interface DestinationFact {
   readonly path: PathString;
   readonly kind: PathFact;
   readonly error?: string;
   readonly mount?: Mount;
+  /** The map of the user namespace that its namespace belongs to, where that is not the caller's. */
+  readonly idMap?: IdMap;
 }
 
 /** All that a plan needs to know of a host: plain data, gathered without changing anything. */

@@ -40,7 +40,8 @@ export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQue
     if (known) for (const path of question.paths) known.paths.add(path);
     else filesystems.set(key, question);
   }
-  return { sources, filesystems, ...(choices.at === undefined ? {} : { destination: choices.at }) };
+  const destination = choices.at ?? (choices.enters ? '/' : undefined);
+  return { sources, filesystems, ...(destination === undefined ? {} : { destination }) };
 }
 
 function filesystemQuestion(mount: Mount, paths: Set<PathString>) {

@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { type IdMap, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Namespaces } from './namespaces.ts';
-import type { RestoreOptions, TargetName } from './options.ts';
+import type { OtherNamespace, RestoreOptions, TargetName } from './options.ts';
 
 /** Options with their targets found in the tree: by mount id. */
 export interface Choices {
@@ -20,8 +20,11 @@ export interface Choices {
   readonly dev: number | undefined;
   readonly idmap: ReadonlyMap<number, IdMap>;
   readonly at: PathString | undefined;
+  /** It goes into a namespace that exists and is named; without `at`, as its new root. */
+  readonly enters: boolean;
   readonly makeDestinationPrivate: boolean;
   readonly userNamespace: RestoreOptions['userNamespace'];
+  readonly newNamespaces: ReadonlySet<OtherNamespace>;
   readonly engine: RestoreOptions['engine'];
 }
 
@@ -39,7 +42,7 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   const fresh = targetSet(namespaces, 'fresh', options.fresh);
   const standIn = targetSet(namespaces, 'standIn', options.standIn);
   const skip = targetSet(namespaces, 'skip', options.skip);
-  const at = destinationOf(options.into);
+  const { at, enters } = destinationOf(options);
 
   refuseTwice(namespaces.whole, { external: new Set(external.keys()), fresh, standIn, skip });
   const top = main.root;
@@ -48,8 +51,8 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   }
   if (top && skip.has(top.id))
     throw new UsageError('skip names the root mount: nothing would be left to restore');
-  if (at !== undefined && namespaces.count > 1) {
-    throw new UsageError('into.at takes one mount tree, and these are several namespaces');
+  if ((at !== undefined || enters) && namespaces.count > 1) {
+    throw new UsageError('into takes one mount tree, and these are several namespaces');
   }
   for (const [option, path] of hostPaths(root, external, slaves, at)) {
     if (!path.startsWith('/'))
@@ -71,18 +74,42 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
     dev: options.dev === undefined ? undefined : findTarget(namespaces, 'dev', options.dev).id,
     idmap: targetMap(namespaces, 'idmap', options.idmap),
     at,
+    enters,
     makeDestinationPrivate: options.makeDestinationPrivate ?? false,
     userNamespace: options.userNamespace,
+    newNamespaces: new Set(options.newNamespaces),
     engine: options.engine,
   };
 }
 
-/** Where the tree is attached; `undefined` for a new namespace. What is misspelled must not become one unnoticed. */
-function destinationOf(into: RestoreOptions['into']): PathString | undefined {
-  if (into && 'at' in into) return into.at;
-  if (into && into.namespace !== 'new') throw new UsageError("into: it is {namespace: 'new'} or {at: DIR}");
-  return undefined;
+const NEW_KINDS: ReadonlySet<string> = new Set<OtherNamespace>(['pid', 'net', 'ipc', 'cgroup']);
+
+/** Where the tree is attached. What is misspelled must not become a new namespace unnoticed. */
+function destinationOf({ into, userNamespace, newNamespaces = [] }: RestoreOptions): {
+  readonly at: PathString | undefined;
+  readonly enters: boolean;
+} {
+  const unknown = newNamespaces.find((kind) => !NEW_KINDS.has(kind));
+  if (unknown !== undefined) {
+    throw new UsageError(`newNamespaces: ${JSON.stringify(unknown)} is none of ${[...NEW_KINDS].join(', ')}`);
+  }
+  const { at, namespace } = { at: undefined, namespace: undefined, ...into };
+  if (into && namespace === undefined && at === undefined) throw new UsageError(INTO_USAGE);
+  const enters = namespace !== undefined && namespace !== 'new';
+  if (namespace === 'new' && at !== undefined) throw new UsageError(INTO_USAGE);
+  if (enters && typeof namespace !== 'number' && typeof namespace !== 'object')
+    throw new UsageError(INTO_USAGE);
+  if ((enters || at !== undefined) && (userNamespace !== undefined || newNamespaces.length > 0)) {
+    throw new UsageError(
+      'into: a tree that goes where there is a namespace already is built in its user namespace: ' +
+        'userNamespace and newNamespaces are for a new one',
+    );
+  }
+  return { at, enters };
 }
+
+const INTO_USAGE =
+  "into: it is {namespace: 'new'}, {at: DIR}, or {namespace: PID or MountNamespace} with or without at";
 
 /** The mount that a target names: `#ID`, or the topmost mount at a mount point of the first namespace. */
 function findTarget({ main, whole }: Namespaces, option: string, target: TargetName): Mount {

@@ -6,6 +6,7 @@ import { isMappedInside, OVERFLOW_ID } from '../model/id-maps.ts';
 import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { Choices } from './choices.ts';
 import { externalCure, mapIdsCure, skipCure, standInCure } from './cures.ts';
 import {
   filesystemKey,
@@ -16,7 +17,7 @@ import {
 } from './filesystems.ts';
 import type { Layout, Spot } from './layout.ts';
 import { mappedIds } from './mapped-ids.ts';
-import type { RestoreOptions } from './options.ts';
+import { buildsInUserNamespace } from './place-checks.ts';
 import type { Parameter } from './questions.ts';
 import type { Requirement } from './requirements.ts';
 import type { Supplies } from './supply.ts';
@@ -34,8 +35,10 @@ export function checkFilesystems(
   supplies: Supplies,
   layout: Layout,
   facts: HostFacts,
-  userNamespace: RestoreOptions['userNamespace'],
+  choices: Choices,
 ): FilesystemChecks {
+  const { userNamespace } = choices;
+  const inUserNamespace = buildsInUserNamespace(choices, facts);
   const defects = new Map<string, Requirement[]>();
   const assumed: string[] = [];
   const claimed = new Map<string, Mount>();
@@ -59,7 +62,7 @@ export function checkFilesystems(
       ...optionDefects(tree, first, refused),
       ...(owners.length > 0
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
-        : makingDefects(tree, members, key, fact, userNamespace !== undefined)),
+        : makingDefects(tree, members, key, fact, inUserNamespace)),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
     if (fact?.creatable === undefined || fact.creatable === 'unknown')

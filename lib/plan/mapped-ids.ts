@@ -8,6 +8,7 @@ export function mappedIds(
   userNamespace: RestoreOptions['userNamespace'],
   facts: HostFacts,
 ): IdMap | undefined {
+  if (facts.destination?.idMap) return facts.destination.idMap;
   if (userNamespace === undefined) return facts.capabilities.privileges.idMap;
   if (userNamespace === 'self') return { uid: idRanges(['0 0 1']), gid: idRanges(['0 0 1']) };
   return { uid: idRanges(userNamespace.uidMap), gid: idRanges(userNamespace.gidMap) };

@@ -25,6 +25,7 @@ import type { Findings } from './findings.ts';
 import type { Kinds } from './kinds.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import { mappedIds } from './mapped-ids.ts';
+import { buildsInUserNamespace } from './place-checks.ts';
 import type { Supplies } from './supply.ts';
 
 const SET_ID = 0o6000;
@@ -146,7 +147,7 @@ function settle(scene: Scene, captured: Captured, changed: ChangedNode[]): NodeS
 function deviceObstacle({ choices, facts }: Scene, { kind, device }: NodeStatus): string | undefined {
   if (kind !== 'character' || !DEFAULT_DEVICES.has(device ?? ''))
     return `a ${kind} device ${device ?? ''}, which no snapshot can have made`;
-  if (choices.userNamespace || !mayMakeDevices(facts))
+  if (buildsInUserNamespace(choices, facts) || !mayMakeDevices(facts))
     return `the device ${device}, which no user namespace can make`;
   return undefined;
 }

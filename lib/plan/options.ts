@@ -3,8 +3,22 @@ import type { IdMap, PathString } from '../model/mount.ts';
 /** A mount of the tree: its mount point (the topmost there), or `#ID`. */
 export type TargetName = string;
 
-/** Where a restored tree goes. `namespace: 'new'` is the default. */
-export type Into = { readonly namespace: 'new' } | { readonly at: PathString };
+/** An object that holds a mount namespace: a `MountNamespace`. */
+export interface HeldNamespace {
+  readonly fd: { readonly number: number };
+}
+
+/**
+ * Where a restored tree goes: into a new namespace, which is the default; to a directory of the caller's; or into a
+ * namespace that exists, that of a process or one that is held, to a directory there or as its new root.
+ */
+export type Into =
+  | { readonly namespace: 'new'; readonly at?: never }
+  | { readonly at: PathString; readonly namespace?: never }
+  | { readonly namespace: number | HeldNamespace; readonly at?: PathString };
+
+/** A kind of namespace besides mount and user namespaces. */
+export type OtherNamespace = 'pid' | 'net' | 'ipc' | 'cgroup';
 
 /** What the caller grants, supplies and asks for; see "What the host must give" in docs/architecture.md. */
 export interface RestoreOptions {
@@ -35,8 +49,16 @@ export interface RestoreOptions {
   readonly makeDestinationPrivate?: boolean;
   /** Forces one engine. */
   readonly engine?: 'detached' | 'yard' | 'classic';
-  /** Builds in a new user namespace: the caller mapped to 0, or these maps. */
+  /**
+   * Builds in a new user namespace: the caller mapped to 0, or these maps (`INSIDE OUTSIDE LENGTH`), which an ordinary
+   * user has written by newuidmap(1) and newgidmap(1).
+   */
   readonly userNamespace?:
     | 'self'
     | { readonly uidMap: readonly string[]; readonly gidMap: readonly string[] };
+  /**
+   * Namespaces that are new besides the mount namespace, because a proc (pid), sysfs (net), mqueue (ipc) or cgroup2
+   * (cgroup) that is made in a user namespace shows one of its own. Commands in the tree run in them, too.
+   */
+  readonly newNamespaces?: readonly OtherNamespace[];
 }

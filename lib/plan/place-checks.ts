@@ -18,9 +18,15 @@ export function requirePlace(
   findings: Findings,
 ): Requirement[] {
   requireEngine(tree, choices, facts, findings);
-  if (choices.at !== undefined) requireDestination(choices.at, choices, facts, masters, findings);
-  if (choices.userNamespace) requireNoHostSources(tree, choices, findings);
+  if (choices.at !== undefined || choices.enters)
+    requireDestination(choices.at ?? '/', choices, facts, masters, findings);
+  if (buildsInUserNamespace(choices, facts)) requireNoHostSources(tree, choices, findings);
   return lackingPrivilege(choices, facts);
+}
+
+/** Whether filesystems are made in a user namespace that is new or not the caller's. */
+export function buildsInUserNamespace(choices: Choices, facts: HostFacts): boolean {
+  return choices.userNamespace !== undefined || facts.destination?.idMap !== undefined;
 }
 
 /** The engine that was asked for, else the best that works here. */
@@ -33,7 +39,7 @@ function requireEngine(tree: MountTree, choices: Choices, facts: HostFacts, find
   const engine = chooseEngine(choices, facts);
   const answer = facts.capabilities.engines[engine];
   const unbindable = tree.mounts.find((mount) => mount.propagation.unbindable);
-  const cloned = choices.at !== undefined || tree.roots.length > 1;
+  const cloned = choices.at !== undefined || choices.enters || tree.roots.length > 1;
   if (engine === 'yard' && cloned && unbindable) {
     findings.require({
       kind: 'engine',
@@ -83,7 +89,7 @@ function requireDestination(
     return;
   }
   const sharing = fact.mount && howShared(fact.mount, facts, masters);
-  if (sharing !== undefined && !choices.makeDestinationPrivate) {
+  if (choices.at !== undefined && sharing !== undefined && !choices.makeDestinationPrivate) {
     findings.require({
       kind: 'destination',
       mounts: [],
@@ -119,7 +125,7 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
   findings.require({
     kind: 'privilege',
     mounts: tree.roots.slice(0, 1),
-    reason: `${source} is a mount of this user namespace, which a new one cannot clone`,
+    reason: `${source} is a mount of this user namespace, which another one cannot clone`,
     cures: [
       {
         option: 'run',
@@ -137,6 +143,7 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
 
 function lackingPrivilege(choices: Choices, facts: HostFacts): Requirement[] {
   const { privileges } = facts.capabilities;
+  if (facts.destination?.idMap) return []; // it was entered to look at it
   if (choices.userNamespace) {
     if (privileges.userNamespace === true) return [];
     return [

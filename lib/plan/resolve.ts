@@ -22,7 +22,7 @@ import { type Masters, resolveMasters } from './masters.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
 import { type Nodes, settleNodes } from './nodes.ts';
 import type { RestoreOptions } from './options.ts';
-import { requirePlace } from './place-checks.ts';
+import { buildsInUserNamespace, requirePlace } from './place-checks.ts';
 import { requireReachable } from './reach.ts';
 import type { Requirement } from './requirements.ts';
 import { checkSources, type MissingMountPoints } from './source-checks.ts';
@@ -44,6 +44,8 @@ export interface Resolution {
   readonly masters: Masters;
   readonly groupOrigins: GroupOrigins;
   readonly missingMountPoints: MissingMountPoints;
+  /** The root that the tree is to replace is in a peer group. */
+  readonly leavesGroup: boolean;
   /** Unmet, so that nothing can be planned. */
   readonly requirements: readonly Requirement[];
   /** Unmet, so that a plan cannot be run here. */
@@ -108,6 +110,7 @@ export function resolve(draft: Draft, facts: HostFacts): Resolution {
     masters,
     groupOrigins,
     missingMountPoints,
+    leavesGroup: facts.destination?.mount?.propagation.shared !== undefined,
     requirements: findings.requirements,
     toRun,
     assumed: findings.assumed,
@@ -121,7 +124,7 @@ function settleSupplies(
   findings: Findings,
 ): { readonly supplies: Supplies; readonly layout: Layout } {
   const { tree, choices, layout } = draft;
-  const { defects, assumed } = checkFilesystems(tree, draft.supplies, layout, facts, choices.userNamespace);
+  const { defects, assumed } = checkFilesystems(tree, draft.supplies, layout, facts, choices);
   const standIns = new Map<Mount, Supply>();
   for (const [device, members] of tree.superblocks) {
     const found = defects.get(device);
@@ -244,7 +247,7 @@ function requireDev(
       reason: `device nodes go into a tmpfs made here, which ${nameOf(mount)} is not`,
       cures: [standInCure(tree, mount)],
     });
-  } else if (choices.userNamespace || !mayMakeDevices(facts)) {
+  } else if (buildsInUserNamespace(choices, facts) || !mayMakeDevices(facts)) {
     findings.require({
       kind: 'device-nodes',
       mounts: [mount],

@@ -150,13 +150,27 @@ interface Ending {
 function finishDetached({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at } = resolution.choices;
   script.add(...deletions);
-  if (at !== undefined) {
-    for (const mount of ends.flat()) groups.join(mount);
-    attachAt(at, ends[0]?.[0] as Mount, resolution, script);
-    return;
-  }
-  for (const mount of ends.flat()) groups.prepare(mount);
-  becomeRoots(ends, groups, script);
+  for (const mount of ends.flat()) (at === undefined ? groups.prepare : groups.join).call(groups, mount);
+  settle({ resolution, ends, groups, deletions, script });
+}
+
+/** The finished, detached trees go where they are to go. */
+function settle({ resolution, ends, groups, script }: Ending): void {
+  const { at, enters } = resolution.choices;
+  const [end = []] = ends;
+  if (enters) script.add({ kind: 'enter-namespace', reason: 'the tree is for a namespace that exists' });
+  if (at !== undefined) attachAt(at, end[0] as Mount, resolution, script);
+  else if (enters) replaceRoot(end, resolution, groups, script);
+  else becomeRoots(ends, groups, script);
+}
+
+function replaceRoot(end: End, resolution: Resolution, groups: GroupSteps, script: Script): void {
+  const { leavesGroup } = resolution;
+  const reason = 'the whole tree takes the place of the root, for all processes whose root that is';
+  script.add({ kind: 'replace-root', mount: (end[0] as Mount).id, leavesGroup, reason });
+  const alone = 'nothing but the tree is left in the namespace';
+  script.add({ kind: 'drop-old-root', namespace: 0, standing: false, holders: [], reason: alone });
+  for (const joining of end) groups.join(joining);
 }
 
 /**
@@ -164,8 +178,8 @@ function finishDetached({ resolution, ends, groups, deletions, script }: Ending)
  * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own.
  */
 function finishInYard({ resolution, ends, groups, deletions, script }: Ending): void {
-  const { at } = resolution.choices;
-  if (at === undefined && ends.length === 1) {
+  const { at, enters } = resolution.choices;
+  if (at === undefined && !enters && ends.length === 1) {
     for (const mount of ends.flat()) groups.prepare(mount);
     becomeRoot(ends[0] as End, 0, true, groups, script);
     if (deletions.length > 0) script.add(goHome(), ...deletions);
@@ -178,8 +192,7 @@ function finishInYard({ resolution, ends, groups, deletions, script }: Ending): 
     script.add({ kind: 'lift', mount: (root as Mount).id, namespace, ...covered, reason });
   });
   script.add(goHome(), ...deletions);
-  if (at === undefined) becomeRoots(ends, groups, script);
-  else attachAt(at, ends[0]?.[0] as Mount, resolution, script);
+  settle({ resolution, ends, groups, deletions, script });
 }
 
 function becomeRoots(ends: readonly End[], groups: GroupSteps, script: Script): void {
@@ -266,12 +279,23 @@ function hostEffects(resolution: Resolution, script: Script): HostEffect[] {
       effects.push({
         kind: step.kind,
         path: step.at,
-        description: `the tree is attached at ${step.at} in the caller's namespace`,
+        description: `the tree is attached at ${step.at} in the ${whoseNamespace(resolution)} namespace`,
+        undone: true,
+      });
+    } else if (step.kind === 'replace-root') {
+      effects.push({
+        kind: step.kind,
+        path: '/',
+        description: 'the tree becomes the root of the namespace, and what was mounted there goes',
         undone: true,
       });
     }
   }
   return effects;
+}
+
+function whoseNamespace({ choices }: Resolution): string {
+  return choices.enters ? 'named' : "caller's";
 }
 
 /** The host paths that the steps use, each once. */

@@ -163,6 +163,15 @@ export type Action = { readonly mount?: number } & (
   | { readonly kind: 'go-home' }
   | { readonly kind: 'make-destination-private'; readonly at: PathString }
   | { readonly kind: 'attach'; readonly mount: number; readonly at: PathString }
+  /** Into the namespace that exists and that the tree is for. */
+  | { readonly kind: 'enter-namespace' }
+  | {
+      /** In a namespace that exists: the tree becomes its root, and what was there is about to go. */
+      readonly kind: 'replace-root';
+      readonly mount: number;
+      /** The old root is in a peer group, which is not to see the tree: it leaves it first. */
+      readonly leavesGroup: boolean;
+    }
 );
 
 /** An action, with its reason for people. */
@@ -174,7 +183,7 @@ export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 
 /** What a restore changes outside the tree, known before anything runs. */
 export interface HostEffect {
-  readonly kind: 'share-source' | 'make-mount-point' | 'make-destination-private' | 'attach';
+  readonly kind: 'share-source' | 'make-mount-point' | 'make-destination-private' | 'attach' | 'replace-root';
   readonly path: PathString;
   /** What changes, and whether it stays. */
   readonly description: string;

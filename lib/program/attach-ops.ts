@@ -1,5 +1,5 @@
 /** Ops that put the finished tree where it goes. */
-import { AT, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
+import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
 import type { ActionOf } from '../plan/steps.ts';
 import { BY_FD, type Emitter, exportKey } from './emitter.ts';
 import { leaveHome } from './home.ts';
@@ -19,6 +19,39 @@ export function becomeRoot(emitter: Emitter, root: number): void {
 export function pivotTo(emitter: Emitter, root: number): void {
   emitter.op('fchdir', { a: root });
   emitter.op('pivot_root', { s1: '.', s2: '.' });
+}
+
+/** Undone from the namespace that the program comes from. */
+export function enterNamespace(emitter: Emitter): void {
+  const entered = emitter.op('setns', { a: emitter.get('import:namespace'), f1: CLONE.NEWNS });
+  if (emitter.has('home')) emitter.undo(entered, 'setns', { a: emitter.get('home'), f1: CLONE.NEWNS });
+}
+
+/**
+ * In a namespace that exists: the same move and pivot, which also takes along every process whose root or working
+ * directory is the old root (pivot_root(2)). Then all that is below it is private, so that its unmounting reaches
+ * nobody else. What is undone is undone last to first.
+ */
+export function replaceRoot(emitter: Emitter, root: number, leavesGroup: boolean): void {
+  const old = emitter.get('import:destination');
+  if (leavesGroup) leaveGroup(emitter, old);
+  const moved = emitter.op('move_mount', { a: root, s1: '', b: old, s2: '', n: BY_FD });
+  emitter.undo(moved, 'umount2', { s1: '.', f1: MNT.DETACH });
+  emitter.undo(moved, 'fchdir', { a: root });
+  pivotTo(emitter, root);
+  const pivoted = emitter.opCount - 1;
+  emitter.undo(pivoted, 'pivot_root', { s1: '.', s2: '.' });
+  emitter.undo(pivoted, 'fchdir', { a: old });
+  emitter.op('mount_setattr', { a: old, s1: '', n: AT.EMPTY_PATH | AT.RECURSIVE, f3: MS.PRIVATE });
+}
+
+/** A clone keeps the group alive, and gives it back. */
+function leaveGroup(emitter: Emitter, old: number): void {
+  const peer = emitter.temporary('peer of the old root');
+  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
+  emitter.op('open_tree', { a: old, s1: '', n: flags, out: peer });
+  const left = emitter.setattr(old, 0, 0, MS.PRIVATE);
+  emitter.undo(left, 'move_mount', { a: peer, s1: '', b: old, s2: '', n: BY_FD | MOVE_MOUNT.SET_GROUP });
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */

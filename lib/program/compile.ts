@@ -7,10 +7,12 @@ import {
   attach,
   becomeRoot,
   dropOldRoot,
+  enterNamespace,
   handBackNamespace,
   lift,
   makeDestinationPrivate,
   pivotTo,
+  replaceRoot,
 } from './attach-ops.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import { Emitter, exportKey } from './emitter.ts';
@@ -47,10 +49,10 @@ import { NO_PARKING, type Parking, Yard } from './yard.ts';
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
   const { script } = plan;
-  const isNamespace = script.has('become-root');
+  const isNamespace = script.has('become-root') || script.has('replace-root');
   const names = exportNames(script);
   const exports = script.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
-  const leaves = isNamespace || plan.engine === 'yard';
+  const leaves = isNamespace || plan.engine === 'yard' || script.has('enter-namespace');
   const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
   const emitter = new Emitter(script.tree, importsOf(plan, isNamespace || returns), exports);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
@@ -148,6 +150,12 @@ function emitAction(
     case 'make-destination-private':
       makeDestinationPrivate(emitter);
       break;
+    case 'enter-namespace':
+      enterNamespace(emitter);
+      break;
+    case 'replace-root':
+      replaceRoot(emitter, emitter.mount(action.mount), action.leavesGroup);
+      break;
     case 'attach':
       attach(emitter, emitter.mount(action.mount));
       break;
@@ -178,14 +186,17 @@ function importsOf({ imports, script }: RestorePlan, needsProc: boolean): Import
     const map = script.actions.idmapOf(mount);
     if (map) wanted.push({ kind: 'idmap', mount: mount.id, map });
   }
-  for (const step of script.writtenOut())
+  for (const step of script.writtenOut()) {
     if (step.kind === 'attach') wanted.push({ kind: 'destination', path: step.at });
+    if (step.kind === 'replace-root') wanted.push({ kind: 'destination', path: '/' });
+    if (step.kind === 'enter-namespace') wanted.push({ kind: 'namespace' });
+  }
   if (needsProc) wanted.push({ kind: 'proc' });
   return wanted;
 }
 
 /** What is handed back for each tree. */
 function exportNames(script: Script): Export['name'][] {
-  if (script.has('become-root')) return ['namespace', 'mountinfo', 'root'];
+  if (script.has('become-root') || script.has('replace-root')) return ['namespace', 'mountinfo', 'root'];
   return script.has('make-destination-private') ? ['root', 'destination'] : ['root'];
 }

@@ -17,6 +17,8 @@ export interface CompiledProgram {
 export type Import =
   | { readonly kind: 'source'; readonly path: string; readonly of: 'path' | 'mount' }
   | { readonly kind: 'destination'; readonly path: string }
+  /** The mount namespace that exists and that the tree is for. */
+  | { readonly kind: 'namespace' }
   /** A procfs of the caller's own, checked by magic. */
   | { readonly kind: 'proc' }
   /** A user namespace whose maps an idmapped mount takes. */

@@ -123,6 +123,11 @@ export class Emitter {
     return this.#builder.op(name, args);
   }
 
+  /** How many ops there are so far. */
+  get opCount(): number {
+    return this.#stepOfOp.length;
+  }
+
   undo(guard: number, name: OpName, args: OpArguments): void {
     this.#stepOfUndo.push(this.step);
     this.#builder.undo(guard, name, args);
@@ -297,6 +302,8 @@ function importName(item: Import): string {
       return item.of === 'path' ? `host:${item.path}` : `host mount of ${item.path}`;
     case 'destination':
       return `host:${item.path}`;
+    case 'namespace':
+      return 'namespace to enter';
     case 'proc':
       return 'proc';
     case 'idmap':

@@ -78,7 +78,10 @@ export class LastUses {
   }
 }
 
-type OfMount = Extract<Action, { kind: 'clone' | 'set-group' | 'become-root' | 'lift' | 'attach' }>;
+type OfMount = Extract<
+  Action,
+  { kind: 'clone' | 'set-group' | 'become-root' | 'replace-root' | 'lift' | 'attach' }
+>;
 
 /** Whether the action uses its mount; `make-node` and others only name the one that they serve. */
 function hasMount(action: Action): action is OfMount {
@@ -86,6 +89,7 @@ function hasMount(action: Action): action is OfMount {
     case 'clone':
     case 'set-group':
     case 'become-root':
+    case 'replace-root':
     case 'lift':
     case 'attach':
       return true;

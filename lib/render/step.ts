@@ -56,6 +56,10 @@ export function stepText(step: Step, plan: PlanView): string {
       return "go back to the caller's namespace";
     case 'make-destination-private':
       return `bind ${nameText(step.at)} on itself and make it private`;
+    case 'enter-namespace':
+      return 'enter the namespace that the tree is for';
+    case 'replace-root':
+      return `make ${mountText(plan, step.mount)} the root in place of the old one`;
     case 'attach':
       return `attach ${mountText(plan, step.mount)} at ${nameText(step.at)}`;
   }

@@ -5,6 +5,8 @@ import type { MountTree } from '../model/tree.ts';
 import { captureOwn } from './capture.ts';
 import type { OwnedFd } from './fd.ts';
 import { kindOfMode, statFd } from './lookup.ts';
+import type { MountNamespace } from './namespace.ts';
+import { placeInside } from './other-namespaces.ts';
 import { Procfs } from './procfs.ts';
 import { runSmall, smallProgram } from './small-program.ts';
 
@@ -21,28 +23,34 @@ function unmountFile(fd: number) {
   });
 }
 
-/** A tree that was attached in the calling thread's namespace, held by an fd of its root. */
+/** A tree that was attached in the calling thread's namespace, or in another, held by an fd of its root. */
 export class AttachedTree implements Disposable {
   readonly #root: OwnedFd;
   readonly #destination: OwnedFd | undefined;
+  readonly #namespace: MountNamespace | undefined;
 
-  /** Takes over the fds; `path` is where the tree was attached, `destination` the private bind made for it there. */
+  /**
+   * Takes over the fds; `path` is where the tree was attached, `destination` the private bind made for it there,
+   * `namespace` where that is, when it is not the caller's.
+   */
   constructor(
     root: OwnedFd,
     readonly path: string,
     destination?: OwnedFd,
+    namespace?: MountNamespace,
   ) {
     this.#root = root;
     this.#destination = destination;
+    this.#namespace = namespace;
   }
 
   /** The tree as it stands: its root is at `/` in it. @throws {UsageError} when it is not attached any more. */
   read(): MountTree {
     using procfs = Procfs.open();
-    const host = captureOwn(procfs);
+    const host = this.#table(procfs);
     const top = findIn(host, this.#root);
     if (!top)
-      throw new UsageError(`the tree at ${this.path} is not attached in this mount namespace any more`);
+      throw new UsageError(`the tree at ${this.path} is not attached in its mount namespace any more`);
     return host.subtree(top);
   }
 
@@ -55,9 +63,14 @@ export class AttachedTree implements Disposable {
     if (this.#root.closed) return;
     using procfs = Procfs.open();
     for (const mount of [this.#root, this.#destination]) {
-      while (mount && findIn(captureOwn(procfs), mount)) this.#unmountTop(mount);
+      while (mount && findIn(this.#table(procfs), mount)) this.#unmountTop(mount);
       mount?.close();
     }
+    this.#namespace?.close();
+  }
+
+  #table(procfs: Procfs): MountTree {
+    return this.#namespace ? this.#namespace.capture() : captureOwn(procfs);
   }
 
   [Symbol.dispose](): void {
@@ -67,11 +80,14 @@ export class AttachedTree implements Disposable {
   #unmountTop(mount: OwnedFd): void {
     const status = statFd(mount.number);
     const isDirectory = status && kindOfMode(status.mode) === 'directory';
-    if (isDirectory) runSmall(UNMOUNT, [mount], `release of the tree at ${this.path}`);
+    const subject = `release of the tree at ${this.path}`;
+    const inside = this.#namespace;
+    const place = inside && placeInside(inside.others, { mount: inside.fd });
+    if (isDirectory) runSmall(UNMOUNT, [mount], subject, place);
     else {
       using procfs = Procfs.open();
       using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
-      runSmall(unmountFile(mount.number), [fds], `release of the tree at ${this.path}`);
+      runSmall(unmountFile(mount.number), [fds], subject, place);
     }
   }
 }

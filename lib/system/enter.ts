@@ -2,9 +2,10 @@ import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from '
 import { UsageError } from '../errors.ts';
 import { enterPath } from './enter-path.ts';
 import type { OwnedFd } from './fd.ts';
+import { OTHER_KINDS, type OtherNamespaces } from './other-namespaces.ts';
 
-/** Options that mean the inside of the namespace. */
-export interface EnterOptions {
+/** As of Node's `spawn`; what is said here means the inside of the namespace. */
+export interface SpawnInsideOptions extends SpawnOptions {
   /** The working directory, looked up inside; `/` by default. */
   readonly cwd?: string;
   /** Taken on inside, with no supplementary groups. */
@@ -13,10 +14,9 @@ export interface EnterOptions {
 }
 
 /** What a command enters. */
-export interface EnterFds {
+interface EnterFds extends OtherNamespaces {
   readonly mount: OwnedFd;
   readonly root?: OwnedFd | undefined;
-  readonly user?: OwnedFd | undefined;
 }
 
 /**
@@ -27,17 +27,18 @@ export interface EnterFds {
 export function spawnInside(
   fds: EnterFds,
   command: readonly string[],
-  options: SpawnOptions & EnterOptions,
+  options: SpawnInsideOptions,
 ): ChildProcess {
-  const { cwd, uid, gid, stdio, shell, ...rest } = options;
+  const { cwd, uid, gid, stdio, shell, argv0, ...rest } = options;
   if (shell) {
     throw new UsageError(
       'shell: it would run outside of the namespace; give sh, -c and its script as the command',
     );
   }
+  if (argv0 !== undefined) throw new UsageError('argv0: a command in a namespace has its own name');
   const streams = standardStreams(stdio);
   const args: string[] = [];
-  for (const name of ['user', 'mount', 'root'] as const) {
+  for (const name of [...OTHER_KINDS, 'mount', 'root'] as const) {
     const fd = fds[name];
     if (fd) args.push(`--${name}`, String(streams.push(fd.number) - 1));
   }

@@ -32,7 +32,7 @@ export class OwnedFd implements Disposable {
     readonly name: string,
   ) {
     this.#fd = fd;
-    forgotten.register(this, { fd, name }, this);
+    if (fd >= 0) forgotten.register(this, { fd, name }, this);
   }
 
   /** The number, for a call that borrows it; throws once it is closed or released. */

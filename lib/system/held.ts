@@ -1,6 +1,9 @@
 import type { IdMap, PathString } from '../model/mount.ts';
 import type { Import } from '../program/compiled.ts';
 import type { OwnedFd } from './fd.ts';
+import type { NamespaceKeeper } from './keeper.ts';
+import type { MountNamespace } from './namespace.ts';
+import type { RunPlace } from './native.ts';
 import { Procfs } from './procfs.ts';
 import { idmapNamespace } from './userns.ts';
 
@@ -9,12 +12,40 @@ export class HeldHost implements Disposable {
   readonly #fds = new Map<string, OwnedFd>();
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
+  #target: MountNamespace | undefined;
 
   constructor(readonly procfs: Procfs = Procfs.open()) {}
 
   /** Keeps the fd of a source, or of the root of the mount that it lies on. */
   keep(path: PathString, of: 'path' | 'mount', fd: OwnedFd): void {
     this.#fds.set(keyOf(path, of), fd);
+  }
+
+  /** Keeps the namespace that the tree is for; it is the caller's to take over, or closed with the rest. */
+  keepTarget(target: MountNamespace): void {
+    this.#target = target;
+  }
+
+  get target(): MountNamespace | undefined {
+    return this.#target;
+  }
+
+  takeTarget(): MountNamespace | undefined {
+    const target = this.#target;
+    this.#target = undefined;
+    return target;
+  }
+
+  /** Where the program runs. */
+  place: RunPlace = { kind: 'thread' };
+  #keeper: NamespaceKeeper | undefined;
+
+  keepNamespaces(keeper: NamespaceKeeper): void {
+    this.#keeper = keeper;
+  }
+
+  get keeper(): NamespaceKeeper | undefined {
+    return this.#keeper;
   }
 
   keepDestination(fd: OwnedFd): void {
@@ -44,6 +75,8 @@ export class HeldHost implements Disposable {
         return this.get(slot.path, slot.of);
       case 'destination':
         return this.#destination;
+      case 'namespace':
+        return this.#target?.fd;
       case 'proc':
         return this.procfs.root;
       case 'idmap':
@@ -61,6 +94,8 @@ export class HeldHost implements Disposable {
     for (const fd of this.#fds.values()) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();
+    this.#target?.close();
+    this.#keeper?.close();
     this.procfs.close();
   }
 

@@ -1,12 +1,18 @@
 import { MountError } from '../errors.ts';
+import { O } from '../flags.ts';
 import type { DestinationFact, PathFact, SourceFact } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { isInside, joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { mountSetattr, openat2, openTree } from './calls-tree.ts';
-import type { OwnedFd } from './fd.ts';
+import { errnoName } from './errno.ts';
+import { failureOf } from './failure.ts';
+import { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
 import { kindOfMode, lookUp, statFd } from './lookup.ts';
+import type { MountNamespace } from './namespace.ts';
+import { placeInside } from './other-namespaces.ts';
+import { runSmallRaw, smallProgram } from './small-program.ts';
 
 /** What the sources are looked at with. */
 export interface SourceView {
@@ -53,6 +59,30 @@ export function inspectDestination(view: SourceView, path: PathString): Destinat
   if (!status) return { path, kind: 'unknown' };
   const mount = view.host.get(Number(status.mountId));
   return { path, kind: kindOfMode(status.mode), ...(mount && { mount }) };
+}
+
+/** The same in another namespace, which a thread or a process of its own enters to look. */
+export function inspectDestinationInside(
+  held: HeldHost,
+  target: MountNamespace,
+  path: PathString,
+): DestinationFact {
+  const opening = smallProgram({ exports: [path] }, (program) => {
+    program.op('openat2', { s1: path, f1: O.PATH | O.CLOEXEC, out: 0 });
+  });
+  const owner = target.idMap && { idMap: target.idMap };
+  const result = runSmallRaw(opening, [], placeInside(target.others, { mount: target.fd }));
+  if (result.status !== 'done') {
+    if (result.op < 0) throw failureOf(opening.program, result, () => ({ subject: 'the namespace' }));
+    const error = errnoName(result.errno);
+    return { path, kind: error === 'ENOENT' ? 'absent' : 'unknown', error, ...owner };
+  }
+  const fd = new OwnedFd(result.exports[0] ?? -1, path);
+  held.keepDestination(fd);
+  const status = statFd(fd.number);
+  if (!status) return { path, kind: 'unknown', ...owner };
+  const mount = target.capture().get(Number(status.mountId));
+  return { path, kind: kindOfMode(status.mode), ...owner, ...(mount && { mount }) };
 }
 
 /** The fd, or the errno's name. O_PATH without O_DIRECTORY triggers no automount. */

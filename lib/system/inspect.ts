@@ -6,9 +6,17 @@ import type { RestoreOptions } from '../plan/options.ts';
 import { captureOwn } from './capture.ts';
 import { HeldHost } from './held.ts';
 import { type FilesystemView, inspectFilesystem } from './inspect-filesystems.ts';
-import { inspectDestination, inspectSource, type SourceView } from './inspect-sources.ts';
+import {
+  inspectDestination,
+  inspectDestinationInside,
+  inspectSource,
+  type SourceView,
+} from './inspect-sources.ts';
+import { NamespaceKeeper } from './keeper.ts';
+import { MountNamespace } from './namespace.ts';
+import { placeInside } from './other-namespaces.ts';
 import { probeWith } from './probe.ts';
-import { placeFor } from './userns.ts';
+import { needsKeeper, placeFor } from './userns.ts';
 
 /**
  * What the host gives for a restore of `tree` with `options`: the sources that the options name, the filesystems
@@ -46,21 +54,30 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
     const capabilities = probeWith(held.procfs, needsUserNamespace);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
+    settlePlace(held, options);
     const sourceView: SourceView = { host, held, mayMount };
     const sources = mapEntries(
       questions.sources,
       (path, below): SourceFact => inspectSource(sourceView, path, below),
     );
-    const mayTry = options.userNamespace === undefined ? mayMount : userNamespace === true;
-    const place = mayTry ? placeFor(options.userNamespace) : undefined;
-    const filesystemView: FilesystemView = { host, procfs: held.procfs, place };
+    const own = options.userNamespace === undefined && !held.target?.others.user;
+    const mayTry = own ? mayMount : held.target !== undefined || userNamespace === true;
+    const filesystemView: FilesystemView = {
+      host,
+      procfs: held.procfs,
+      place: mayTry ? held.place : undefined,
+    };
     const filesystems = mapEntries(
       questions.filesystems,
       (_key, question): FilesystemFact => inspectFilesystem(filesystemView, question),
     );
     const { destination: at } = questions;
     const destination: DestinationFact | undefined =
-      at === undefined ? undefined : inspectDestination(sourceView, at);
+      at === undefined
+        ? undefined
+        : held.target
+          ? inspectDestinationInside(held, held.target, at)
+          : inspectDestination(sourceView, at);
     const facts: HostFacts = {
       format: 'mountyard-host-facts',
       version: 1,
@@ -74,6 +91,25 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
   } catch (error) {
     held.close();
     throw error;
+  }
+}
+
+/** Opens the namespace that the tree is for, or makes those that stand around a new one. @throws {MountError} */
+function settlePlace(held: HeldHost, options: RestoreOptions): void {
+  const { namespace } = { namespace: undefined, ...options.into };
+  if (namespace !== undefined && namespace !== 'new') {
+    const target =
+      typeof namespace === 'number' ? MountNamespace.of(namespace) : (namespace as MountNamespace).share();
+    held.keepTarget(target);
+    if (Object.values(target.others).some((fd) => fd)) {
+      held.place = placeInside(target.others, { mount: target.fd });
+    }
+  } else if (needsKeeper(held.procfs, options)) {
+    const keeper = NamespaceKeeper.start(held.procfs, options);
+    held.keepNamespaces(keeper);
+    held.place = keeper.place;
+  } else {
+    held.place = placeFor(options.userNamespace);
   }
 }
 

@@ -87,6 +87,8 @@ export interface NativeSys {
   /** An ioctl that takes no argument or a zero: nsfs NS_GET_USERNS and the like return an fd. */
   ioctl(fd: number, request: number): number;
   pidfdOpen(pid: number, flags: number): number;
+  /** Two connected stream sockets (AF_UNIX), close-on-exec, or -errno. */
+  socketpair(): readonly [number, number] | number;
   /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
   statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
   /** statx of many paths, each with its NUL: 48 bytes for each, see `system/stats`. */
@@ -101,11 +103,15 @@ export interface NativeSys {
   pollNow(fd: number, events: number): number;
 }
 
-/** Where a program runs: a fresh thread of this process, or a forked child in a new user namespace. */
+/** Namespaces to enter first: pairs of an fd and its CLONE_NEW bit, the user namespace before the others. */
+type Enter = Int32Array;
+
+/** Where a program runs: a fresh thread of this process, or a forked child, which may have a user namespace. */
 export type RunPlace =
-  | { readonly kind: 'thread' }
+  | { readonly kind: 'thread'; readonly enter?: Enter }
   | {
       readonly kind: 'fork';
+      readonly enter?: Enter;
       /** Flags of the child's first unshare(2): CLONE_NEWUSER and what else it should have of its own. */
       readonly unshare: number;
       /** The bytes to write to uid_map, setgroups and gid_map of the child; empty: not written. */

@@ -1,8 +1,12 @@
+import { O } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { idInside, idRanges, isIdentity, OVERFLOW_ID } from '../model/id-maps.ts';
 import type { IdMap, NodeStatus } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { Procfs } from './procfs.ts';
+import type { OwnedFd } from './fd.ts';
+import { placeInside } from './other-namespaces.ts';
+import { PROC_RESOLVE, type Procfs, readWhole } from './procfs.ts';
+import { runSmall, smallProgram } from './small-program.ts';
 
 /** `uid=` and `gid=` as whole words; neither is ever quoted or escaped. */
 const OWNER = /(^|,)(uid|gid)=(\d+)(?=,|$)/g;
@@ -21,14 +25,28 @@ export interface OwnerView {
 
 /** The map of the caller's user namespace. */
 export function idMapOf(procfs: Procfs): IdMap {
-  const [uid, gid] = ['uid', 'gid'].map((id) =>
-    idRanges(
-      decodeBytes(procfs.read(`thread-self/${id}_map`))
-        .trim()
-        .split('\n'),
-    ),
-  );
-  return { uid: uid ?? [], gid: gid ?? [] };
+  const [uid, gid] = ['uid', 'gid'].map((id) => procfs.read(`thread-self/${id}_map`));
+  return { uid: rangesOf(uid), gid: rangesOf(gid) };
+}
+
+const READ_MAPS = smallProgram({ imports: ['/proc'], exports: ['uid_map', 'gid_map'] }, (program) => {
+  program.op('openat2', { a: 0, s1: 'thread-self/uid_map', f1: O.CLOEXEC, f3: PROC_RESOLVE, out: 1 });
+  program.op('openat2', { a: 0, s1: 'thread-self/gid_map', f1: O.CLOEXEC, f3: PROC_RESOLVE, out: 2 });
+});
+
+/** The map of a user namespace that exists, from its parent: read by a child that enters it. @throws {MountError} */
+export function idMapInside(procfs: Procfs, user: OwnedFd): IdMap {
+  const files = runSmall(READ_MAPS, [procfs.root], 'the map of a user namespace', placeInside({ user }));
+  try {
+    const [uid, gid] = files.map(readWhole);
+    return { uid: rangesOf(uid), gid: rangesOf(gid) };
+  } finally {
+    for (const file of files) file.close();
+  }
+}
+
+function rangesOf(map: Buffer = Buffer.alloc(0)): IdMap['uid'] {
+  return idRanges(decodeBytes(map).trim().split('\n'));
 }
 
 /**

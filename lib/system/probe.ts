@@ -50,7 +50,7 @@ export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabiliti
     privileges: {
       uid: process.geteuid?.() ?? 0,
       mount,
-      mknod: !inUserNamespace && hasCapability(procfs, CAP_MKNOD),
+      mknod: !inUserNamespace && procfs.hasCapability(CAP_MKNOD),
       inUserNamespace,
       ...(inUserNamespace && { idMap: idMapOf(procfs) }),
       userNamespace,
@@ -85,9 +85,4 @@ function tryUserNamespace(): true | string {
 function livesInUserNamespace(procfs: Procfs): boolean {
   if (!WHOLE_MAP.test(decodeBytes(procfs.read('thread-self/uid_map')))) return true;
   return procfs.readLink('thread-self/ns', 'user') !== INITIAL_USER_NAMESPACE;
-}
-
-function hasCapability(procfs: Procfs, capability: bigint): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(decodeBytes(procfs.read('thread-self/status')))?.[1];
-  return effective !== undefined && (BigInt(`0x${effective}`) & (1n << capability)) !== 0n;
 }

@@ -69,6 +69,12 @@ export class Procfs implements Disposable {
     return readWhole(file);
   }
 
+  /** Whether the calling thread has a capability in effect (capabilities(7)). */
+  hasCapability(capability: bigint): boolean {
+    const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(decodeBytes(this.read('thread-self/status')))?.[1];
+    return effective !== undefined && (BigInt(`0x${effective}`) & (1n << capability)) !== 0n;
+  }
+
   close(): void {
     this.root.close();
   }

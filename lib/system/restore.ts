@@ -10,12 +10,13 @@ import { AttachedTree } from './attached.ts';
 import { readTree } from './capture.ts';
 import { type ExecuteOptions, type Execution, type ExportedFds, execute, executeSync } from './execute.ts';
 import type { OwnedFd } from './fd.ts';
+import type { HeldHost } from './held.ts';
 import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
 import { type OwnerView, ownerView } from './owner-ids.ts';
 import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { mapOf, owningUserNamespace, placeFor } from './userns.ts';
+import { mapOf, owningUserNamespace } from './userns.ts';
 import { verifyOnHost } from './verify.ts';
 
 /** How {@link restoreTreeSync} goes about it. */
@@ -71,9 +72,7 @@ function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared
     watch.lap('plan');
     const program = compileRestore(plan);
     watch.lap('compile');
-    const { userNamespace } = options;
-    const owners = ownerView(held.procfs, userNamespace && mapOf(userNamespace));
-    return { plan, program, held, place: placeFor(userNamespace), owners, watch };
+    return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
   } catch (error) {
     held.close();
     throw error;
@@ -87,7 +86,7 @@ function finish(
 ): RestoredTree {
   const { plan, program, held, owners, watch } = prepared;
   watch.lap('run');
-  const keeper = keeperOf(exports, options);
+  const keeper = keeperOf(exports, held, options);
   const read = () =>
     keeper.attached ? [keeper.attached.read()] : exports.map((fds) => readBack(fds, owners));
   const verified = options.verify !== false;
@@ -109,6 +108,11 @@ function finish(
   } catch (error) {
     throw afterLettingGo(keeper, error); // what could not be read back is not left standing
   }
+}
+
+/** In whose ids owners are told: those of a user namespace that is new, that the tree is for, or the caller's. */
+function ownersOf({ procfs, target }: HeldHost, { userNamespace }: RestoreOptions): OwnerView {
+  return ownerView(procfs, userNamespace ? mapOf(userNamespace) : target?.idMap);
 }
 
 function together(trees: readonly MountTree[]): MountTree {
@@ -133,18 +137,21 @@ function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView
   return readTree(table, root as OwnedFd, owners, namespace);
 }
 
-function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: RestoreOptions): Keeper {
-  if (into && 'at' in into) {
+function keeperOf(
+  exports: readonly ExportedFds[],
+  held: HeldHost,
+  { into, userNamespace }: RestoreOptions,
+): Keeper {
+  if (into?.at !== undefined) {
     const { root, destination } = exports[0] ?? {};
-    return { attached: new AttachedTree(root as OwnedFd, into.at, destination) };
+    return { attached: new AttachedTree(root as OwnedFd, into.at, destination, held.takeTarget()) };
   }
   const namespaces: MountNamespace[] = [];
   const tables = exports.map(({ mountinfo }) => mountinfo as OwnedFd);
   try {
     for (const { namespace, root } of exports) {
       const fd = namespace as OwnedFd;
-      const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
-      namespaces.push(new MountNamespace(fd, { view: root, ...owner }));
+      namespaces.push(namespaceOf(fd, root, held, userNamespace));
     }
   } catch (error) {
     letGo({ namespaces, tables });
@@ -152,4 +159,16 @@ function keeperOf(exports: readonly ExportedFds[], { into, userNamespace }: Rest
     throw error;
   }
   return { namespaces, tables };
+}
+
+function namespaceOf(
+  fd: OwnedFd,
+  view: OwnedFd | undefined,
+  { target, keeper }: HeldHost,
+  userNamespace: RestoreOptions['userNamespace'],
+): MountNamespace {
+  if (target) return target.heldBy(fd, view);
+  if (keeper) return new MountNamespace(fd, { view, keeper: keeper.share() });
+  const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
+  return new MountNamespace(fd, { view, ...owner });
 }

@@ -7,7 +7,9 @@ import { opened } from './arguments.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
 import { OwnedFd } from './fd.ts';
 import { hintFor } from './hints.ts';
+import { statFd } from './lookup.ts';
 import { native, type RunPlace } from './native.ts';
+import type { Procfs } from './procfs.ts';
 
 const LINE = /^\s*\d+\s+\d+\s+\d+\s*$/;
 
@@ -20,16 +22,25 @@ export function placeFor(userNamespace: RestoreOptions['userNamespace']): RunPla
     unshare: CLONE.NEWUSER | CLONE.NEWNS,
     uidMap: mapBytes(uids, 'uidMap'),
     // Only a process that may set groups in the parent may leave this at "allow" when it writes gid_map.
-    setgroups: userNamespace === 'self' ? Buffer.from('deny') : new Uint8Array(0),
+    setgroups: mapsOwnIds({ uids, gids }) ? Buffer.from('deny') : new Uint8Array(0),
     gidMap: mapBytes(gids, 'gidMap'),
   };
 }
 
-/** The lines of the maps of a new user namespace: `INSIDE OUTSIDE LENGTH`. */
-function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): {
+export interface MapLines {
   readonly uids: readonly string[];
   readonly gids: readonly string[];
-} {
+}
+
+/** Whether nothing but the caller's own ids is mapped, which any process may do (user_namespaces(7)). */
+export function mapsOwnIds({ uids, gids }: MapLines): boolean {
+  const own = (lines: readonly string[], id: number | undefined) =>
+    lines.length === 1 && new RegExp(`^\\s*\\d+\\s+${id}\\s+1\\s*$`).test(lines[0] ?? '');
+  return own(uids, process.geteuid?.()) && own(gids, process.getegid?.());
+}
+
+/** The lines of the maps of a new user namespace: `INSIDE OUTSIDE LENGTH`. */
+export function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): MapLines {
   if (userNamespace !== 'self') return { uids: userNamespace.uidMap, gids: userNamespace.gidMap };
   return { uids: [`0 ${process.geteuid?.() ?? 0} 1`], gids: [`0 ${process.getegid?.() ?? 0} 1`] };
 }
@@ -55,6 +66,45 @@ export function owningUserNamespace(namespace: OwnedFd): OwnedFd {
     syscall: 'ioctl',
     arguments: [namespace.toString(), 'NS_GET_USERNS'],
   }));
+}
+
+/** The same, where it is another than the caller's and in its sight: who enters the namespace enters it first. */
+export function foreignOwner(procfs: Procfs, namespace: OwnedFd): OwnedFd | undefined {
+  let owner: OwnedFd;
+  try {
+    owner = owningUserNamespace(namespace);
+  } catch (error) {
+    if (error instanceof MountError) return undefined; // an ancestor of the caller's
+    throw error;
+  }
+  using own = procfs.openLink('thread-self/ns', 'user');
+  if (statFd(owner.number)?.inode !== statFd(own.number)?.inode) return owner;
+  owner.close();
+  return undefined;
+}
+
+const NS_GET_NSTYPE = 0xb703; // _IO(0xb7, 3), ioctl_ns(2)
+
+/** Whether a file is that of a mount namespace. */
+export function isMountNamespace(file: OwnedFd): boolean {
+  return native.sys.ioctl(file.number, NS_GET_NSTYPE) === CLONE.NEWNS;
+}
+
+/** Whether it takes a process to keep the namespaces, or to have their maps written: see `NamespaceKeeper`. */
+export function needsKeeper(
+  procfs: Procfs,
+  { userNamespace, newNamespaces = [] }: Pick<RestoreOptions, 'userNamespace' | 'newNamespaces'>,
+): boolean {
+  if (newNamespaces.length > 0) return true;
+  return userNamespace !== undefined && !mapsOwnIds(mapLines(userNamespace)) && !mayMapAnyId(procfs);
+}
+
+const CAP_SETGID = 6n;
+const CAP_SETUID = 7n;
+
+/** Whether this process may write any map, as user_namespaces(7) has it. */
+export function mayMapAnyId(procfs: Procfs): boolean {
+  return procfs.hasCapability(CAP_SETUID) && procfs.hasCapability(CAP_SETGID);
 }
 
 /** A user namespace that holds the map of an idmapped mount. @throws {MountError} */

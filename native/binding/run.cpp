@@ -30,6 +30,17 @@ std::optional<host::ForkPlace> to_place(const Napi::Value& value) {
                                   .gid_map = to_string_bytes(place.Get("gidMap"), "place.gidMap")}};
 }
 
+std::vector<host::Entrance> to_entrances(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const Napi::Int32Array words = to_int32_array(value, "place.enter");
+  if (words.ElementLength() % 2 != 0) throw Napi::TypeError::New(value.Env(), "place.enter: expects pairs");
+  std::vector<host::Entrance> entrances;
+  for (size_t index = 0; index < words.ElementLength(); index += 2) {
+    entrances.push_back({.fd = words[index], .type = static_cast<uint32_t>(words[index + 1])});
+  }
+  return entrances;
+}
+
 Request to_request(const Napi::CallbackInfo& info) {
   const Napi::Object object = to_object(info[0], "request");
   const Napi::Int32Array imports = to_int32_array(object.Get("imports"), "imports");
@@ -44,7 +55,7 @@ Request to_request(const Napi::CallbackInfo& info) {
   request.run = std::make_unique<host::Run>(
       to_bytes(object.Get("program"), "program"),
       std::vector<int32_t>(imports.Data(), imports.Data() + imports.ElementLength()),
-      to_place(object.Get("place")), control);
+      to_entrances(to_object(object.Get("place"), "place").Get("enter")), to_place(object.Get("place")), control);
   return request;
 }
 

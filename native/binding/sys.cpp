@@ -152,6 +152,15 @@ Value pidfd_open(const CallbackInfo& info) {
   return in.number(sys::pidfd_open(in.fd(0), in.flags(1)));
 }
 
+Value socketpair(const CallbackInfo& info) {
+  int pair[2];
+  const int error = sys::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, pair);
+  if (error < 0) return Napi::Number::New(info.Env(), error);
+  Napi::Array ends = Napi::Array::New(info.Env(), 2);
+  for (uint32_t index = 0; index < 2; ++index) ends[index] = Napi::Number::New(info.Env(), pair[index]);
+  return ends;
+}
+
 }  // namespace
 
 Napi::Object make_sys(Napi::Env env) {
@@ -182,6 +191,7 @@ Napi::Object make_sys(Napi::Env env) {
   add("close", close);
   add("ioctl", ioctl);
   add("pidfdOpen", pidfd_open);
+  add("socketpair", socketpair);
   add_queries(sys);
   add_stats(sys);
   return sys;

@@ -37,8 +37,8 @@ void die_with_parent() noexcept { sys::prctl(PR_SET_PDEATHSIG, SIGKILL); }
   sys::exit_group(1);
 }
 
-// A process is never in the pid namespace that it unshares: its next child is, as pid 1, and only that child
-// may mount a proc of it. So the child goes on there, and the process in between only waits.
+// A process is never in the pid namespace that it unshares or enters: its next child is, and only that
+// child may mount a proc of it. So the child goes on there, and the process in between only waits.
 void enter_pid_namespace(int socket) noexcept {
   const pid_t inner = sys::clone_quietly();
   if (inner < 0) fail(socket, Stage::fork, inner);
@@ -49,6 +49,12 @@ void enter_pid_namespace(int socket) noexcept {
   sys::close(socket);
   sys::wait_for(inner);
   sys::exit_group(0);
+}
+
+bool changes_pid_namespace(const ChildOrders& orders) noexcept {
+  uint32_t types = orders.unshare;
+  for (size_t index = 0; index < orders.enter_count; ++index) types |= orders.enter[index].type;
+  return (types & CLONE_NEWPID) != 0;
 }
 
 // Without an id that the namespace maps, this process could not own what it creates (EOVERFLOW). A map without
@@ -85,9 +91,11 @@ void live_as_child(const ChildOrders& orders) noexcept {
   die_with_parent();
   close_all_but(orders.kept_fds, orders.kept_count);
   sys::umask(0);
+  const int entered = enter_all(orders.enter, orders.enter_count);
+  if (entered < 0) fail(orders.socket, Stage::setns, entered);
   const int unshared = sys::unshare(orders.unshare);
   if (unshared < 0) fail(orders.socket, Stage::unshare, unshared);
-  if ((orders.unshare & CLONE_NEWPID) != 0) enter_pid_namespace(orders.socket);
+  if (changes_pid_namespace(orders)) enter_pid_namespace(orders.socket);
 
   Packet packet;
   send_packet(orders.socket, packet, nullptr);

@@ -4,14 +4,19 @@
 #include <cstdint>
 
 #include "../program/run.h"
+#include "entrance.h"
 
 namespace mountyard::host {
 
 // All that a forked child needs, made ready before the fork because the child must not allocate.
 struct ChildOrders {
   int socket;
+  // Namespaces to enter first, in this order.
+  const Entrance* enter;
+  size_t enter_count;
+  // And those to make then.
   uint32_t unshare;
-  // Become uid and gid 0 of the new user namespace, where it has them.
+  // Become uid and gid 0 of the user namespace that is new or entered, where it has them.
   bool become_root;
   // Fds to keep besides standard input, output and error; ascending. All others are closed: they are copies,
   // and a socket that the parent closes meanwhile has to close.

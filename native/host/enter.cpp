@@ -1,13 +1,19 @@
 // mountyard-enter: runs a command in the namespaces that inherited fds name. Node starts it as any child, so
 // that no thread of Node's changes its namespace.
 //
-//   mountyard-enter [--user FD] [--mount FD] [--root FD] [--cwd PATH] [--uid N] [--gid N] -- COMMAND [ARG...]
+//   mountyard-enter [--user FD] [--pid FD] [--net FD] [--ipc FD] [--cgroup FD] [--mount FD] [--root FD]
+//                   [--cwd PATH] [--uid N] [--gid N] -- COMMAND [ARG...]
+//   mountyard-enter --keep FLAGS SOCKET
+//
+// With --user, the ids are 0 unless given, where the namespace maps 0. With --pid, COMMAND is a child of this
+// process, which passes signals on and ends as it ends.
 //
 // Its exit status is the command's, or as with chroot(1): 125 it failed itself, 126 COMMAND cannot be run, 127
 // COMMAND was not found.
 
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,10 +21,13 @@
 #include <string_view>
 
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "../sys/file_calls.h"
 #include "../sys/process_calls.h"
+#include "keep.h"
+#include "proxy.h"
 
 namespace {
 
@@ -28,9 +37,24 @@ constexpr int kOwnFailure = 125;
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
 
+// A namespace that can be entered, in the order in which they are: the user namespace comes first, because it
+// gives the capabilities that entering the others asks for.
+struct Door {
+  const char* option;
+  uint32_t type;
+  const char* call;
+};
+
+constexpr Door kDoors[] = {
+    {"--user", CLONE_NEWUSER, "setns(CLONE_NEWUSER)"},       {"--pid", CLONE_NEWPID, "setns(CLONE_NEWPID)"},
+    {"--net", CLONE_NEWNET, "setns(CLONE_NEWNET)"},          {"--ipc", CLONE_NEWIPC, "setns(CLONE_NEWIPC)"},
+    {"--cgroup", CLONE_NEWCGROUP, "setns(CLONE_NEWCGROUP)"}, {"--mount", CLONE_NEWNS, "setns(CLONE_NEWNS)"},
+};
+constexpr size_t kUser = 0;
+constexpr size_t kPid = 1;
+
 struct Options {
-  std::optional<int> user;
-  std::optional<int> mount;
+  std::optional<int> doors[std::size(kDoors)];
   std::optional<int> root;
   const char* cwd = "/";
   std::optional<int> uid;
@@ -62,6 +86,13 @@ int number(const char* option, const char* word) {
   return static_cast<int>(value);
 }
 
+std::optional<int>* door_named(Options& options, std::string_view option) {
+  for (size_t index = 0; index < std::size(kDoors); ++index) {
+    if (option == kDoors[index].option) return &options.doors[index];
+  }
+  return nullptr;
+}
+
 Options parse(int argc, char** argv) {
   Options options;
   int at = 1;
@@ -69,10 +100,8 @@ Options parse(int argc, char** argv) {
     const std::string_view option = argv[at];
     if (at + 1 == argc) die_of_usage("no value for", argv[at]);
     const char* value = argv[at + 1];
-    if (option == "--user") {
-      options.user = number(argv[at], value);
-    } else if (option == "--mount") {
-      options.mount = number(argv[at], value);
+    if (std::optional<int>* door = door_named(options, option)) {
+      *door = number(argv[at], value);
     } else if (option == "--root") {
       options.root = number(argv[at], value);
     } else if (option == "--cwd") {
@@ -90,10 +119,10 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-// The user namespace comes first: it gives the capabilities that entering the others asks for.
 void enter_namespaces(const Options& options) {
-  if (options.user) must(sys::setns(*options.user, CLONE_NEWUSER), "setns(CLONE_NEWUSER)");
-  if (options.mount) must(sys::setns(*options.mount, CLONE_NEWNS), "setns(CLONE_NEWNS)");
+  for (size_t index = 0; index < std::size(kDoors); ++index) {
+    if (options.doors[index]) must(sys::setns(*options.doors[index], kDoors[index].type), kDoors[index].call);
+  }
   if (options.root) {
     must(sys::fchdir(*options.root), "fchdir to the root");
     must(sys::chroot("."), "chroot to the root");
@@ -119,11 +148,22 @@ void enter_directory(const char* path) {
   if (found[0] != '/') die_of_usage("the working directory is outside of the root", path);
 }
 
+// Who enters a user namespace has every capability in it until execve(2) takes them from all but its uid 0. Where
+// the namespace does not map 0 (EINVAL), or lets no groups be set (EPERM), they stay as they are.
+void become_root() {
+  sys::setgroups_none();
+  sys::setresgid(0);
+  sys::setresuid(0);
+}
+
 void take_ids(const Options& options) {
   if (options.uid || options.gid) {
     // A user namespace whose setgroups is "deny" answers EPERM: there the groups cannot be changed at all.
     const int error = sys::setgroups_none();
-    if (error != -EPERM || !options.user) must(error, "setgroups");
+    if (error != -EPERM || !options.doors[kUser]) must(error, "setgroups");
+  } else if (options.doors[kUser]) {
+    become_root();
+    return;
   }
   if (options.gid) must(sys::setresgid(static_cast<gid_t>(*options.gid)), "setresgid");
   if (options.uid) must(sys::setresuid(static_cast<uid_t>(*options.uid)), "setresuid");
@@ -132,11 +172,17 @@ void take_ids(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[1]) == "--keep") {
+    return mountyard::host::keep(static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10)), number("--keep", argv[3]));
+  }
   const Options options = parse(argc, argv);
   enter_namespaces(options);
   close_others();
+  if (options.doors[kPid]) must(mountyard::host::go_on_in_child(), "fork");
   enter_directory(options.cwd);
   take_ids(options);
+  // After the change of ids, which clears it.
+  if (options.doors[kPid]) sys::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::execvp(options.command[0], options.command);
   die(errno == ENOENT ? kNotFound : kCannotRun, options.command[0], errno);
 }

@@ -1,7 +1,9 @@
 #include "fork.h"
 
+#include <algorithm>
 #include <atomic>
 
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "../sys/process_calls.h"
@@ -59,6 +61,11 @@ void await_packet(int socket, const SharedControl& control, const program::Contr
   control.carry_over(caller);
 }
 
+bool enters_user_namespace(const std::vector<Entrance>& entrances) noexcept {
+  return std::any_of(entrances.begin(), entrances.end(),
+                     [](const Entrance& entrance) { return entrance.type == CLONE_NEWUSER; });
+}
+
 void keep_exports(const Packet& packet, const int (&fds)[kFdsInPacket], std::vector<sys::Fd>& exports) noexcept {
   for (uint32_t index = 0; index < packet.count; ++index) exports[packet.slots[index]] = sys::Fd(fds[index]);
 }
@@ -70,8 +77,10 @@ Failure run_in_child(const ChildRun& run, program::Result& result, std::vector<s
   if (control.error() != 0) return {Stage::control, control.error()};
   ChildProcess child;
   ChildOrders orders{};
+  orders.enter = run.enter.data();
+  orders.enter_count = run.enter.size();
   orders.unshare = run.unshare;
-  orders.become_root = !run.maps.uid_map.empty();
+  orders.become_root = !run.maps.uid_map.empty() || enters_user_namespace(run.enter);
   orders.program = &run.program;
   orders.memory = run.memory;
   orders.control = control.words();

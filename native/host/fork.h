@@ -5,12 +5,14 @@
 
 #include "../program/run.h"
 #include "../sys/fd.h"
+#include "entrance.h"
 #include "id_maps.h"
 
 namespace mountyard::host {
 
 // A process with several threads may not enter a user namespace; a forked child of it may.
 struct ChildRun {
+  const std::vector<Entrance>& enter;
   uint32_t unshare;
   const IdMaps& maps;
   std::vector<int>& kept_fds;  // ascending, with room for one more

@@ -10,9 +10,9 @@
 
 namespace mountyard::host {
 
-Run::Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports,
+Run::Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
          std::optional<ForkPlace> place, const program::Control& control)
-    : bytes_(std::move(bytes)), place_(std::move(place)), control_(control) {
+    : bytes_(std::move(bytes)), enter_(std::move(enter)), place_(std::move(place)), control_(control) {
   defect_ = program::check(bytes_.data(), bytes_.size(), program_);
   if (defect_.name != nullptr) return;
   const program::Header& header = program_.header();
@@ -27,6 +27,7 @@ Run::Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports,
   if (place_) {
     // An import that is no fd stays in its slot, where the kernel answers EBADF.
     std::copy_if(imports.begin(), imports.end(), std::back_inserter(kept_fds_), [](int fd) { return fd >= 0; });
+    for (const Entrance& entrance : enter_) kept_fds_.push_back(entrance.fd);
     std::sort(kept_fds_.begin(), kept_fds_.end());
     kept_fds_.reserve(kept_fds_.size() + 1);  // for the socket
   }
@@ -52,6 +53,7 @@ void Run::fail(Failure failure) noexcept {
 void Run::execute_here() noexcept {
   // Root, working directory and umask become this thread's own; setns(CLONE_NEWNS) asks for it, too.
   if (const int error = sys::unshare(CLONE_FS); error < 0) return fail({Stage::unshare, -error});
+  if (const int error = enter_all(enter_.data(), enter_.size()); error < 0) return fail({Stage::setns, -error});
   sys::umask(0);
   program::run(program_, {slots_.data(), tolerated_.data()}, control_, result_);
   if (result_.status != program::Status::done) return;
@@ -61,7 +63,7 @@ void Run::execute_here() noexcept {
 }
 
 void Run::execute_in_child() noexcept {
-  const ChildRun child{place_->unshare, place_->maps, kept_fds_, program_, {slots_.data(), tolerated_.data()},
+  const ChildRun child{enter_, place_->unshare, place_->maps, kept_fds_, program_, {slots_.data(), tolerated_.data()},
                        control_};
   const Failure failure = run_in_child(child, result_, exports_);
   if (failure.stage != Stage::none) fail(failure);

@@ -6,12 +6,13 @@
 
 #include "../program/run.h"
 #include "../sys/fd.h"
+#include "entrance.h"
 #include "id_maps.h"
 #include "stage.h"
 
 namespace mountyard::host {
 
-// A forked child with namespaces of its own.
+// A forked child, and the namespaces that it makes.
 struct ForkPlace {
   uint32_t unshare = 0;
   IdMaps maps;
@@ -20,9 +21,9 @@ struct ForkPlace {
 // A program, where it runs, and all the memory that takes, so that the place itself allocates nothing.
 class Run {
  public:
-  // `place` empty: the fresh thread itself.
-  Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports, std::optional<ForkPlace> place,
-      const program::Control& control);
+  // `enter`: namespaces to go to first. `place` empty: the fresh thread itself.
+  Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
+      std::optional<ForkPlace> place, const program::Control& control);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
@@ -47,6 +48,7 @@ class Run {
   std::vector<unsigned char> bytes_;
   program::Program program_;
   program::Defect defect_;
+  std::vector<Entrance> enter_;
   std::optional<ForkPlace> place_;
   program::Control control_;
   std::vector<int32_t> slots_;

@@ -8,6 +8,7 @@ namespace mountyard::host {
 enum class Stage : int32_t {
   none,
   thread,
+  setns,
   unshare,
   socketpair,
   control,  // the page shared with a forked child
@@ -33,6 +34,8 @@ constexpr const char* name_of(Stage stage) noexcept {
       return "";
     case Stage::thread:
       return "thread";
+    case Stage::setns:
+      return "setns";
     case Stage::unshare:
       return "unshare";
     case Stage::socketpair:

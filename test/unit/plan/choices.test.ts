@@ -31,10 +31,36 @@ function refusal(options: RestoreOptions, tree = TREE): string {
   return 'accepted';
 }
 
-test('into is a new namespace or a directory, and nothing else', () => {
-  const elsewhere = { into: { namespace: 7 } } as unknown as RestoreOptions;
-  expect(refusal(elsewhere)).toBe("into: it is {namespace: 'new'} or {at: DIR}");
-  expect(refusal({ into: { namespace: 'new' } })).toBe('accepted');
+describe('into', () => {
+  test.each<[string, unknown]>([
+    ['a new namespace', { namespace: 'new' }],
+    ['a directory', { at: '/srv' }],
+    ['the namespace of a process', { namespace: 7 }],
+    ['a directory of it', { namespace: 7, at: '/srv' }],
+    ['a namespace that is held', { namespace: { fd: { number: 3 } } }],
+  ])('is %s', (_, into) => {
+    expect(refusal({ into } as RestoreOptions)).toBe('accepted');
+  });
+
+  test.each<[unknown]>([[{}], [{ namespace: 'old' }], [{ namespace: 'new', at: '/srv' }], [{ At: '/srv' }]])(
+    'is not %j',
+    (into) => {
+      expect(refusal({ into } as RestoreOptions)).toMatch(/^into: it is {namespace: 'new'}, {at: DIR}/);
+    },
+  );
+
+  test.each<[RestoreOptions]>([
+    [{ into: { at: '/srv' }, userNamespace: 'self' }],
+    [{ into: { namespace: 7 }, newNamespaces: ['pid'] }],
+  ])('that exists has its user namespace: %j', (options) => {
+    expect(refusal(options)).toContain('are for a new one');
+  });
+});
+
+test('newNamespaces has the kinds that there are', () => {
+  expect(refusal({ newNamespaces: ['mnt' as 'pid'] })).toBe(
+    'newNamespaces: "mnt" is none of pid, net, ipc, cgroup',
+  );
 });
 
 describe('a target', () => {
@@ -154,6 +180,8 @@ test('what is not given is off, and nothing is named', () => {
     makeDestinationPrivate: false,
     userNamespace: undefined,
     engine: undefined,
+    enters: false,
+    newNamespaces: new Set(),
   });
 });
 

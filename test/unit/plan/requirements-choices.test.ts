@@ -56,7 +56,7 @@ describe('privilege', () => {
     ).toEqual([
       [
         'privilege 1',
-        '/r is a mount of this user namespace, which a new one cannot clone',
+        '/r is a mount of this user namespace, which another one cannot clone',
         'unshare -Urm mountyard restore …',
         '--stand-in all',
       ],

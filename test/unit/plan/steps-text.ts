@@ -57,6 +57,10 @@ export function stepText(step: Step): string {
       return step.kind;
     case 'lift':
       return `lift #${step.mount}`;
+    case 'enter-namespace':
+      return step.kind;
+    case 'replace-root':
+      return `replace-root #${step.mount}${step.leavesGroup ? ' leaves-group' : ''}`;
     case 'attach':
       return `attach #${step.mount} at ${step.at}`;
   }

@@ -1,0 +1,165 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readSync, writeSync } from 'node:fs';
+import { MountError } from '../errors.ts';
+import { CLONE } from '../flags.ts';
+import type { IdMap } from '../model/mount.ts';
+import type { RestoreOptions } from '../plan/options.ts';
+import { enterPath } from './enter-path.ts';
+import { errnoMeaning, errnoName } from './errno.ts';
+import { OwnedFd } from './fd.ts';
+import { hintFor } from './hints.ts';
+import { native, type RunPlace } from './native.ts';
+import { CLONE_BIT, OTHER_KINDS, type OtherNamespaces, placeInside } from './other-namespaces.ts';
+import type { Procfs } from './procfs.ts';
+import { type MapLines, mapLines, mapOf, mapsOwnIds, mayMapAnyId } from './userns.ts';
+
+/** Which namespaces are to be new. */
+export type NewNamespaces = Pick<RestoreOptions, 'userNamespace' | 'newNamespaces'>;
+
+const CHILD_FD = 3;
+
+/**
+ * A process that does nothing but keep namespaces: without one a pid namespace ends, and the ranges of a user
+ * namespace are written by programs that want a process to write them for. It ends when it is let go of, and with
+ * this process, however that ends.
+ */
+export class NamespaceKeeper implements Disposable {
+  readonly others: OtherNamespaces;
+  /** The map of the user namespace, where that is new. */
+  readonly idMap: IdMap | undefined;
+  readonly #socket: OwnedFd;
+  #holders = 1;
+
+  private constructor(socket: OwnedFd, others: OtherNamespaces, idMap: IdMap | undefined) {
+    this.#socket = socket;
+    this.others = others;
+    this.idMap = idMap;
+  }
+
+  /**
+   * Makes the namespaces and writes the maps of a new user namespace.
+   * @throws {MountError} EPERM, ENOSPC at a limit; ENOENT where newuidmap is needed and not installed.
+   */
+  static start(procfs: Procfs, wanted: NewNamespaces): NamespaceKeeper {
+    const ends = native.sys.socketpair();
+    if (typeof ends === 'number') throw refused('socketpair', -ends);
+    const socket = new OwnedFd(ends[0], 'keeper of namespaces');
+    try {
+      const first = startProcess(procfs, wanted, socket, ends[1]);
+      const idMap = wanted.userNamespace && mapOf(wanted.userNamespace);
+      return new NamespaceKeeper(socket, openNamespaces(procfs, first, wanted), idMap);
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+  }
+
+  /** Where a program runs that has these namespaces and a mount namespace of its own. */
+  get place(): RunPlace {
+    return placeInside(this.others, { unshare: CLONE.NEWNS });
+  }
+
+  /** One more who lets go of it in the end. */
+  share(): NamespaceKeeper {
+    this.#holders += 1;
+    return this;
+  }
+
+  close(): void {
+    this.#holders -= 1;
+    if (this.#holders > 0) return;
+    for (const fd of Object.values(this.others)) fd?.close();
+    this.#socket.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function flagsOf({ userNamespace, newNamespaces = [] }: NewNamespaces): number {
+  const user = userNamespace === undefined ? 0 : CLONE.NEWUSER;
+  return newNamespaces.reduce((flags, kind) => flags | CLONE_BIT[kind], user);
+}
+
+/** Starts it; the id of the process that has all the namespaces. */
+function startProcess(procfs: Procfs, wanted: NewNamespaces, socket: OwnedFd, childEnd: number): number {
+  const args = ['--keep', String(flagsOf(wanted)), String(CHILD_FD)];
+  const child = spawn(enterPath(), args, { stdio: ['ignore', 'ignore', 'ignore', childEnd] });
+  native.sys.close(childEnd);
+  child.once('error', () => {}); // told by the pid that it lacks
+  child.unref();
+  if (child.pid === undefined) throw refused('fork', 0, `${enterPath()} cannot be started`);
+  const unshared = readNumber(socket);
+  if (unshared !== 0) throw refused('unshare', unshared ?? 0);
+  if (wanted.userNamespace !== undefined) writeMaps(procfs, child.pid, mapLines(wanted.userNamespace));
+  writeSync(socket.number, 'x');
+  const first = readNumber(socket) ?? 0;
+  if (first <= 0) throw refused('fork', -first);
+  return first;
+}
+
+/** `undefined`: it ended without a word. */
+function readNumber(socket: OwnedFd): number | undefined {
+  const bytes = Buffer.alloc(4);
+  return readSync(socket.number, bytes) === bytes.length ? bytes.readInt32LE() : undefined;
+}
+
+function openNamespaces(procfs: Procfs, pid: number, wanted: NewNamespaces): OtherNamespaces {
+  const flags = flagsOf(wanted);
+  const kinds = OTHER_KINDS.filter((kind) => (flags & CLONE_BIT[kind]) !== 0);
+  return Object.fromEntries(kinds.map((kind) => [kind, procfs.openLink(`${pid}/ns`, kind)]));
+}
+
+/** Directly where that is permitted, else by newuidmap(1) and newgidmap(1), as /etc/subuid and /etc/subgid have it. */
+function writeMaps(procfs: Procfs, pid: number, lines: MapLines): void {
+  if (!mapsOwnIds(lines) && !mayMapAnyId(procfs)) {
+    runMapper('newuidmap', pid, lines.uids);
+    runMapper('newgidmap', pid, lines.gids);
+    return;
+  }
+  writeFile(procfs, pid, 'uid_map', lines.uids);
+  if (mapsOwnIds(lines)) writeFile(procfs, pid, 'setgroups', ['deny']);
+  writeFile(procfs, pid, 'gid_map', lines.gids);
+}
+
+function writeFile(procfs: Procfs, pid: number, name: string, lines: readonly string[]): void {
+  using file = procfs.open(`${pid}/${name}`, ['WRONLY']);
+  try {
+    writeSync(file.number, lines.map((line) => `${line.trim()}\n`).join(''));
+  } catch (error) {
+    throw refused(name, -((error as NodeJS.ErrnoException).errno ?? 0));
+  }
+}
+
+function runMapper(program: 'newuidmap' | 'newgidmap', pid: number, lines: readonly string[]): void {
+  const words = lines.flatMap((line) => line.trim().split(/\s+/));
+  const { error, status, stderr } = spawnSync(program, [String(pid), ...words], { encoding: 'utf8' });
+  if (!error && status === 0) return;
+  const call = `${program} ${pid} ${words.join(' ')}`;
+  const missing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  throw new MountError({
+    code: missing ? 'ENOENT' : 'EPERM',
+    errno: missing ? 2 : 1,
+    syscall: program,
+    call,
+    subject: 'the maps of a new user namespace',
+    kernelLog: stderr === undefined || stderr === '' ? [] : stderr.trim().split('\n'),
+    hint: missing
+      ? `Ranges of ids are mapped by ${program}, which is not installed here: install the package uidmap, run as root, or map the own ids alone (userNamespace: 'self').`
+      : `${program} maps what /etc/sub${program === 'newuidmap' ? 'uid' : 'gid'} grants this user.`,
+  });
+}
+
+function refused(stage: string, errno: number, why?: string): MountError {
+  const code = errno > 0 ? errnoName(errno) : 'ECHILD';
+  return new MountError({
+    code,
+    errno,
+    meaning: why ?? errnoMeaning(errno),
+    syscall: stage,
+    call: stage,
+    subject: 'new namespaces',
+    hint: hintFor(stage, code),
+  });
+}
