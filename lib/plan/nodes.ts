@@ -85,7 +85,7 @@ export function settleNodes(scene: Scene): Nodes {
   // The owners that an idmapped mount does not show, another may.
   for (const idmapped of scene.tree.mounts.some(isIdmapped) ? [false, true] : [false]) {
     for (const mount of scene.tree.inOrder) {
-      if (!mount.rootNode && !mount.placeNode) continue;
+      if (!mount.rootNode && !mount.placeNode && !mount.directories) continue;
       const parent = scene.tree.parentOf(mount);
       if (isIdmapped(mount) === idmapped)
         learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
