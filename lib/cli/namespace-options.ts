@@ -25,7 +25,7 @@ export async function captureNamed({ pid, ns }: NamespaceValues): Promise<MountT
   return ns === undefined ? captureTree() : captureTree({ ns });
 }
 
-function readPid(word: string): number {
+export function readPid(word: string): number {
   const pid = /^[1-9]\d{0,9}$/.test(word) ? Number(word) : Number.NaN;
   if (!(pid <= 0x7fffffff)) throw new UsageError('a process id is a positive whole number');
   return pid;

@@ -5,6 +5,7 @@ import { blockText } from '../render/escape.ts';
 import { addCapture } from './capture.ts';
 import { addDiff } from './diff.ts';
 import { addDoctor } from './doctor.ts';
+import { addExec } from './exec.ts';
 import { addPlan } from './plan.ts';
 import { addRestore } from './restore.ts';
 import type { Session } from './session.ts';
@@ -33,24 +34,26 @@ function makeProgram(session: Session): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(blockText(text)) })
     .showHelpAfterError('(mountyard --help tells more)');
-  for (const add of [addShow, addCapture, addPlan, addRestore, addVerify, addDiff, addDoctor])
+  for (const add of [addShow, addCapture, addPlan, addRestore, addVerify, addDiff, addExec, addDoctor])
     add(program, session);
   return program.addHelpText(
     'after',
     `
 SNAPSHOT is a file or -, standard input: snapshot JSON or mountinfo text, recognized by content.
 Exit status: 0 done and the same; 1 differences; 2 bad usage or malformed input; 3 the host does not
-give what the tree needs; 4 a call failed, and everything was taken back. restore … -- COMMAND exits
-with COMMAND's own status; 125 mountyard failed, 126 COMMAND cannot be run, 127 it was not found.`,
+give what the tree needs; 4 a call failed, and everything was taken back. restore and exec with
+COMMAND exit with its own status; 125 mountyard failed, 126 COMMAND cannot be run, 127 it was not found.`,
   );
 }
 
-/** COMMAND is everything after the first `--` of `restore`. */
+const WITH_COMMAND = new Set(['restore', 'exec']);
+
+/** COMMAND is everything after the first `--` of `restore` and `exec`. */
 function splitGuest(argv: readonly string[]): {
   own: readonly string[];
   guest: readonly string[] | undefined;
 } {
-  const dashes = argv[0] === 'restore' ? argv.indexOf('--') : -1;
+  const dashes = WITH_COMMAND.has(argv[0] ?? '') ? argv.indexOf('--') : -1;
   if (dashes < 0) return { own: argv, guest: undefined };
   return { own: argv.slice(0, dashes), guest: argv.slice(dashes + 1) };
 }

@@ -89,10 +89,16 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     );
   }
 
-  /** By a namespace file: `/proc/PID/ns/mnt`, or one that was pinned. @throws {MountError} */
+  /**
+   * By a namespace file: `/proc/PID/ns/mnt`, or one that was pinned.
+   * @throws {MountError} ENOENT, EACCES; {UsageError} for what is no such file.
+   */
   static open(path: PathString): MountNamespace {
     using procfs = Procfs.open();
-    return MountNamespace.#open(procfs, openat2(path));
+    const fd = openat2(path);
+    if (isMountNamespace(fd)) return MountNamespace.#open(procfs, fd);
+    fd.close();
+    throw new UsageError(`${path} is not the file of a mount namespace`);
   }
 
   static #open(procfs: Procfs, fd: OwnedFd): MountNamespace {
