@@ -176,3 +176,13 @@ export function makeSuperblockReadOnly(path: string): void {
 }
 
 export const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** The roots in the filesystem mounted at /d, with a mark on the deleted ones, by mount point. */
+export function deletedRootsOf(tree: MountTree): Record<string, string> {
+  const device = tree.at('/d')?.device;
+  return Object.fromEntries(
+    tree.mounts
+      .filter((mount) => mount.device === device && mount.mountPoint !== '/d')
+      .map(({ mountPoint, root, deleted }) => [mountPoint, `${root}${deleted ? ' gone' : ''}`]),
+  );
+}
