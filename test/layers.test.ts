@@ -18,6 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const LEAVES = ['lib/errors.ts', 'lib/flags.ts'];
 const INDEXES = ['lib/index.ts', 'lib/sys.ts'];
 const MAY_USE_NODE = ['system', 'cli'];
+/** What loads a package only when it is needed. */
+const LOADERS: Record<string, string> = { 'lib/formats/zod.ts': 'node:module' };
 const PACKAGES: Record<string, readonly string[]> = {
   formats: ['zod'],
   cli: ['commander'],
@@ -50,7 +52,9 @@ function importsOf(file: string): string[] {
 function climb(file: string, imported: string): string | undefined {
   const folder = folderOf(file);
   if (imported.startsWith('node:')) {
-    return MAY_USE_NODE.includes(folder) ? undefined : `${folder} may not use ${imported}`;
+    return MAY_USE_NODE.includes(folder) || LOADERS[file] === imported
+      ? undefined
+      : `${folder} may not use ${imported}`;
   }
   if (!imported.startsWith('.')) {
     return PACKAGES[folder]?.includes(imported) ? undefined : `${folder} may not use the package ${imported}`;

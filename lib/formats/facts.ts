@@ -1,101 +1,103 @@
-import { z } from 'zod';
 import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { CAPABILITY_NAMES, type HostFacts } from '../model/facts.ts';
 import { validate } from './validate.ts';
+import { lazySchema } from './zod.ts';
 
-const yes = z.union([z.literal(true), z.string()]);
-const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
-const paths = z.record(z.string(), pathFact);
-const range = z.strictObject({ inside: z.int(), outside: z.int(), length: z.int() });
+const hostFacts = lazySchema((z) => {
+  const yes = z.union([z.literal(true), z.string()]);
+  const pathFact = z.enum(['absent', 'symlink', 'directory', 'file', 'unknown']);
+  const paths = z.record(z.string(), pathFact);
+  const range = z.strictObject({ inside: z.int(), outside: z.int(), length: z.int() });
 
-const idMap = z.strictObject({ uid: z.array(range), gid: z.array(range) });
+  const idMap = z.strictObject({ uid: z.array(range), gid: z.array(range) });
 
-const node = z.strictObject({
-  kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
-  mode: z.int(),
-  uid: z.int(),
-  gid: z.int(),
-  device: z.string().optional(),
-  target: z.string().optional(),
-});
-
-const mount = z.strictObject({
-  id: z.int(),
-  parentId: z.int(),
-  device: z.string(),
-  root: z.string(),
-  deleted: z.boolean(),
-  mountPoint: z.string(),
-  options: z.array(z.string()),
-  propagation: z.strictObject({
-    shared: z.int().optional(),
-    master: z.int().optional(),
-    propagateFrom: z.int().optional(),
-    unbindable: z.boolean(),
-  }),
-  unknownTags: z.array(z.string()),
-  type: z.string(),
-  subtype: z.string().optional(),
-  source: z.string(),
-  superOptions: z.string(),
-  kind: z.enum(['directory', 'file', 'unknown']),
-  uniqueId: z.string().optional(),
-  idmap: idMap.optional(),
-  rootNode: node.optional(),
-  placeNode: node.optional(),
-  verbatim: z.string().optional(),
-});
-
-const capabilities = z.strictObject({
-  kernel: z.string(),
-  calls: z.strictObject(fromNames(CAPABILITY_NAMES, yes)),
-  privileges: z.strictObject({
+  const node = z.strictObject({
+    kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
+    mode: z.int(),
     uid: z.int(),
-    mount: z.boolean(),
-    mknod: z.boolean(),
-    inUserNamespace: z.boolean(),
-    idMap: idMap.optional(),
-    userNamespace: yes,
-  }),
-  engines: z.strictObject({ detached: yes, yard: yes, classic: yes }),
-});
+    gid: z.int(),
+    device: z.string().optional(),
+    target: z.string().optional(),
+  });
 
-const source = z.strictObject({
-  path: z.string(),
-  kind: pathFact,
-  error: z.string().optional(),
-  root: z.string().optional(),
-  mount: mount.optional(),
-  mountRootReachable: z.boolean().optional(),
-  submounts: z.boolean().optional(),
-  paths,
-});
+  const mount = z.strictObject({
+    id: z.int(),
+    parentId: z.int(),
+    device: z.string(),
+    root: z.string(),
+    deleted: z.boolean(),
+    mountPoint: z.string(),
+    options: z.array(z.string()),
+    propagation: z.strictObject({
+      shared: z.int().optional(),
+      master: z.int().optional(),
+      propagateFrom: z.int().optional(),
+      unbindable: z.boolean(),
+    }),
+    unknownTags: z.array(z.string()),
+    type: z.string(),
+    subtype: z.string().optional(),
+    source: z.string(),
+    superOptions: z.string(),
+    kind: z.enum(['directory', 'file', 'unknown']),
+    uniqueId: z.string().optional(),
+    idmap: idMap.optional(),
+    rootNode: node.optional(),
+    placeNode: node.optional(),
+    verbatim: z.string().optional(),
+  });
 
-const filesystem = z.strictObject({
-  creatable: yes,
-  log: z.array(z.string()).optional(),
-  device: z.string().optional(),
-  superOptions: z.string().optional(),
-  paths,
-});
-
-const hostFacts = z.strictObject({
-  format: z.literal('mountyard-host-facts'),
-  version: z.literal(1),
-  capabilities,
-  sources: z.record(z.string(), source),
-  filesystems: z.record(z.string(), filesystem),
-  destination: z
-    .strictObject({
-      path: z.string(),
-      kind: pathFact,
-      error: z.string().optional(),
-      mount: mount.optional(),
+  const capabilities = z.strictObject({
+    kernel: z.string(),
+    calls: z.strictObject(fromNames(CAPABILITY_NAMES, yes)),
+    privileges: z.strictObject({
+      uid: z.int(),
+      mount: z.boolean(),
+      mknod: z.boolean(),
+      inUserNamespace: z.boolean(),
       idMap: idMap.optional(),
-    })
-    .optional(),
-  hostMounts: z.array(mount).optional(),
+      userNamespace: yes,
+    }),
+    engines: z.strictObject({ detached: yes, yard: yes, classic: yes }),
+  });
+
+  const source = z.strictObject({
+    path: z.string(),
+    kind: pathFact,
+    error: z.string().optional(),
+    root: z.string().optional(),
+    mount: mount.optional(),
+    mountRootReachable: z.boolean().optional(),
+    submounts: z.boolean().optional(),
+    paths,
+  });
+
+  const filesystem = z.strictObject({
+    creatable: yes,
+    log: z.array(z.string()).optional(),
+    device: z.string().optional(),
+    superOptions: z.string().optional(),
+    paths,
+  });
+
+  return z.strictObject({
+    format: z.literal('mountyard-host-facts'),
+    version: z.literal(1),
+    capabilities,
+    sources: z.record(z.string(), source),
+    filesystems: z.record(z.string(), filesystem),
+    destination: z
+      .strictObject({
+        path: z.string(),
+        kind: pathFact,
+        error: z.string().optional(),
+        mount: mount.optional(),
+        idMap: idMap.optional(),
+      })
+      .optional(),
+    hostMounts: z.array(mount).optional(),
+  });
 });
 
 /**
@@ -104,7 +106,7 @@ const hostFacts = z.strictObject({
  */
 export function parseHostFacts(input: Uint8Array | string): HostFacts {
   const value = parseJson(typeof input === 'string' ? input : decodeBytes(input));
-  const result = validate(hostFacts, value, 'the list of host facts');
+  const result = validate(hostFacts(), value, 'the list of host facts');
   if (result.success) return result.data as HostFacts;
   const issue = result.error.issues[0];
   throw new ParseError(

@@ -18,7 +18,7 @@ export { snapshotJsonSchema } from './snapshot-schema.ts';
 export function parseSnapshot(input: Uint8Array | string): Snapshot {
   const value = parseJson(typeof input === 'string' ? input : decodeBytes(input));
   refuseForeign(value);
-  const result = validate(snapshotSchema, value, 'the snapshot');
+  const result = validate(snapshotSchema(), value, 'the snapshot');
   if (!result.success) throw new ParseError(sentence(result.error.issues[0]));
   return { namespaces: result.data.namespaces.map(({ mounts }) => new MountTree(mounts.map(toMount))) };
 }

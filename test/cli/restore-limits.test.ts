@@ -1,23 +1,37 @@
 import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { deepTable, stackTable, wideTable } from '../support/big-trees.ts';
 import { isRoot } from '../support/privilege.ts';
 import { mountTable } from '../support/scratch-mount.ts';
+import { MAIN } from './mountyard.ts';
 
-const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;
+const LIBRARY = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
-/** Node needs more files than that to load modules: the limit comes after. */
+/** Through JSON, for which more is loaded; by require, because `import` opens many files at once. */
 const SCRIPT = `
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { parseMountinfo, restoreTree } from ${JSON.stringify(LIBRARY)};
-const tree = parseMountinfo(readFileSync(0));
-execFileSync('prlimit', ['--nofile=64:64', '--pid', String(process.pid)]);
-const restored = await restoreTree(tree);
-const [limit] = /(?<=Max open files +)\\d+/.exec(readFileSync('/proc/self/limits', 'utf8'));
-console.log(JSON.stringify({ limit, size: restored.tree.size, differences: restored.differences }));
-restored.release();
+const { readFileSync } = require('node:fs');
+const { formatSnapshot, parseMountinfo, parseSnapshot, restoreTree } = require(${JSON.stringify(LIBRARY)});
+async function restore() {
+  const tree = parseMountinfo(readFileSync(0));
+  const restored = await restoreTree(parseSnapshot(formatSnapshot({ namespaces: [tree] })));
+  const [limit] = /(?<=Max open files +)\\d+/.exec(readFileSync('/proc/self/limits', 'utf8'));
+  console.log(JSON.stringify({ limit, size: restored.tree.size, differences: restored.differences }));
+  restored.release();
+}
+restore();
 `;
+
+test('the command starts with 24 files at most', () => {
+  const started = spawnSync('prlimit', ['--nofile=24:24', process.execPath, MAIN, '--help'], {
+    encoding: 'utf8',
+  });
+  expect(started).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: expect.stringContaining('restore [options] <SNAPSHOT>'),
+  });
+});
 
 describe.skipIf(!isRoot)('with 64 files at most', () => {
   test.each([
@@ -29,8 +43,8 @@ describe.skipIf(!isRoot)('with 64 files at most', () => {
     (_, table, count) => {
       const before = mountTable();
       const { status, stdout, stderr } = spawnSync(
-        process.execPath,
-        ['--input-type=module', '--eval', SCRIPT],
+        'prlimit',
+        ['--nofile=64:64', process.execPath, '--eval', SCRIPT],
         {
           input: table,
           encoding: 'utf8',
