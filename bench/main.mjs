@@ -1,9 +1,11 @@
 /**
- * npm run bench -- [BENCHMARK...] [--size N,…] [--tree NAME,…] [--seconds S] [--clock wall|cpu] [--json FILE] [--into FILE] [--smoke]
+ * npm run bench -- [BENCHMARK...] [--size N,…] [--tree NAME,…] [--seconds S] [--clock wall|cpu] [--json FILE]
+ *                  [--into FILE] [--smoke]
  *
- * Prints tables, and writes every sample as JSON and the tables as Markdown beside it. Goals are printed next to what was
- * measured; they never make a run fail. `--clock cpu` compares the time of processors, which other work on the machine disturbs less.
- * `--into` puts the tables between the `<!-- figures -->` marks of a Markdown file.
+ * Prints tables, and writes every sample as JSON and the tables as Markdown beside it. Goals are printed next to what
+ * was measured; they never make a run fail. `--seconds` is how long the sides of one comparison take turns, five times
+ * at least. `--clock cpu` compares the time of processors, which other work on the machine disturbs less. `--into` puts
+ * the tables between the `<!-- figures -->` marks of a Markdown file. `--smoke` does everything once or twice, tiny.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sys } from 'mountyard';
+import { captureTree, sys } from 'mountyard';
 import { CONTAINERS } from './containers.mjs';
 import { alternate, compare } from './measure.mjs';
 import { ask, nativeTimes, reading, Worker } from './processes.mjs';
@@ -19,6 +19,9 @@ const SIZES = {
 };
 const SMOKE = [10];
 const MOUNTYARD = 'restoreTreeSync, verified, warm';
+
+/** Where cgroup2 is mounted beside cgroup v1; crun refuses to run then. */
+const HYBRID = '/sys/fs/cgroup/unified';
 
 /** Some peers take seconds a round. */
 const LEAST = 3;
@@ -89,7 +92,7 @@ function lack(peer, files) {
 
 /** @returns {Promise<{comparisons: object[], notices: string[]}>} */
 export async function run(options) {
-  if (existsSync('/sys/fs/cgroup/unified')) sys.umount('/sys/fs/cgroup/unified', ['DETACH']); // crun refuses a hybrid
+  if (captureTree().at(HYBRID)) sys.umount(HYBRID, ['DETACH']);
   const sizesOf = (peer) => options.sizes ?? (options.smoke ? SMOKE : SIZES[peer]);
   const files = makeFiles(Math.max(...Object.keys(NAMES).flatMap(sizesOf)));
   const comparisons = [];

@@ -53,9 +53,9 @@ export class Worker {
   #child;
 
   /** Starts `workers/NAME.mjs`; it says `ready` when it is warm. */
-  static async start(name, parameters = {}, execArgv = []) {
+  static async start(name, parameters) {
     const worker = new Worker();
-    worker.#child = fork(pathOf(`workers/${name}.mjs`), [JSON.stringify(parameters)], { execArgv });
+    worker.#child = fork(pathOf(`workers/${name}.mjs`), [JSON.stringify(parameters)]);
     await worker.#answer();
     return worker;
   }
@@ -90,8 +90,8 @@ export class Worker {
 }
 
 /** A worker that is asked one thing. */
-export async function ask(name, parameters, execArgv) {
-  const worker = await Worker.start(name, parameters, execArgv);
+export async function ask(name, parameters) {
+  const worker = await Worker.start(name, parameters);
   const answer = await worker.ask();
   await worker.stop();
   return answer;
