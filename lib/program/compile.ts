@@ -2,7 +2,7 @@
 import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/script.ts';
-import type { Action, Origin } from '../plan/steps.ts';
+import type { Action, Origin, OriginId } from '../plan/steps.ts';
 import {
   attach,
   becomeRoot,
@@ -15,6 +15,7 @@ import {
   replaceRoot,
 } from './attach-ops.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
+import { Depot } from './depot.ts';
 import { Emitter, exportKey } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { LastUses } from './last-uses.ts';
@@ -57,6 +58,12 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   const emitter = new Emitter(script.tree, importsOf(plan, isNamespace || returns), exports);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
   const uses = new LastUses(script);
+  // In the yard all are mounted.
+  const depot = new Depot(emitter, plan.engine === 'yard' ? 0 : uses.dismissed);
+  const dismiss = (slot: number, origin?: OriginId) =>
+    origin === undefined || plan.origins[origin]?.kind === 'filesystem'
+      ? depot.dismiss(slot)
+      : emitter.close(slot);
 
   handBackRoots(emitter, script);
   if (returns) keepHome(emitter);
@@ -65,8 +72,9 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
     const action = script.action(index);
     emitter.step = index;
     emitAction(emitter, plan, action, parking, uses);
-    uses.closeAfter(index, action, emitter);
+    uses.closeAfter(index, action, emitter, dismiss);
   }
+  depot.close();
   return emitter.finish();
 }
 

@@ -168,9 +168,13 @@ export class Emitter {
     this.#builder.mknodat(directory, path, mode);
   }
 
+  /** Whether it is closed, or not the program's to close. */
+  isDone(slot: number): boolean {
+    return slot < this.#imports.length + this.#exports.length || this.#done[slot] === true;
+  }
+
   close(slot: number): void {
-    const kept = this.#imports.length + this.#exports.length;
-    if (slot < kept || this.#done[slot]) return;
+    if (this.isDone(slot)) return;
     this.#done[slot] = true;
     this.#stepOfOp.push(this.step);
     this.#builder.close(slot);

@@ -8,6 +8,8 @@ export class LastUses {
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];
   readonly #groups = new Map<GroupKey, number>();
+  /** Groups whose holders are clones of origins. */
+  readonly #ofOrigins = new Set<GroupKey>();
   readonly #taken = new Set<OriginId>();
 
   constructor(script: Script) {
@@ -20,7 +22,13 @@ export class LastUses {
     return this.#taken.has(origin);
   }
 
-  closeAfter(index: number, action: Action, emitter: Emitter): void {
+  /** How many detached mounts are closed without having been mounted anywhere. */
+  get dismissed(): number {
+    return this.#origins.filter((_, origin) => !this.isTaken(origin)).length + this.#ofOrigins.size;
+  }
+
+  /** Closes what the action was the last use of; `dismiss` what is mounted nowhere. */
+  closeAfter(index: number, action: Action, emitter: Emitter, dismiss: Dismiss): void {
     const isLast = (id: number) => this.#mounts.get(id) === index;
     switch (action.kind) {
       case 'place':
@@ -31,15 +39,15 @@ export class LastUses {
         if (isLast(action.of)) emitter.close(emitter.mount(action.of));
         return;
       case 'make-group':
-        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter);
-        if ('origin' in action.from) this.#closeOrigin(index, action.from.origin, emitter);
-        this.#closeGroup(index, action.group, emitter);
+        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
+        if ('origin' in action.from) this.#closeOrigin(index, action.from.origin, emitter, dismiss);
+        this.#closeGroup(index, action.group, emitter, dismiss);
         return;
       case 'set-group':
-        this.#closeGroup(index, action.group, emitter);
+        this.#closeGroup(index, action.group, emitter, dismiss);
         break;
       default:
-        if ('origin' in action) this.#closeOrigin(index, action.origin, emitter);
+        if ('origin' in action) this.#closeOrigin(index, action.origin, emitter, dismiss);
     }
     if (hasMount(action) && isLast(action.mount)) emitter.close(emitter.mount(action.mount));
   }
@@ -65,18 +73,26 @@ export class LastUses {
     if (action.kind !== 'make-group') return;
     this.#groups.set(action.group, index);
     if (action.master !== undefined) this.#groups.set(action.master, index);
-    if ('origin' in action.from) this.#origins[action.from.origin] = index;
+    if (!('origin' in action.from)) return;
+    this.#origins[action.from.origin] = index;
+    if (action.node === 'directory') this.#ofOrigins.add(action.group);
   }
 
-  #closeOrigin(index: number, origin: OriginId, emitter: Emitter): void {
+  #closeOrigin(index: number, origin: OriginId, emitter: Emitter, dismiss: Dismiss): void {
     // One that is taken is closed as the mount that it is.
-    if (this.#origins[origin] === index && !this.isTaken(origin)) emitter.close(emitter.origin(origin));
+    if (this.#origins[origin] === index && !this.isTaken(origin)) dismiss(emitter.origin(origin), origin);
   }
 
-  #closeGroup(index: number, group: GroupKey, emitter: Emitter): void {
-    if (this.#groups.get(group) === index) emitter.close(emitter.get(`group:${group}`));
+  #closeGroup(index: number, group: GroupKey, emitter: Emitter, dismiss: Dismiss): void {
+    if (this.#groups.get(group) !== index) return;
+    const slot = emitter.get(`group:${group}`);
+    if (this.#ofOrigins.has(group)) dismiss(slot);
+    else emitter.close(slot);
   }
 }
+
+/** Closes a mount that is mounted nowhere: an origin, or the holder of a group. */
+type Dismiss = (slot: number, origin?: OriginId) => void;
 
 type OfMount = Extract<
   Action,
