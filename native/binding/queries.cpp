@@ -189,7 +189,7 @@ Value sharing(const CallbackInfo& info) {
   const uint64_t name_space = in.bits(1);
   Napi::Int32Array answers = Napi::Int32Array::New(in.env(), ids.ElementLength() * 3);
   for (size_t index = 0; index < ids.ElementLength(); ++index) {
-    BasicStatus status;
+    BasicStatus status{};
     const int error = read_basic(ids[index], name_space, status);
     if (error < 0 && index == 0) return in.number(error);
     int32_t* answer = answers.Data() + index * 3;

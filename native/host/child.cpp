@@ -98,8 +98,7 @@ void live_as_child(const ChildOrders& orders) noexcept {
   if (changes_pid_namespace(orders)) enter_pid_namespace(orders.socket);
 
   Packet packet;
-  send_packet(orders.socket, packet, nullptr);
-  if (receive_answer(orders.socket) <= 0) sys::exit_group(1);
+  if (send_packet(orders.socket, packet, nullptr) < 0 || receive_answer(orders.socket) <= 0) sys::exit_group(1);
   if (orders.program == nullptr) sys::exit_group(0);
   if (orders.become_root) become_root();
 
