@@ -52,7 +52,10 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   const { script } = plan;
   const isNamespace = script.has('become-root') || script.has('replace-root');
   const names = exportNames(script);
-  const exports = script.tree.roots.flatMap((_, tree) => names.map((name) => ({ name, tree })));
+  const exports = [
+    ...script.tree.roots.flatMap((_, tree) => names.map((name): Export => ({ name, tree }))),
+    ...Array.from(undoDirectories(script), (_, tree): Export => ({ name: 'undo', tree })),
+  ];
   const leaves = isNamespace || plan.engine === 'yard' || script.has('enter-namespace');
   const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
   const emitter = new Emitter(script.tree, importsOf(plan, isNamespace || returns), exports);
@@ -176,6 +179,18 @@ function emitAction(
  */
 function comesHome(script: Script): boolean {
   return script.has('go-home') || script.has('share-source') || script.has('make-mount-point');
+}
+
+/** The directories of the host in which mount points are made. */
+function undoDirectories(script: Script): Set<string> {
+  const directories = new Set<string>();
+  if (!script.has('make-mount-point')) return directories;
+  for (let index = 0; index < script.length; index += 1) {
+    const action = script.lineAt(index) === 'step' ? script.action(index) : undefined;
+    if (action?.kind !== 'make-mount-point') continue;
+    directories.add(`${action.origin}:${action.path.slice(0, action.path.lastIndexOf('/'))}`);
+  }
+  return directories;
 }
 
 /** A root's fd is handed back: its slot, or that of the origin that it is, is the export's. */

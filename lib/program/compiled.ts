@@ -26,9 +26,11 @@ export type Import =
 
 /**
  * The new mount namespace (nsfs), its mountinfo opened inside it, its root (O_PATH); of the first tree, the second, …
- * `destination`: the private bind that a tree was attached on.
+ * `destination`: the private bind that a tree was attached on. `undo`: a directory of the host in which something was
+ * made, to take it back by; empty when fewer were needed.
  */
 export interface Export {
-  readonly name: 'namespace' | 'mountinfo' | 'root' | 'destination';
+  readonly name: 'namespace' | 'mountinfo' | 'root' | 'destination' | 'undo';
+  /** Of 'undo', a number of its own. */
   readonly tree: number;
 }

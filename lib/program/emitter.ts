@@ -223,20 +223,18 @@ export class Emitter {
     });
   }
 
-  /** The directory at a path, '' being the first one, kept open to the end because undoing needs it. */
+  /** The directory at a path, '' being the first one, handed back because undoing needs it. */
   heldDirectory(directory: number, path: string): number {
     const key = `${directory}:${path}`;
-    let slot = this.#held.get(key) ?? directory;
-    if (path !== '' && slot === directory) {
-      this.withinReach(directory, path, (from, rest) => {
-        slot = this.temporary(rest);
-        const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
-        this.op('openat2', { a: from, s1: rest, f1: flags, f3: BENEATH, out: slot, retries: RETRIES });
-      });
-    }
-    this.#held.set(key, slot);
-    this.#done[slot] = true;
-    return slot;
+    const known = this.#held.get(key);
+    if (known !== undefined) return known;
+    const out = this.get(exportKey('undo', this.#held.size));
+    this.withinReach(directory, path === '' ? '.' : path, (from, rest) => {
+      const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+      this.op('openat2', { a: from, s1: rest, f1: flags, f3: BENEATH, out, retries: RETRIES });
+    });
+    this.#held.set(key, out);
+    return out;
   }
 
   /** mount_setattr(2) on the mount that a fd stands for. */
@@ -286,6 +284,7 @@ export function exportKey(name: Export['name'], tree: number): SlotKey {
 }
 
 function exportName({ name, tree }: Export): string {
+  if (name === 'undo') return `directory ${tree + 1} to undo in`;
   return tree === 0 ? name : `${name} ${tree + 1}`;
 }
 

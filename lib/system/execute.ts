@@ -5,10 +5,12 @@ import type { Step } from '../plan/steps.ts';
 import type { CompiledProgram, Export } from '../program/compiled.ts';
 import { opCounts } from '../program/decode.ts';
 import { describeOp } from '../program/listing.ts';
+import { callsDone, cancelRun, endWithProcess, newControl } from './control.ts';
 import { errnoName } from './errno.ts';
 import { failureOf, type Purpose } from './failure.ts';
 import { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
+import { DoneEffects, importsOf } from './host-effects.ts';
 import { native, type RunPlace, type RunRequest, type RunResult } from './native.ts';
 
 /** How far a run is, in calls. */
@@ -34,9 +36,14 @@ export interface ExecuteOptions {
 /** The fds that a program handed back for one tree. */
 export type ExportedFds = { readonly [name in Export['name']]?: OwnedFd };
 
+/** What came of a run. */
+export interface Executed {
+  readonly trees: readonly ExportedFds[];
+  /** What was changed on the host; the caller closes it. */
+  readonly effects: DoneEffects;
+}
+
 const PROGRESS_INTERVAL_MS = 100;
-const CANCEL = 0;
-const DONE = 1;
 
 /**
  * Runs a compiled restore, once.
@@ -45,45 +52,50 @@ const DONE = 1;
  * @throws {UndoError} what could not be taken back.
  * @throws {CancelledError} when the signal fired.
  */
-export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<ExportedFds[]> {
+export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<Executed> {
   const { signal, onProgress } = options;
   if (signal?.aborted) throw new CancelledError(signal.reason);
-  const control = new Int32Array(new SharedArrayBuffer(8));
-  const cancel = () => Atomics.store(control, CANCEL, 1);
+  const control = newControl();
+  const cancel = () => cancelRun(control);
   const total = opCounts(execution.program.bytes).main;
-  const report = () => onProgress?.({ done: Atomics.load(control, DONE), total });
+  const report = () => onProgress?.({ done: callsDone(control), total });
   signal?.addEventListener('abort', cancel, { once: true });
   const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
+  const forget = endWithProcess(control);
   try {
     const result = await native.run({ ...requestOf(execution), control });
     if (result.status === 'done') queueMicrotask(report); // apart, so that no throw of it loses the fds
     return exportsOf(execution, result, signal);
   } finally {
+    forget();
     clearInterval(timer);
     signal?.removeEventListener('abort', cancel);
   }
 }
 
 /** {@link execute}, joined. */
-export function executeSync(execution: Execution): ExportedFds[] {
+export function executeSync(execution: Execution): Executed {
   return exportsOf(execution, native.runSync(requestOf(execution)));
 }
 
 function requestOf({ program, held, place }: Execution): RunRequest {
-  const imports = Int32Array.from(program.imports, (slot) => held.importFd(slot).number);
-  return { program: program.bytes, imports, place };
+  return { program: program.bytes, imports: importsOf(program, held), place };
 }
 
-function exportsOf(execution: Execution, result: RunResult, signal?: AbortSignal): ExportedFds[] {
-  const { program } = execution;
+function exportsOf(execution: Execution, result: RunResult, signal?: AbortSignal): Executed {
+  const { program, held } = execution;
   if (result.status !== 'done') throw withUndo(execution, result, failure(execution, result, signal));
   const trees: { [name in Export['name']]?: OwnedFd }[] = [];
+  const directories: (OwnedFd | undefined)[] = [];
   program.exports.forEach(({ name, tree }, index) => {
-    const fd = result.exports[index] ?? -1;
+    const number = result.exports[index] ?? -1;
+    const fd = number < 0 ? undefined : new OwnedFd(number, name);
+    directories.push(name === 'undo' ? fd : undefined);
+    if (name === 'undo') return;
     trees[tree] ??= {};
-    if (fd >= 0) trees[tree][name] = new OwnedFd(fd, name);
+    if (fd) trees[tree][name] = fd;
   });
-  return trees;
+  return { trees, effects: new DoneEffects(program, held, result.undoable, directories) };
 }
 
 function failure({ plan, program }: Execution, result: RunResult, signal?: AbortSignal): MountyardError {

@@ -124,7 +124,7 @@ export interface RunRequest {
   readonly program: Bytes;
   readonly imports: Int32Array; // fds, in slot order
   readonly place: RunPlace;
-  /** Two shared words: [0] set to 1 cancels between ops; [1] counts the ops done. */
+  /** Shared words: [0] set to 1 cancels between ops; [1] counts the ops done; [2], if there, is 1 when all is over. */
   readonly control?: Int32Array;
 }
 
@@ -142,6 +142,8 @@ export interface RunResult {
   /** Undo ops that failed, with their errno. At most 16 are kept; `undoFailures` counts all. */
   readonly undo: readonly { readonly op: number; readonly errno: number }[];
   readonly undoFailures: number;
+  /** 'done': the undo ops that take back what was made, for a caller that has to give up after all. */
+  readonly undoable: readonly number[];
   /** Fds of the export slots, -1 for a slot left empty. Empty unless 'done'. The caller owns them. */
   readonly exports: readonly number[];
 }

@@ -8,9 +8,17 @@ import { compileRestore } from '../program/compile.ts';
 import { opCounts } from '../program/decode.ts';
 import { AttachedTree } from './attached.ts';
 import { readTree } from './capture.ts';
-import { type ExecuteOptions, type Execution, type ExportedFds, execute, executeSync } from './execute.ts';
+import {
+  type Executed,
+  type ExecuteOptions,
+  type Execution,
+  type ExportedFds,
+  execute,
+  executeSync,
+} from './execute.ts';
 import type { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
+import type { DoneEffects } from './host-effects.ts';
 import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
 import { type OwnerView, ownerView } from './owner-ids.ts';
@@ -45,8 +53,7 @@ export async function restoreTree(
 ): Promise<RestoredTree> {
   const prepared = prepare(input, options);
   using _held = prepared.held;
-  const exports = await execute(prepared, options);
-  return finish(prepared, exports, options);
+  return finish(prepared, await execute(prepared, options), options);
 }
 
 /** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
@@ -81,16 +88,18 @@ function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared
 
 function finish(
   prepared: Prepared,
-  exports: readonly ExportedFds[],
+  { trees: exports, effects }: Executed,
   options: RestoreSyncOptions,
 ): RestoredTree {
   const { plan, program, held, owners, watch } = prepared;
+  using _effects = effects;
   watch.lap('run');
-  const keeper = keeperOf(exports, held, options);
+  let keeper: Keeper = { namespaces: [], tables: [] };
   const read = () =>
     keeper.attached ? [keeper.attached.read()] : exports.map((fds) => readBack(fds, owners));
   const verified = options.verify !== false;
   try {
+    keeper = keeperOf(exports, held, options);
     const trees = verified ? read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
@@ -106,7 +115,7 @@ function finish(
     };
     return new RestoredTree({ trees, read, plan, differences, report, keeper });
   } catch (error) {
-    throw afterLettingGo(keeper, error); // what could not be read back is not left standing
+    throw afterTakingBack(keeper, effects, error); // what could not be read back is not left standing
   }
 }
 
@@ -120,16 +129,17 @@ function together(trees: readonly MountTree[]): MountTree {
   return trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
 }
 
-/** The error, or what could not be taken away because of it. */
-function afterLettingGo(keeper: Keeper, error: unknown): unknown {
+/** The error, or an {@link UndoError} around it when the tree could not be taken away or the host not be put back. */
+function afterTakingBack(keeper: Keeper, effects: DoneEffects, error: unknown): unknown {
+  const left: string[] = [];
   try {
     letGo(keeper);
-  } catch (left) {
-    if (error instanceof MountyardError && left instanceof MountyardError)
-      return new UndoError(error, [left.message]);
-    throw left;
+  } catch (refused) {
+    if (!(refused instanceof MountyardError)) throw refused;
+    left.push(refused.message);
   }
-  return error;
+  left.push(...effects.takeBack());
+  return error instanceof MountyardError && left.length > 0 ? new UndoError(error, left) : error;
 }
 
 function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): MountTree {

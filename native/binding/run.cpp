@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -16,6 +17,7 @@ namespace {
 struct Request {
   std::unique_ptr<host::Run> run;
   Napi::Reference<Napi::Int32Array> control;
+  int32_t* ended = nullptr;  // a control word that is set when the run is over
 };
 
 std::optional<host::ForkPlace> to_place(const Napi::Value& value) {
@@ -50,6 +52,7 @@ Request to_request(const Napi::CallbackInfo& info) {
     Napi::Int32Array words = to_int32_array(value, "control");
     if (words.ElementLength() < 2) throw Napi::TypeError::New(info.Env(), "control: expects two words");
     control = {.cancel = words.Data(), .progress = words.Data() + 1};
+    if (words.ElementLength() > 2) request.ended = words.Data() + 2;
     request.control = Napi::Persistent(words);
   }
   request.run = std::make_unique<host::Run>(
@@ -91,6 +94,13 @@ Napi::Array to_undo(Napi::Env env, const program::Result& result) {
   return undo;
 }
 
+Napi::Array to_undoable(Napi::Env env, const host::Run& run) {
+  Napi::Array ops = Napi::Array::New(env);
+  if (run.defect().name != nullptr || run.result().status != program::Status::done) return ops;
+  for (const uint32_t op : run.undoable()) ops[ops.Length()] = Napi::Number::New(env, op);
+  return ops;
+}
+
 // The fds pass to JavaScript only once everything that can throw is made.
 Napi::Object to_result(Napi::Env env, host::Run& run) {
   const program::Defect& defect = run.defect();
@@ -105,6 +115,7 @@ Napi::Object to_result(Napi::Env env, host::Run& run) {
   object["log"] = to_log(env, result);
   object["undo"] = to_undo(env, result);
   object["undoFailures"] = Napi::Number::New(env, result.undo_failures);
+  object["undoable"] = to_undoable(env, run);
   Napi::Array exports = Napi::Array::New(env, run.exports().size());
   object["exports"] = exports;
   for (uint32_t index = 0; index < run.exports().size(); ++index) {
@@ -126,8 +137,8 @@ Napi::Value run_sync(const Napi::CallbackInfo& info) {
 
 // A run whose thread settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
 // thread has let go of the function or when the environment ends, joins the thread and only then deletes what
-// the thread uses. A worker that is terminated thus waits for its program's end; process.exit() waits for
-// nothing, and cuts a program off as a kill would.
+// the thread uses. A worker that is terminated thus cancels its program and waits for what is undone; process.exit()
+// runs no finalizer, which is why it has listeners in lib/system/exit.ts.
 class AsyncRun {
  public:
   static Napi::Promise start(Napi::Env env, Request request) {
@@ -137,6 +148,7 @@ class AsyncRun {
     AsyncRun* const self = owner.release();
     const host::Failure failure = host::start_thread(self->thread_, [self] {
       self->request_.run->execute();
+      self->say_ended();
       self->hand_over();
     });
     if (failure.stage != host::Stage::none) {
@@ -157,8 +169,14 @@ class AsyncRun {
   }
 
   static void finalize(Napi::Env /*env*/, void* /*none*/, AsyncRun* self) {
+    // Does nothing to a program that is over; nobody would ever take the result of another one.
+    self->request_.run->cancel();
     if (self->thread_.joinable()) self->thread_.join();
     delete self;
+  }
+
+  void say_ended() noexcept {
+    if (request_.ended != nullptr) std::atomic_ref(*request_.ended).store(1, std::memory_order_release);
   }
 
   // The last that the thread does. A call that is answered with napi_closing has released the function.

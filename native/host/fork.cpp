@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -14,17 +15,18 @@ namespace mountyard::host {
 
 namespace {
 
-// The caller's control words are private memory, which a fork copies: the child reads and writes this page and
-// the parent carries the words over.
+// The caller's control words and list of tolerated ops are private memory, which a fork copies: the child reads and
+// writes this memory and the parent carries it over.
 class SharedControl {
  public:
-  SharedControl() noexcept
-      : page_(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
+  explicit SharedControl(uint32_t op_count) noexcept
+      : size_(kWords + op_count),
+        page_(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
         error_(page_ == MAP_FAILED ? errno : 0) {}
   SharedControl(const SharedControl&) = delete;
   SharedControl& operator=(const SharedControl&) = delete;
   ~SharedControl() {
-    if (error_ == 0) ::munmap(page_, kSize);
+    if (error_ == 0) ::munmap(page_, size_);
   }
 
   [[nodiscard]] int error() const noexcept { return error_; }
@@ -33,18 +35,21 @@ class SharedControl {
     return {.cancel = words, .progress = words + 1};
   }
 
+  [[nodiscard]] uint8_t* tolerated() const noexcept { return static_cast<uint8_t*>(page_) + kWords; }
+
   void carry_over(const program::Control& caller) const noexcept {
     if (caller.cancel != nullptr) copy(*caller.cancel, *words().cancel);
     if (caller.progress != nullptr) copy(*words().progress, *caller.progress);
   }
 
  private:
-  static constexpr size_t kSize = 2 * sizeof(int32_t);
+  static constexpr size_t kWords = 2 * sizeof(int32_t);
 
   static void copy(int32_t& from, int32_t& to) noexcept {
     std::atomic_ref(to).store(std::atomic_ref(from).load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
 
+  size_t size_;
   void* page_;
   int error_;
 };
@@ -73,7 +78,8 @@ void keep_exports(const Packet& packet, const int (&fds)[kFdsInPacket], std::vec
 }  // namespace
 
 Failure run_in_child(const ChildRun& run, program::Result& result, std::vector<sys::Fd>& exports) noexcept {
-  const SharedControl control;
+  const uint32_t op_count = run.program.header().op_count;
+  const SharedControl control(op_count);
   if (control.error() != 0) return {Stage::control, control.error()};
   ChildProcess child;
   ChildOrders orders{};
@@ -82,13 +88,14 @@ Failure run_in_child(const ChildRun& run, program::Result& result, std::vector<s
   orders.unshare = run.unshare;
   orders.become_root = !run.maps.uid_map.empty() || enters_user_namespace(run.enter);
   orders.program = &run.program;
-  orders.memory = run.memory;
+  orders.memory = {run.memory.slots, control.tolerated()};
   orders.control = control.words();
   if (const Failure failure = child.start(orders, run.kept_fds, run.maps); failure.stage != Stage::none) {
     return failure;
   }
   control.carry_over(run.control);
-  send_answer(child.socket());
+  // Without its answer the child would wait, and so would its parent.
+  if (send_answer(child.socket()) < 0) return {Stage::child, ECHILD};
 
   Packet packet;
   int fds[kFdsInPacket];
@@ -100,10 +107,11 @@ Failure run_in_child(const ChildRun& run, program::Result& result, std::vector<s
     switch (packet.kind) {
       case Packet::Kind::exports:
         keep_exports(packet, fds, exports);
-        send_answer(child.socket());
+        if (send_answer(child.socket()) < 0) return {Stage::child, ECHILD};
         break;
       case Packet::Kind::result:
         result = packet.result;
+        std::memcpy(run.memory.tolerated, control.tolerated(), op_count);
         return {};
       case Packet::Kind::ready:
       case Packet::Kind::failed:

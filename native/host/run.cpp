@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include <sched.h>
@@ -42,12 +43,25 @@ void Run::execute() noexcept {
   if (result_.status != program::Status::done) exports_.clear();
 }
 
+void Run::cancel() noexcept {
+  if (control_.cancel != nullptr) std::atomic_ref(*control_.cancel).store(1, std::memory_order_relaxed);
+}
+
 void Run::fail(Failure failure) noexcept {
   stage_ = failure.stage;
   result_ = {};
   result_.status = program::Status::failed;
   result_.error = failure.error;
   exports_.clear();
+}
+
+std::vector<uint32_t> Run::undoable() const {
+  std::vector<uint32_t> ops;
+  const program::Header& header = program_.header();
+  for (uint32_t index = 0; index < header.undo_count; ++index) {
+    if (tolerated_[program_.op(header.op_count + index).guard] == 0) ops.push_back(index);
+  }
+  return ops;
 }
 
 void Run::execute_here() noexcept {

@@ -33,11 +33,15 @@ class Run {
   // Runs the program in the calling thread or in a child of it. Call it in a fresh thread: it gives the thread
   // an fs of its own, and a child lives no longer than the thread that made it.
   void execute() noexcept;
+  // The program stops before its next op, when the caller gave a word for that. From any thread.
+  void cancel() noexcept;
   // In place of `execute`, when there was no thread.
   void fail(Failure failure) noexcept;
 
   [[nodiscard]] const program::Result& result() const noexcept { return result_; }
   [[nodiscard]] Stage stage() const noexcept { return stage_; }
+  // The undo ops that would take something back now that the run is done: their main op made something.
+  [[nodiscard]] std::vector<uint32_t> undoable() const;
   // The export slots' fds; empty Fds where nothing was left. No elements unless the run is done.
   [[nodiscard]] std::vector<sys::Fd>& exports() noexcept { return exports_; }
 

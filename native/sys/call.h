@@ -5,6 +5,10 @@
 
 #include <unistd.h>
 
+#ifdef MOUNTYARD_FAULTS
+#include "faults.h"
+#endif
+
 namespace mountyard::sys {
 
 // syscall(2) is variadic and reads whole registers, so every argument is widened first.
@@ -22,6 +26,13 @@ inline long to_word(Argument argument) noexcept {
 // The call's value, or -errno. errno is thread-local, so this is safe after fork and in any thread.
 template <typename... Arguments>
 inline long call(long number, Arguments... arguments) noexcept {
+#ifdef MOUNTYARD_FAULTS
+  if (const int error = faults::before(number); error != 0) {
+    // Linux closes the fd whatever it answers.
+    if (number == SYS_close) ::syscall(number, to_word(arguments)...);
+    return -error;
+  }
+#endif
   const long value = ::syscall(number, to_word(arguments)...);
   return value == -1 ? -errno : value;
 }

@@ -115,9 +115,9 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
 
 /** Runs the program once, and looks at where everything is. */
 async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<string> {
-  let exports: ExportedFds[];
+  let exports: readonly ExportedFds[];
   try {
-    exports = await execute(execution);
+    exports = (await execute(execution)).trees;
   } catch (error) {
     if (!(error instanceof MountError)) throw error;
     // ELOOP: the symlink was there; EINVAL: it was, at the end; EAGAIN: a rename came between, each time it was tried.

@@ -166,10 +166,10 @@ function restoreAfter(tree: (typeof WISHES)[Wish], options: RestoreOptions, betw
   const plan = planRestore(tree, options, facts);
   const program = compileRestore(plan);
   between();
-  const exports = executeSync({ plan, program, held, place: { kind: 'thread' } });
+  const { trees } = executeSync({ plan, program, held, place: { kind: 'thread' } });
   return {
     [Symbol.dispose]() {
-      for (const fds of exports) for (const fd of Object.values(fds)) fd.close();
+      for (const fds of trees) for (const fd of Object.values(fds)) fd.close();
     },
   };
 }

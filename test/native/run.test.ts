@@ -77,6 +77,7 @@ describe('a program that succeeds', () => {
       log: [],
       undo: [],
       undoFailures: 0,
+      undoable: [],
     });
     expect(openFds().size).toBe(fdsBefore.size + 1);
     expect(readdirSync(`/proc/self/fd/${root}`)).toEqual(['a']);

@@ -153,7 +153,7 @@ describe('slots', () => {
       ),
       { root: '/r', makeMountPoints: true },
       missing,
-      6,
+      7,
     ],
   ] as const)('are few at a time for 10,000 %s', (_, tree, options, facts, most) => {
     const use = slotUse(compile(tree, options, facts));
