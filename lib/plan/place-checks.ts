@@ -56,7 +56,7 @@ function requireEngine(tree: MountTree, choices: Choices, facts: HostFacts, find
     kind: 'engine',
     mounts: [],
     reason: `the ${engine} engine cannot be used here: ${answer}`,
-    cures: engine === 'detached' ? [] : [DETACHED_CURE],
+    cures: engine !== 'detached' && facts.capabilities.engines.detached === true ? [DETACHED_CURE] : [],
   });
 }
 

@@ -4,7 +4,7 @@ import type { Mount } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { captureOwn } from './capture.ts';
 import type { OwnedFd } from './fd.ts';
-import { kindOfMode, statFd } from './lookup.ts';
+import { kindOfMode, statOpen } from './lookup.ts';
 import type { MountNamespace } from './namespace.ts';
 import { placeInside } from './other-namespaces.ts';
 import { Procfs } from './procfs.ts';
@@ -55,16 +55,17 @@ export class AttachedTree implements Disposable {
   }
 
   /**
-   * Unmounts exactly this tree, wherever it was moved to, and the bind made for it, and closes the fds. umount2(2) works on the topmost mount of
-   * a stack, so what is mounted over the tree's root goes first: it is part of the tree.
-   * @throws {MountError} when the kernel refuses.
+   * Unmounts exactly this tree, wherever it was moved to, and the bind made for it, and closes the fds. umount2(2)
+   * works on the topmost mount of a stack, so what is mounted over the tree's root goes first: it is part of the tree.
+   * @throws {MountError} when the kernel refuses; it can be tried again.
    */
   release(): void {
-    if (this.#root.closed) return;
+    const left = [this.#root, this.#destination].filter((mount) => mount && !mount.closed) as OwnedFd[];
+    if (left.length === 0) return;
     using procfs = Procfs.open();
-    for (const mount of [this.#root, this.#destination]) {
-      while (mount && findIn(this.#table(procfs), mount)) this.#unmountTop(mount);
-      mount?.close();
+    for (const mount of left) {
+      while (findIn(this.#table(procfs), mount)) this.#unmountTop(mount);
+      mount.close();
     }
     this.#namespace?.close();
   }
@@ -78,21 +79,19 @@ export class AttachedTree implements Disposable {
   }
 
   #unmountTop(mount: OwnedFd): void {
-    const status = statFd(mount.number);
-    const isDirectory = status && kindOfMode(status.mode) === 'directory';
     const subject = `release of the tree at ${this.path}`;
     const inside = this.#namespace;
     const place = inside && placeInside(inside.others, { mount: inside.fd });
-    if (isDirectory) runSmall(UNMOUNT, [mount], subject, place);
-    else {
-      using procfs = Procfs.open();
-      using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
-      runSmall(unmountFile(mount.number), [fds], subject, place);
+    if (kindOfMode(statOpen(mount).mode) === 'directory') {
+      runSmall(UNMOUNT, [mount], subject, place);
+      return;
     }
+    using procfs = Procfs.open();
+    using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
+    runSmall(unmountFile(mount.number), [fds], subject, place);
   }
 }
 
 function findIn(host: MountTree, mount: OwnedFd): Mount | undefined {
-  const status = statFd(mount.number);
-  return status && host.get(Number(status.mountId));
+  return host.get(Number(statOpen(mount).mountId));
 }

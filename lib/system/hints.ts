@@ -1,7 +1,7 @@
 /** What to do next, by the call that was refused and its errno. */
 
 const NEEDS_PRIVILEGE =
-  'This needs CAP_SYS_ADMIN over the mount namespace: run as root, or build in a user namespace (--userns).';
+  'This needs CAP_SYS_ADMIN over the mount namespace: run as root, or build in a user namespace (--userns). To root, a sandbox (seccomp) may answer so.';
 const MISSING_CALL =
   'This kernel lacks the call, or a sandbox (seccomp) hides it; `mountyard doctor` shows which calls work here.';
 const MOUNT_LIMIT = 'The mount namespace is full: raise the sysctl fs.mount-max, or restore fewer mounts.';
@@ -52,6 +52,9 @@ const HINTS: { readonly [key: string]: string } = {
   'setns:EINVAL':
     'The fd is no namespace of that type; or the thread shares its root and working directory with others (unshare CLONE_FS first).',
   'setns:EPERM': 'This needs CAP_SYS_ADMIN in the namespace, and CAP_SYS_CHROOT here.',
+  'openat2:ENOSYS':
+    'Without openat2 neither /proc nor a path below a mount can be opened safely, so nothing can be done here. Linux has it since 5.6; a sandbox (seccomp) may hide it.',
+  'openat2:EPERM': 'A sandbox (seccomp) may forbid openat2, without which no path can be opened safely.',
   'check:ESTALE': 'The file was replaced between inspection and use; run it again.',
   'thread:EAGAIN': 'No thread could be started: see RLIMIT_NPROC and the pids cgroup.',
   'fork:EAGAIN': 'No process could be started: see RLIMIT_NPROC and the pids cgroup.',
@@ -67,6 +70,14 @@ const HINTS: { readonly [key: string]: string } = {
   EXDEV: 'Another mount is in the way, or the path leaves the directory that it must stay in.',
   EMFILE: 'Too many open files: raise RLIMIT_NOFILE (ulimit -n).',
   ENFILE: 'Too many open files on this machine: raise the sysctl fs.file-max.',
+  ENOSPC:
+    'There is no room: the filesystem is full, or one of the sysctls fs.mount-max, user.max_mnt_namespaces and user.max_user_namespaces is reached.',
+  EBUSY: 'It is in use by something else: try again when that has ended.',
+  EINVAL:
+    'The kernel does not take the call with these arguments: something may have changed since inspection, so run it again; `mountyard doctor` shows what works here.',
+  EINTR: 'A signal interrupted the call: run it again.',
+  ECHILD: 'The process that was to do it ended without a word: it was killed, or there was no memory for it.',
+  EROFS: 'The filesystem is read-only: make it writable, or make there beforehand what is missing.',
   ENOTBLK: 'This filesystem type needs a block device as its source.',
   ENOMEM: 'The kernel is out of memory, or the memory cgroup is full.',
 };

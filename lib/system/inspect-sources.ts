@@ -9,8 +9,9 @@ import { errnoName } from './errno.ts';
 import { failureOf } from './failure.ts';
 import { OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
-import { kindOfMode, lookUp, statFd } from './lookup.ts';
+import { kindOfMode, lookUp, statFd, statOpen } from './lookup.ts';
 import type { MountNamespace } from './namespace.ts';
+import type { NativeStat } from './native.ts';
 import { placeInside } from './other-namespaces.ts';
 import { runSmallRaw, smallProgram } from './small-program.ts';
 
@@ -32,8 +33,8 @@ export function inspectSource(view: SourceView, path: PathString, below: Iterabl
   if (typeof fd === 'string')
     return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd, paths: {} };
   view.held.keep(path, 'path', fd);
-  const status = statFd(fd.number);
-  if (!status) return { path, kind: 'unknown', paths: lookBelow(view, fd, below) };
+  const status = statOrErrno(fd);
+  if (typeof status === 'string') return { path, kind: 'unknown', error: status, paths: {} };
   const kind = kindOfMode(status.mode);
   const paths = lookBelow(view, fd, below);
   const mount = view.host.get(Number(status.mountId));
@@ -55,8 +56,8 @@ export function inspectDestination(view: SourceView, path: PathString): Destinat
   const fd = openHostPath(path);
   if (typeof fd === 'string') return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd };
   view.held.keepDestination(fd);
-  const status = statFd(fd.number);
-  if (!status) return { path, kind: 'unknown' };
+  const status = statOrErrno(fd);
+  if (typeof status === 'string') return { path, kind: 'unknown', error: status };
   const mount = view.host.get(Number(status.mountId));
   return { path, kind: kindOfMode(status.mode), ...(mount && { mount }) };
 }
@@ -89,6 +90,16 @@ export function inspectDestinationInside(
 function openHostPath(path: PathString): OwnedFd | string {
   try {
     return openat2(path, { flags: ['PATH'] });
+  } catch (error) {
+    if (error instanceof MountError) return error.code;
+    throw error;
+  }
+}
+
+/** What it is, or the errno's name. */
+function statOrErrno(fd: OwnedFd): NativeStat | string {
+  try {
+    return statOpen(fd);
   } catch (error) {
     if (error instanceof MountError) return error.code;
     throw error;

@@ -2,7 +2,9 @@ import { AT, O, RESOLVE, S_IFDIR, S_IFLNK, S_IFMT } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { PathFact } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
+import { refusal } from './arguments.ts';
 import { errnoName } from './errno.ts';
+import { fdText, type OwnedFd } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -18,6 +20,14 @@ export type LookupFact = PathFact | 'covered';
 export function statFd(fd: number): NativeStat | undefined {
   const status = native.sys.statx(fd, NO_BYTES, AT.EMPTY_PATH);
   return typeof status === 'number' ? undefined : status;
+}
+
+/** {@link statFd} of a file that must be there. @throws {MountError} */
+export function statOpen(fd: OwnedFd): NativeStat {
+  const status = native.sys.statx(fd.number, NO_BYTES, AT.EMPTY_PATH);
+  if (typeof status !== 'number') return status;
+  const made = ['AT_EMPTY_PATH', 'STATX_BASIC_STATS|STATX_MNT_ID'];
+  throw refusal(status, { syscall: 'statx', arguments: [fdText(fd), '""', ...made], path: fd.name });
 }
 
 /** What a file is, by its mode. */

@@ -4,7 +4,7 @@ import { MountTree } from '../model/tree.ts';
 import type { Target } from '../plan/plan.ts';
 import { captureOwn } from './capture.ts';
 import type { HeldHost } from './held.ts';
-import { statFd } from './lookup.ts';
+import { statOpen } from './lookup.ts';
 
 /**
  * In what `actual` is not what was expected; nothing, when it is the same. A plan's target brings what is not to be
@@ -36,8 +36,7 @@ function hostGroups({ hostMasters }: Target, held: HeldHost): Map<number, number
   const host = captureOwn(held.procfs);
   for (const [master, path] of hostMasters) {
     const fd = held.get(path, 'mount') ?? held.get(path, 'path');
-    const status = fd && statFd(fd.number);
-    const shared = status && host.get(Number(status.mountId))?.propagation.shared;
+    const shared = fd && host.get(Number(statOpen(fd).mountId))?.propagation.shared;
     if (shared !== undefined) groups.set(master, shared);
   }
   return groups;

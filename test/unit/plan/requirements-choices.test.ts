@@ -17,6 +17,10 @@ describe('an engine', () => {
       ['engine', 'the detached engine cannot be used here: move_mount: ENOSYS'],
     ]);
     expect(told(treeOf(ROOT), { engine: 'yard' }, facts)).toEqual([
+      ['engine', 'the yard engine cannot be used here: not yet'],
+    ]);
+    const without = hostFacts({ engines: { detached: true, yard: 'not yet' } });
+    expect(told(treeOf(ROOT), { engine: 'yard' }, without)).toEqual([
       ['engine', 'the yard engine cannot be used here: not yet', '--engine detached'],
     ]);
   });
