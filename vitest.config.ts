@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // Every test file is a process of its own, and the preload gives it a private mount namespace before Node starts a
@@ -18,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'library',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cli/**', 'test/machine.test.ts'],
+          exclude: ['test/cli/**', 'test/faults/**', 'test/missing/**', 'test/machine.test.ts'],
           execArgv: preload,
           sequence: { groupOrder: 0 },
         },
@@ -44,9 +45,23 @@ export default defineConfig({
         },
       },
       {
+        // With an addon in which any syscall can be made to fail.
+        extends: true,
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts', 'test/missing/**/*.test.ts'],
+          globalSetup: ['test/cli/fresh-build.ts', 'test/faults/build.ts'],
+          env: {
+            MOUNTYARD_ADDON: fileURLToPath(new URL('build/faults/Release/mountyard.node', import.meta.url)),
+          },
+          execArgv: preload,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
         // Last, and without the preload: it looks at the machine's own table.
         extends: true,
-        test: { name: 'machine', include: ['test/machine.test.ts'], sequence: { groupOrder: 2 } },
+        test: { name: 'machine', include: ['test/machine.test.ts'], sequence: { groupOrder: 3 } },
       },
     ],
   },

@@ -1,0 +1,115 @@
+/** Runs an operation again and again while another of its calls fails each time. */
+import { expect } from 'vitest';
+import { MountError, MountyardError, ProcfsError, UndoError } from '../../lib/errors.ts';
+import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { arm, disarm, ERRNOS, type Errno, errnoOf } from './hook.ts';
+import { expectUnchanged, stateOf } from './state.ts';
+
+/** Something that is done on a host and undone at once. */
+export interface Operation {
+  readonly path: string;
+  /** Leaves alone the calls up to the last one of this name. */
+  readonly after?: string;
+  /** Checks what it did and lets go of it. */
+  run(): void | Promise<void>;
+}
+
+/** `npm run soak -- --faults` tries every call with every errno; else so many cases of each operation. */
+export const FULL = process.env.MOUNTYARD_FAULTS === 'full';
+const SAMPLE = 25;
+const SHOWN = 20;
+
+export interface Tally {
+  calls: number;
+  cases: number;
+  /** It was done in spite of the failure. */
+  done: number;
+  refused: number;
+}
+
+/** @returns how many cases there were, and how they ended. */
+export async function failEveryCall(operation: Operation): Promise<Tally> {
+  await operation.run(); // what Node opens and starts once
+  const before = stateOf(operation.path);
+  arm();
+  await operation.run();
+  const calls = disarm();
+  const tally: Tally = { calls: calls.length, cases: 0, done: 0, refused: 0 };
+  const untrue: string[] = [];
+  const first = operation.after === undefined ? 1 : calls.lastIndexOf(operation.after) + 2;
+  for (const { at, errno } of casesOf(first, calls.length)) {
+    const { error, call } = await withFault(operation, at, errno);
+    const what = `call ${at} of ${calls.length}, ${call} = ${errno}`;
+    try {
+      await expectUnchanged(before, operation.path);
+    } catch (failure) {
+      throw new Error(`${what}: ${failure}\nafter: ${(error as Error | undefined)?.stack}`, {
+        cause: failure,
+      });
+    }
+    if (error !== undefined)
+      untrue.push(...untruthsOf(error, call, errno).map((untruth) => `${what}: ${untruth}`));
+    tally.cases += 1;
+    tally[error === undefined ? 'done' : 'refused'] += 1;
+  }
+  expect(untrue.slice(0, SHOWN)).toEqual([]);
+  return tally;
+}
+
+function* casesOf(first: number, last: number): Generator<{ readonly at: number; readonly errno: Errno }> {
+  const step = FULL ? 1 : Math.max(1, (last - first) / SAMPLE);
+  for (let at = first; at <= last; at += step) {
+    const whole = Math.floor(at);
+    const errnos = FULL ? ERRNOS : [ERRNOS[whole % ERRNOS.length] as Errno];
+    for (const errno of errnos) yield { at: whole, errno };
+  }
+}
+
+async function withFault({ run }: Operation, at: number, errno: Errno) {
+  let error: unknown;
+  arm({ at, action: errnoOf(errno) });
+  try {
+    await run();
+  } catch (thrown) {
+    error = thrown;
+  }
+  const call = disarm()[at - 1] ?? 'none';
+  return { error, call };
+}
+
+/** Names of calls in errors that are not the kernel's. */
+const SHOWN_AS: { readonly [call: string]: readonly string[] } = {
+  statx: ['fstat', 'statx'],
+  close_range: ['mountyard-enter'],
+};
+
+/** Stages of setting up a place to run in, which are named for what could not be had. */
+const STAGES = [
+  'unshare',
+  'socketpair',
+  'fork',
+  'procfs',
+  'uid_map',
+  'setgroups',
+  'gid_map',
+  'namespace',
+  'child',
+  'receive',
+];
+
+/** What the error lacks: it is to be one of mountyard's own, and to say which call was refused, how, and what to do. */
+function untruthsOf(error: unknown, call: string, errno: Errno): string[] {
+  if (!(error instanceof MountyardError)) return [`${(error as Error).stack}`];
+  if (error instanceof UndoError) return [`undone in part: ${error.message}`];
+  if (error instanceof UnmetRequirementsError || error instanceof ProcfsError) return [];
+  if (!(error instanceof MountError)) return [`${error.name}: ${error.message}`];
+  const { code, syscall, message, hint, step } = error;
+  const untruths: string[] = [];
+  if (!STAGES.includes(syscall) && (code !== errno || !(SHOWN_AS[call] ?? [call]).includes(syscall)))
+    untruths.push(`another call: ${message}`);
+  if (!message.includes(`= ${code}`)) untruths.push(`no errno: ${message}`);
+  if (!hint) untruths.push(`no hint: ${message}`);
+  if (step !== undefined && !/^(mount \d+ \(|the restore)/.test(message))
+    untruths.push(`no mount: ${message}`);
+  return untruths;
+}
