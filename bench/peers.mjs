@@ -18,7 +18,7 @@ const SIZES = {
   mount: [100, 1000],
 };
 const SMOKE = [10];
-const MOUNTYARD = 'restoreTreeSync, verified, warm';
+const OURS = { plain: 'restoreTreeSync, warm', verified: 'the same, verified' };
 
 /** Where cgroup2 is mounted beside cgroup v1; crun refuses to run then. */
 const HYBRID = '/sys/fs/cgroup/unified';
@@ -53,9 +53,10 @@ async function measure(peer, mounts, { files, options }) {
   const pick = reading(options.clock);
   const sources = files.sources.slice(0, mounts);
   const worker = await Worker.start('external', { sources, warmUp: options.smoke ? 1 : 10 });
+  const restore = (verify) => async () => pick(await worker.ask({ verify }));
   const peerSides =
     peer === 'mount' ? mountCommand(files, mounts, pick) : container(peer, files, mounts, pick);
-  const sides = { ...peerSides, ours: async () => pick(await worker.ask()) };
+  const sides = { ...peerSides, plain: restore(false), verified: restore(true) };
   try {
     const rounds = { ...options.rounds, least: Math.min(options.rounds.least, LEAST) };
     return await alternate(sides, { ...rounds, settle: 5 + mounts / 400 });
@@ -104,10 +105,11 @@ export async function run(options) {
       for (const mounts of notice ? [] : sizesOf(peer)) {
         const samples = await measure(peer, mounts, { files, options });
         const net = samples.peer.map((sample, round) => sample - samples.empty[round]);
-        const ours = { name: MOUNTYARD, samples: samples.ours };
-        comparisons.push(
-          compare({ mounts }, { name: NAMES[peer], samples: net }, ours, goalOf(peer, mounts)),
-        );
+        const theirs = { name: NAMES[peer], samples: net };
+        for (const [side, name] of Object.entries(OURS)) {
+          const goal = side === 'plain' ? goalOf(peer, mounts) : undefined;
+          comparisons.push(compare({ mounts }, theirs, { name, samples: samples[side] }, goal));
+        }
         options.progress(`${peer} ${mounts}`);
       }
     }
