@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { defined } from '../model/defined.ts';
 import type { IdMap, IdRange, PathString } from '../model/mount.ts';
-import type { Into, RestoreOptions, TargetName } from '../plan/options.ts';
+import type { Into, OtherNamespace, RestoreOptions, TargetName } from '../plan/options.ts';
 import { readHostPath, readIdMap, readTarget, readWord, splitAtEquals } from './words.ts';
 
 type Targets = readonly TargetName[] | 'all';
@@ -25,6 +25,7 @@ export interface RestoreValues {
   readonly engine?: NonNullable<RestoreOptions['engine']>;
   readonly userns?: true;
   readonly usernsMap?: IdMap;
+  readonly newNamespaces?: readonly OtherNamespace[];
   readonly auto?: true;
   readonly at?: PathString;
 }
@@ -71,6 +72,13 @@ export function addRestoreOptions(command: Command): Command {
     .addOption(
       option('--userns-map <maps>', 'the same with these maps: u:INSIDE:OUTSIDE:LENGTH,g:…', readIdMap),
     )
+    .addOption(
+      option(
+        '--new-namespaces <kinds>',
+        'pid, net, ipc and cgroup, with commas: new ones, for proc, sysfs, mqueue and cgroup2 of their own',
+        readKinds,
+      ),
+    )
     .option('--auto', 'proposes externals and masters from this host, and changes nothing')
     .addHelpText('after', TARGET_HELP);
 }
@@ -94,12 +102,18 @@ export function restoreOptionsOf(values: RestoreValues): RestoreOptions {
     makeDestinationPrivate: values.makeDestinationPrivate,
     engine: values.engine,
     userNamespace: userNamespaceOf(values),
+    newNamespaces: values.newNamespaces,
   });
 }
 
 function userNamespaceOf({ userns, usernsMap }: RestoreValues): RestoreOptions['userNamespace'] {
   if (!usernsMap) return userns ? 'self' : undefined;
   return { uidMap: usernsMap.uid.map(mapLine), gidMap: usernsMap.gid.map(mapLine) };
+}
+
+/** What they are is checked with the other options. */
+function readKinds(word: string, before: readonly OtherNamespace[] = []): readonly OtherNamespace[] {
+  return [...before, ...(word.split(',') as OtherNamespace[])];
 }
 
 function mapLine({ inside, outside, length }: IdRange): string {

@@ -96,6 +96,7 @@ const hostFacts = lazySchema((z) => {
         idMap: idMap.optional(),
       })
       .optional(),
+    namespaces: yes.optional(),
     hostMounts: z.array(mount).optional(),
   });
 });

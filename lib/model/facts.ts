@@ -97,6 +97,8 @@ export interface HostFacts {
   /** By `filesystemKey` of `plan/filesystems`: `tmpfs`, `tmpfs mode=755,size=4k`, `cgroup memory`. */
   readonly filesystems: { readonly [key: string]: FilesystemFact };
   readonly destination?: DestinationFact;
+  /** Whether the namespaces that the options ask for can be made: `true`, or why not. */
+  readonly namespaces?: true | string;
   /** The caller's own mount table, which `--auto` proposes from. */
   readonly hostMounts?: readonly Mount[];
 }

@@ -2,7 +2,7 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { mainRoot } from './namespaces.ts';
-import type { TargetName } from './options.ts';
+import type { OtherNamespace, TargetName } from './options.ts';
 import type { Cure } from './requirements.ts';
 
 /** How an option names a mount: its mount point where that finds it and reads well, else `#ID`. */
@@ -62,6 +62,14 @@ export function skipCure(tree: MountTree, mount: Mount): Cure {
     option: 'skip',
     cli: `--skip ${typed(tree, mount)}`,
     effect: 'left out with all that is mounted below it',
+  };
+}
+
+export function newNamespaceCure(kind: OtherNamespace): Cure {
+  return {
+    option: 'newNamespaces',
+    cli: `--new-namespaces ${kind}`,
+    effect: `it shows a ${kind} namespace of its own`,
   };
 }
 

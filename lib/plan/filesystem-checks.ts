@@ -7,7 +7,7 @@ import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
-import { externalCure, mapIdsCure, skipCure, standInCure } from './cures.ts';
+import { externalCure, mapIdsCure, newNamespaceCure, skipCure, standInCure } from './cures.ts';
 import {
   filesystemKey,
   filesystemRole,
@@ -17,6 +17,7 @@ import {
 } from './filesystems.ts';
 import type { Layout, Spot } from './layout.ts';
 import { mappedIds } from './mapped-ids.ts';
+import type { OtherNamespace } from './options.ts';
 import { buildsInUserNamespace } from './place-checks.ts';
 import type { Parameter } from './questions.ts';
 import type { Requirement } from './requirements.ts';
@@ -62,7 +63,7 @@ export function checkFilesystems(
       ...optionDefects(tree, first, refused),
       ...(owners.length > 0
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
-        : makingDefects(tree, members, key, fact, inUserNamespace)),
+        : makingDefects(tree, members, key, fact, inUserNamespace ? choices.newNamespaces : undefined)),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
     if (fact?.creatable === undefined || fact.creatable === 'unknown')
@@ -151,34 +152,48 @@ function makingDefects(
   members: readonly Mount[],
   key: string,
   fact: FilesystemFact | undefined,
-  newUserNamespace: boolean,
+  beside: ReadonlySet<OtherNamespace> | undefined,
 ): Requirement[] {
   const mount = members[0] as Mount;
   const tried = kernelObstacle(fact);
-  const isTold = !newUserNamespace || fact?.creatable === true;
-  const why = isTold ? tried : (userNamespaceObstacle(mount.type) ?? tried);
+  const takes = beside ? mountableInUserNamespace(mount.type) : true;
+  const lacks = takes !== true && takes !== false && !beside?.has(takes) ? takes : undefined;
+  const isTold = takes === true || fact?.creatable === true;
+  const why = isTold
+    ? tried
+    : (userNamespaceObstacle(takes, lacks) ?? (tried && `${tried}; ${HIDDEN_PARTS}`));
   if (why === undefined) return [];
   return [
     {
       kind: 'filesystem',
       mounts: members,
       reason: `${nameOf(mount)} is a ${key}, which cannot be mounted here: ${why}`,
-      cures: [externalCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+      cures: [
+        ...(lacks === undefined ? [] : [newNamespaceCure(lacks)]),
+        externalCure(tree, mount),
+        standInCure(tree, mount),
+        skipCure(tree, mount),
+      ],
     },
   ];
 }
+
+/** mount_too_revealing in fs/namespace.c. */
+const HIDDEN_PARTS =
+  'the kernel permits a proc or sysfs there only where the whole of one, with nothing mounted over a part of it, ' +
+  'can be seen already';
 
 function kernelObstacle(fact: FilesystemFact | undefined): string | undefined {
   if (!fact || fact.creatable === true || fact.creatable === 'unknown') return undefined;
   return [fact.creatable, ...(fact.log ?? [])].join('; ');
 }
 
-function userNamespaceObstacle(type: string): string | undefined {
-  const mountable = mountableInUserNamespace(type);
-  if (mountable === true) return undefined;
-  return mountable === false
-    ? 'no user namespace but the initial one may mount it'
-    : `a new user namespace may mount it only with a new ${mountable} namespace`;
+function userNamespaceObstacle(
+  takes: OtherNamespace | boolean,
+  lacks: OtherNamespace | undefined,
+): string | undefined {
+  if (takes === false) return 'no user namespace but the initial one may mount it';
+  return lacks && `a new user namespace may mount it only with a new ${lacks} namespace`;
 }
 
 /** Paths that a filesystem must have of itself, because nothing can be created in it. */

@@ -6,6 +6,7 @@
  */
 import type { Mount } from '../model/mount.ts';
 import { type SuperOption, superOptionWords } from '../model/super-options.ts';
+import type { OtherNamespace } from './options.ts';
 import type { Parameter } from './questions.ts';
 
 /**
@@ -25,7 +26,7 @@ interface Row {
   /** Takes the source name that it is mounted with for an option, and drops it (fs/pstore/inode.c). */
   readonly swallowsSource?: true;
   /** Can be made in a new user namespace, or what else must be new for that. */
-  readonly userNamespace?: true | 'pid' | 'net' | 'ipc' | 'cgroup';
+  readonly userNamespace?: true | OtherNamespace;
 }
 
 const OWNER = ['mode', 'uid', 'gid'];
@@ -86,7 +87,7 @@ export function swallowsSource(type: string): boolean {
 }
 
 /** `true`, the kind of namespace that must be new too, or `false`: whether a new user namespace can mount it. */
-export function mountableInUserNamespace(type: string): true | string | false {
+export function mountableInUserNamespace(type: string): boolean | OtherNamespace {
   return rowOf(type).userNamespace ?? false;
 }
 

@@ -141,8 +141,21 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
   });
 }
 
+function lackingNamespaces(why: string): Requirement {
+  return {
+    kind: 'privilege',
+    mounts: [],
+    reason: `the namespaces asked for cannot be made here: ${why}`,
+    cures: [
+      { option: 'userNamespace', cli: '--userns', effect: 'a user namespace with the own ids alone' },
+      { option: 'run', cli: 'run as root', effect: 'with CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID' },
+    ],
+  };
+}
+
 function lackingPrivilege(choices: Choices, facts: HostFacts): Requirement[] {
   const { privileges } = facts.capabilities;
+  if (typeof facts.namespaces === 'string') return [lackingNamespaces(facts.namespaces)];
   if (facts.destination?.idMap) return []; // it was entered to look at it
   if (choices.userNamespace) {
     if (privileges.userNamespace === true) return [];

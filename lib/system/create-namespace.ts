@@ -50,7 +50,7 @@ function creation(from: 'copy' | 'empty', place: RunPlace): SmallProgram {
   const [proc, namespace, user, own, top, context, tmpfs] = [0, 1, 2, 3, 4, 5, 6];
   const root = { s1: '/', f1: O.CLOEXEC | O.PATH | O.DIRECTORY };
   return smallProgram(slots, (program) => {
-    if (place.kind === 'thread') program.op('unshare', { f1: CLONE.NEWNS }); // a forked child has done so
+    if (place.kind === 'thread' || place.unshare === 0) program.op('unshare', { f1: CLONE.NEWNS });
     program.op('openat2', { ...root, out: own });
     program.op('openat2', { a: proc, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: namespace });
     program.op('openat2', { a: proc, s1: 'thread-self/ns/user', f1: O.CLOEXEC, out: user });

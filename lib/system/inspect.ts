@@ -1,3 +1,4 @@
+import { MountError } from '../errors.ts';
 import type { DestinationFact, FilesystemFact, HostFacts, SourceFact } from '../model/facts.ts';
 import { questionsOf } from '../plan/ask.ts';
 import { type Draft, draftRestore } from '../plan/draft.ts';
@@ -54,7 +55,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
     const capabilities = probeWith(held.procfs, needsUserNamespace);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
     const host = captureOwn(held.procfs);
-    settlePlace(held, options);
+    const namespaces = settlePlace(held, options);
     const sourceView: SourceView = { host, held, mayMount };
     const sources = mapEntries(
       questions.sources,
@@ -65,7 +66,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
     const filesystemView: FilesystemView = {
       host,
       procfs: held.procfs,
-      place: mayTry ? held.place : undefined,
+      place: mayTry && typeof namespaces !== 'string' ? held.place : undefined,
     };
     const filesystems = mapEntries(
       questions.filesystems,
@@ -85,6 +86,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
       sources,
       filesystems,
       ...(destination && { destination }),
+      ...(namespaces !== undefined && { namespaces }),
       hostMounts: host.mounts,
     };
     return { draft, facts, held };
@@ -94,8 +96,11 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
   }
 }
 
-/** Opens the namespace that the tree is for, or makes those that stand around a new one. @throws {MountError} */
-function settlePlace(held: HeldHost, options: RestoreOptions): void {
+/**
+ * Opens the namespace that the tree is for, or makes those that stand around a new one; whether these can be made.
+ * @throws {MountError} for a namespace that cannot be opened.
+ */
+function settlePlace(held: HeldHost, options: RestoreOptions): true | string | undefined {
   const { namespace } = { namespace: undefined, ...options.into };
   if (namespace !== undefined && namespace !== 'new') {
     const target =
@@ -105,11 +110,22 @@ function settlePlace(held: HeldHost, options: RestoreOptions): void {
       held.place = placeInside(target.others, { mount: target.fd });
     }
   } else if (needsKeeper(held.procfs, options)) {
+    return makeNamespaces(held, options);
+  } else {
+    held.place = placeFor(options.userNamespace);
+  }
+  return undefined;
+}
+
+function makeNamespaces(held: HeldHost, options: RestoreOptions): true | string {
+  try {
     const keeper = NamespaceKeeper.start(held.procfs, options);
     held.keepNamespaces(keeper);
     held.place = keeper.place;
-  } else {
-    held.place = placeFor(options.userNamespace);
+    return true;
+  } catch (error) {
+    if (error instanceof MountError) return error.message;
+    throw error;
   }
 }
 

@@ -54,9 +54,12 @@ export class NamespaceKeeper implements Disposable {
     }
   }
 
-  /** Where a program runs that has these namespaces and a mount namespace of its own. */
+  /**
+   * Where a program runs that has these namespaces; in a new user namespace it also has a mount namespace of its own,
+   * because it may change nothing in the caller's.
+   */
   get place(): RunPlace {
-    return placeInside(this.others, { unshare: CLONE.NEWNS });
+    return placeInside(this.others, { unshare: this.others.user ? CLONE.NEWNS : 0 });
   }
 
   /** One more who lets go of it in the end. */
