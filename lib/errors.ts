@@ -148,6 +148,21 @@ export class BusyTableError extends MountyardError {
   }
 }
 
+/** The kernel counts more mounts in a namespace than it shows: a capture would not be of all of it. */
+export class UnseenMountsError extends MountyardError {
+  readonly code = 'ERR_MOUNTYARD_UNSEEN';
+  constructor(
+    readonly seen: number,
+    readonly unseen: number,
+  ) {
+    super(
+      `the mount namespace has ${seen + unseen} mounts, and no reading shows ${unseen} of them: ` +
+        'they are on directories that were moved out of what its root shows. Capture it with the privilege to enter ' +
+        'it (CAP_SYS_ADMIN and CAP_SYS_CHROOT), which finds them, or move the directories back',
+    );
+  }
+}
+
 /** What is mounted at /proc cannot be believed, or is not there. */
 export class ProcfsError extends MountyardError {
   readonly code = 'ERR_MOUNTYARD_PROCFS';

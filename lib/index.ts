@@ -15,6 +15,7 @@ export {
   ProcfsError,
   ProgramError,
   UndoError,
+  UnseenMountsError,
   UsageError,
 } from './errors.ts';
 export { formatHostFacts, parseHostFacts } from './formats/facts.ts';

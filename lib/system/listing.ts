@@ -1,7 +1,7 @@
 import { CLONE, O } from '../flags.ts';
 import type { Mount } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
-import { fdNumber, type OwnedFd } from './fd.ts';
+import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { withHidden } from './hidden.ts';
 import { statFd } from './lookup.ts';
 import { native } from './native.ts';
@@ -29,17 +29,25 @@ export function listMounts(namespace: bigint): Listing {
   return { namespace, ids: typeof ids === 'number' ? new BigUint64Array(0) : ids };
 }
 
+/** A tree, and how many mounts of the namespace were come by to complete it; 0 when the kernel showed none. */
+interface Completed {
+  readonly tree: MountTree;
+  readonly found: number;
+}
+
 /** The mounts shown with what was listed of them, and with those that are not shown. */
-export function completeTable(shown: MountTree, listing: Listing, options: TableOptions): MountTree {
-  if (listing.ids.length > 0) {
-    const tree = zipped(shown, listing) ?? complete(shown, listing, options);
-    if (!options.whole || !lacksCovered(tree, listing)) return tree;
-  }
+export function completeTable(shown: MountTree, listing: Listing, options: TableOptions): Completed {
+  const found = listing.ids.length;
+  const listed = found > 0 ? (zipped(shown, listing) ?? complete(shown, listing, options)) : undefined;
+  if (listed && !(options.whole && lacksMounts(listed, listing, options))) return { tree: listed, found };
   const inside = statusesInside(options);
-  if (!inside) return shown;
+  if (!inside) return { tree: listed ?? shown, found };
   const { tree, others } = told(shown, inside);
   const hidden = others.map(mountOfStatus).filter((mount) => mount !== undefined);
-  return withHidden(tree, { atTop: isTopmost(options), others: hidden });
+  return {
+    tree: withHidden(tree, { atTop: isTopmost(options), others: hidden }),
+    found: inside.length,
+  };
 }
 
 /**
@@ -120,6 +128,20 @@ function isAtTop({ root }: MountTree, namespace: bigint): boolean {
   if (root?.mountPoint !== '/' || root.uniqueId === undefined) return false;
   const answer = native.sys.statmount(BigInt(root.uniqueId), namespace, BigInt(STATMOUNT.MNT_POINT));
   return typeof answer !== 'number' && decodeStatmount(answer).mountPoint === '/';
+}
+
+/**
+ * Whether there are mounts that were not listed. A namespace is listed from its lowest root: what stands on something
+ * that this root does not show is left out (fs/namespace.c, is_path_reachable), and counted.
+ */
+function lacksMounts(tree: MountTree, listing: Listing, { namespace }: TableOptions): boolean {
+  return listing.ids.length < countMounts(namespace) || lacksCovered(tree, listing);
+}
+
+/** How many mounts a namespace has, without the one at its bottom; 0 where the kernel does not tell. */
+export function countMounts(namespace: Fd | undefined): number {
+  if (namespace === undefined) return 0;
+  return Math.max(0, native.sys.namespaceMounts(fdNumber(namespace)));
 }
 
 /** Whether there is more under the root than was listed: the caller's own namespace is listed from the caller's root. */

@@ -99,6 +99,11 @@ export interface NativeSys {
   getdents(fd: number): Bytes | number;
   /** The 64-bit id of a mount namespace (ioctl_nsfs(2), NS_GET_MNTNS_ID), or -errno. */
   namespaceId(fd: number): bigint | number;
+  /**
+   * How many mounts a namespace has, without the one at its bottom, wherever they are (NS_MNT_GET_INFO); or -errno:
+   * ENOTTY before Linux 6.12, EPERM without privilege over it.
+   */
+  namespaceMounts(fd: number): number;
   /** The events that poll(2) finds on one fd at once, or -errno. */
   pollNow(fd: number, events: number): number;
 }

@@ -1,8 +1,8 @@
-import { BusyTableError } from '../errors.ts';
+import { BusyTableError, UnseenMountsError } from '../errors.ts';
 import { parseMountinfo } from '../formats/mountinfo.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
-import { completeTable, listMounts } from './listing.ts';
+import { completeTable, countMounts, listMounts } from './listing.ts';
 import { native } from './native.ts';
 import { readWhole } from './procfs.ts';
 
@@ -35,6 +35,7 @@ interface Looks {
  * twice. A reading during which something happened is made again.
  *
  * @throws {BusyTableError} when every reading was disturbed.
+ * @throws {UnseenMountsError} when the kernel counts more mounts in a namespace than it shows.
  */
 export function readTable(mountinfo: Fd, options: TableOptions, looks: Looks = native.sys): MountTree {
   const fd = fdNumber(mountinfo);
@@ -45,9 +46,14 @@ export function readTable(mountinfo: Fd, options: TableOptions, looks: Looks = n
     const listing = namespace === undefined ? undefined : listMounts(namespace);
     if (looks.pollNow(fd, 0) !== 0) continue;
     const shown = parseMountinfo(text);
-    const tree = listing === undefined ? shown : completeTable(shown, listing, options);
+    const { tree, found } =
+      listing === undefined ? { tree: shown, found: 0 } : completeTable(shown, listing, options);
     const same = text.length <= ONE_MOMENT || isSteady(tree, namespace, { text, mountinfo, looks });
-    if (same && looks.pollNow(fd, 0) === 0) return tree;
+    if (!same) continue;
+    const unseen = options.whole && found > 0 ? countMounts(options.namespace) - found : 0;
+    if (looks.pollNow(fd, 0) !== 0) continue;
+    if (unseen > 0) throw new UnseenMountsError(found, unseen);
+    return tree;
   }
   throw new BusyTableError(READINGS);
 }

@@ -47,6 +47,14 @@ Value namespace_id(const CallbackInfo& info) {
   return Napi::BigInt::New(in.env(), id);
 }
 
+Value namespace_mounts(const CallbackInfo& info) {
+  const Arguments in(info);
+  sys::MountNamespaceInfo answer{};
+  const int error = sys::namespace_info(in.fd(0), answer);
+  if (error < 0) return in.number(error);
+  return Napi::Number::New(in.env(), answer.mounts);
+}
+
 Value poll_now(const CallbackInfo& info) {
   const Arguments in(info);
   return in.number(sys::poll_now(in.fd(0), static_cast<int16_t>(in.flags(1))));
@@ -209,6 +217,7 @@ void add_queries(Napi::Object sys) {
   add("readlinkat", readlinkat);
   add("getdents", getdents);
   add("namespaceId", namespace_id);
+  add("namespaceMounts", namespace_mounts);
   add("pollNow", poll_now);
   add("fstatfsType", fstatfs_type);
   add("statmount", statmount);

@@ -106,6 +106,12 @@ inline int namespace_id(int fd, uint64_t& id) noexcept {
   return int_call(SYS_ioctl, fd, kGetMountNamespaceId, &id);
 }
 
+// ioctl_nsfs(2) NS_MNT_GET_INFO: of a mount namespace its id and how many mounts it has.
+inline int namespace_info(int fd, MountNamespaceInfo& info) noexcept {
+  constexpr uint32_t kGetMountNamespaceInfo = 0x8010b70a;  // _IOR(0xb7, 10, struct mnt_ns_info)
+  return int_call(SYS_ioctl, fd, kGetMountNamespaceInfo, &info);
+}
+
 // int close(int fd)
 inline int close(int fd) noexcept { return int_call(SYS_close, fd); }
 

@@ -44,4 +44,12 @@ struct StatmountPrefix {
   uint32_t size;
 };
 
+// struct mnt_ns_info (linux/nsfs.h, Linux 6.12). The mount at the bottom of the namespace is not counted.
+struct MountNamespaceInfo {
+  uint32_t size;
+  uint32_t mounts;
+  uint64_t id;
+};
+static_assert(sizeof(MountNamespaceInfo) == 16);
+
 }  // namespace mountyard::sys
