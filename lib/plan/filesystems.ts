@@ -25,6 +25,8 @@ interface Row {
   readonly drop?: readonly string[];
   /** Takes the source name that it is mounted with for an option, and drops it (fs/pstore/inode.c). */
   readonly swallowsSource?: true;
+  /** Its mounts can be idmapped (FS_ALLOW_IDMAP). */
+  readonly idmap?: true;
   /** Can be made in a new user namespace, or what else must be new for that. */
   readonly userNamespace?: true | OtherNamespace;
 }
@@ -37,6 +39,7 @@ const ROWS: { readonly [type: string]: Row } = {
     nodes: true,
     pass: [...OWNER, 'size', 'nr_blocks', 'nr_inodes', 'huge', 'mpol', 'noswap', 'inode32'],
     drop: ['inode64'],
+    idmap: true,
     userNamespace: true,
   },
   ramfs: { role: 'instance', nodes: true, pass: ['mode'], userNamespace: true },
@@ -48,7 +51,7 @@ const ROWS: { readonly [type: string]: Row } = {
   },
   proc: { role: 'instance', pass: ['hidepid', 'gid', 'subset'], userNamespace: 'pid' },
   bpf: { role: 'instance', pass: OWNER },
-  hugetlbfs: { role: 'instance', pass: [...OWNER, 'pagesize', 'size', 'nr_inodes'] },
+  hugetlbfs: { role: 'instance', idmap: true, pass: [...OWNER, 'pagesize', 'size', 'nr_inodes'] },
   sysfs: { role: 'window', userNamespace: 'net' },
   mqueue: { role: 'window', userNamespace: 'ipc' },
   cgroup: { role: 'window' },
@@ -84,6 +87,11 @@ export function takesNodes(type: string): boolean {
 
 export function swallowsSource(type: string): boolean {
   return rowOf(type).swallowsSource === true;
+}
+
+/** Whether a mount of one that is made here can be idmapped. */
+export function takesIdmap(type: string): boolean {
+  return rowOf(type).idmap === true;
 }
 
 /** `true`, the kind of namespace that must be new too, or `false`: whether a new user namespace can mount it. */

@@ -42,7 +42,7 @@ export interface RestoreOptions {
   readonly makeMountPoints?: boolean;
   /** The fresh tmpfs that gets the default device nodes and links of the OCI runtime specification. */
   readonly dev?: TargetName;
-  /** The maps of idmapped mounts. */
+  /** The maps of idmapped mounts; of the root and of any other mount that is to be one, too. */
   readonly idmap?: { readonly [target: TargetName]: IdMap };
   readonly into?: Into;
   /** With `into.at` below a shared mount: binds the destination on itself and makes it private first. */

@@ -152,7 +152,8 @@ export class OriginSteps {
   #pushClone(step: StepOf<'clone-source'>): void {
     this.list.push({ kind: 'host', source: step.source, of: step.of });
     this.#nodes[step.origin] = step.node;
-    this.#script.add(step);
+    const idmapped = own(this.#facts.sources, step.source)?.mount?.options.includes('idmapped');
+    this.#script.add(idmapped ? { ...step, clearsIdmap: true } : step);
   }
 
   #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {

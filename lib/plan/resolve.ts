@@ -12,7 +12,7 @@ import { requireDeletable } from './deletion-checks.ts';
 import { mayMakeDevices } from './devices.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
-import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
+import { filesystemKey, filesystemRole, splitOptions, takesIdmap } from './filesystems.ts';
 import { Findings, hostPathFact, hostSource } from './findings.ts';
 import { PLAIN_DIRECTORY } from './forest.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
@@ -84,7 +84,7 @@ export function resolve(draft: Draft, facts: HostFacts): Resolution {
   const masters = resolveMasters(whole, supplies, choices, facts, findings);
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
   requireReachable(whole, findings);
-  requireIdmaps(whole, choices, findings);
+  requireIdmaps(whole, supplies, choices, facts, findings);
   requireDev(whole, supplies, choices, facts, findings);
   const nodes = settleNodes({
     tree: whole,
@@ -216,8 +216,36 @@ function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findings: Fi
   });
 }
 
-function requireIdmaps(tree: MountTree, choices: Choices, findings: Findings): void {
+/** Maps that are told, for filesystems that take one, from sources whose own map can be left out. */
+function requireIdmaps(
+  tree: MountTree,
+  supplies: Supplies,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): void {
+  const { open_tree_attr: clearing } = facts.capabilities.calls;
   for (const mount of tree.mounts) {
+    const supply = supplies.get(mount.id);
+    if (supply?.kind === 'fresh' && choices.idmap.has(mount.id) && !takesIdmap(mount.type)) {
+      findings.require({
+        kind: 'idmap',
+        mounts: [mount],
+        reason: `${nameOf(mount)} is a ${mount.type} made here, which takes no idmap`,
+        cures: [standInCure(tree, mount), skipCure(tree, mount)],
+      });
+    }
+    const source = supply?.kind === 'host' ? own(facts.sources, supply.source)?.mount : undefined;
+    if (source?.options.includes('idmapped') && clearing !== true) {
+      findings.require({
+        kind: 'idmap',
+        mounts: [mount],
+        reason:
+          `what supplies ${nameOf(mount)} is itself idmapped (${source.mountPoint}), and its map cannot be left out ` +
+          `here: open_tree_attr is answered by ${clearing}`,
+        cures: [supplyCure(tree, mount), skipCure(tree, mount)],
+      });
+    }
     if (!mount.options.includes('idmapped') || mount.idmap || choices.idmap.has(mount.id)) continue;
     findings.require({
       kind: 'idmap',

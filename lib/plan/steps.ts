@@ -36,6 +36,8 @@ export type Action = { readonly mount?: number } & (
       readonly source: PathString;
       readonly of: 'path' | 'mount';
       readonly node: NodeKind;
+      /** The host's mount is idmapped, and its map is not to be the tree's. */
+      readonly clearsIdmap?: true;
     }
   | {
       readonly kind: 'make-node';

@@ -11,7 +11,12 @@ const CLONE_BY_NAME = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW;
 /** A clone of a shared mount is its peer until it is made private. */
 export function cloneSource(emitter: Emitter, step: ActionOf<'clone-source'>): void {
   const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
-  emitter.op('open_tree', { a: emitter.get(`import:${step.of}:${step.source}`), s1: '', n: CLONE_FD, out });
+  const clone = { a: emitter.get(`import:${step.of}:${step.source}`), s1: '', n: CLONE_FD, out };
+  if (step.clearsIdmap) {
+    emitter.op('open_tree_attr', { ...clone, f2: MOUNT_ATTR.IDMAP, f3: MS.PRIVATE });
+    return;
+  }
+  emitter.op('open_tree', clone);
   emitter.setattr(out, 0, 0, MS.PRIVATE);
 }
 
