@@ -23,6 +23,7 @@ import { inspectHostHolding } from './inspect.ts';
 import { MountNamespace } from './namespace.ts';
 import { type OwnerView, ownerView } from './owner-ids.ts';
 import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
+import { atOnce, inTurns, type Stages } from './stages.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { mapOf, owningUserNamespace } from './userns.ts';
 import { verifyOnHost } from './verify.ts';
@@ -51,16 +52,16 @@ export async function restoreTree(
   input: MountTree | Snapshot,
   options: RestoreTreeOptions = {},
 ): Promise<RestoredTree> {
-  const prepared = prepare(input, options);
+  const prepared = await inTurns(prepare(input, options));
   using _held = prepared.held;
-  return finish(prepared, await execute(prepared, options), options);
+  return await inTurns(finish(prepared, await execute(prepared, options), options));
 }
 
 /** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
 export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyncOptions = {}): RestoredTree {
-  const prepared = prepare(input, options);
+  const prepared = atOnce(prepare(input, options));
   using _held = prepared.held;
-  return finish(prepared, executeSync(prepared), options);
+  return atOnce(finish(prepared, executeSync(prepared), options));
 }
 
 interface Prepared extends Execution {
@@ -69,14 +70,16 @@ interface Prepared extends Execution {
   readonly watch: Stopwatch;
 }
 
-function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared {
+function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<Prepared> {
   const watch = new Stopwatch();
   const { draft, facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
   try {
+    yield;
     const plan = planFrom(draft, facts);
     if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
     watch.lap('plan');
+    yield;
     const program = compileRestore(plan);
     watch.lap('compile');
     return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
@@ -86,11 +89,11 @@ function prepare(input: MountTree | Snapshot, options: RestoreOptions): Prepared
   }
 }
 
-function finish(
+function* finish(
   prepared: Prepared,
   { trees: exports, effects }: Executed,
   options: RestoreSyncOptions,
-): RestoredTree {
+): Stages<RestoredTree> {
   const { plan, program, held, owners, watch } = prepared;
   using _effects = effects;
   watch.lap('run');
@@ -103,6 +106,7 @@ function finish(
     const trees = verified ? read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
+    if (verified) yield;
     const differences = whole ? verifyOnHost(plan.target, whole, held) : [];
     watch.lap('verify');
     const report: RestoreReport = {
