@@ -8,7 +8,7 @@ import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
 import type { RunPlace, RunResult } from './native.ts';
 import type { OwnerView } from './owner-ids.ts';
-import { LOOK_ONLY, nodeOf, nodeThrough, statRoots } from './roots.ts';
+import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
 import { type NodeStat, Stats } from './stats.ts';
 import { rootsBelow, waysTo } from './ways.ts';
@@ -68,6 +68,7 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
     if (!place && !ways) return mount;
     // A mount and what it is on are both directories, or neither is.
     const kind = mount.kind === 'unknown' ? (place?.kind ?? mount.kind) : mount.kind;
+    if (kind === mount.kind && !place?.node && !ways) return mount;
     return {
       ...mount,
       kind,
@@ -92,19 +93,22 @@ interface Parent {
 }
 
 function parentsIn(tree: MountTree, root: number): Parent[] {
-  const candidates = tree.mounts.filter(({ type }) => takesNodes(type));
-  const statuses = statRoots(candidates, root);
-  const seen = new Map(candidates.map((mount, index) => [mount, statuses[index]]));
   // No clone is made of an unbindable mount, and an idmapped one shows other owners.
   const canBeSeen = (mount: Mount) =>
-    !mount.propagation.unbindable && !mount.idmap && seen.get(mount) !== undefined;
+    takesNodes(mount.type) &&
+    !mount.propagation.unbindable &&
+    !mount.idmap &&
+    statRoot(mount, root) !== undefined;
   const roots = rootsBelow(tree, canBeSeen);
-  return candidates.flatMap((mount): Parent[] => {
-    const status = seen.get(mount);
-    if (!status) return [];
+  return tree.mounts.flatMap((mount): Parent[] => {
+    if (!takesNodes(mount.type)) return [];
     const spots = placesOn(tree, mount);
-    const ways = waysTo([...spots.map(({ path }) => path), ...(roots.get(mount) ?? [])]);
-    return spots.length + ways.length > 0 ? [{ mount, spots, ways, status }] : [];
+    const below = roots.get(mount) ?? [];
+    // Most mounts have nothing on them: looking at their roots again would take as long as the first time.
+    if (spots.length + below.length === 0) return [];
+    const ways = waysTo([...spots.map(({ path }) => path), ...below]);
+    const status = spots.length + ways.length > 0 ? statRoot(mount, root) : undefined;
+    return status ? [{ mount, spots, ways, status }] : [];
   });
 }
 

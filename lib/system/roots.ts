@@ -53,7 +53,7 @@ function withVisibleRoots(tree: MountTree, root: number, owners: OwnerView): Mou
 }
 
 /** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
-export function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefined)[] {
+function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefined)[] {
   if (!mounts.every(({ uniqueId }) => uniqueId !== undefined))
     return mounts.map((mount) => statRoot(mount, root));
   const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
@@ -75,7 +75,7 @@ export function nodeThrough(
 }
 
 /** statx(2) of one mount's root, likewise. */
-function statRoot(mount: Mount, root: number): NodeStat | undefined {
+export function statRoot(mount: Mount, root: number): NodeStat | undefined {
   const path = mount.mountPoint.slice(1);
   // The id that mountinfo shows may be another mount's since the table was read.
   const unique = mount.uniqueId !== undefined;
