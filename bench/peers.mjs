@@ -52,7 +52,10 @@ function removeFiles({ directory }) {
 async function measure(peer, mounts, { files, options }) {
   const pick = reading(options.clock);
   const sources = files.sources.slice(0, mounts);
-  const worker = await Worker.start('external', { sources, warmUp: options.smoke ? 1 : 10 });
+  const worker = await Worker.start('external', {
+    sources,
+    warmUp: options.smoke ? 1 : Math.max(10, 4000 / mounts),
+  });
   const restore = (verify) => async () => pick(await worker.ask({ verify }));
   const peerSides =
     peer === 'mount' ? mountCommand(files, mounts, pick) : container(peer, files, mounts, pick);
