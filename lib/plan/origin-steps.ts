@@ -11,13 +11,15 @@ import type { OriginKey } from './layout.ts';
 import { givesItsGroup } from './nodes.ts';
 import type { Resolution } from './resolve.ts';
 import type { Script } from './script.ts';
-import type { NodeKind, Origin, OriginId, StepOf } from './steps.ts';
+import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
 import { madeAs } from './supply.ts';
 import { standInSource } from './target.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
 export class OriginSteps {
   readonly list: Origin[] = [];
+  /** What is done to them when all is placed, and before what is deleted is. */
+  readonly late: Step[] = [];
   readonly #ids: Map<OriginKey, OriginId>;
   readonly #nodes: NodeKind[] = [];
   readonly #resolution: Resolution;
@@ -74,8 +76,10 @@ export class OriginSteps {
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
     if (dev?.origin === key) this.#script.add(...deviceSteps(id, this.#resolution.kinds.paths(key)));
-    const deletes = this.#resolution.deletedRoots.isReadOnly(key);
-    if (endsReadOnly(mount, supplies) && !deletes) this.#script.add(readOnlyStep(id));
+    if (!endsReadOnly(mount, supplies) || this.#resolution.deletedRoots.isReadOnly(key)) return;
+    if (this.late.some((step) => step.kind === 'set-mode' && step.origin === id))
+      this.late.push(readOnlyStep(id));
+    else this.#script.add(readOnlyStep(id));
   }
 
   #madeAs(mount: Mount): Mount {
@@ -108,6 +112,25 @@ export class OriginSteps {
     const reason = 'its root was changed after it was mounted';
     if (root)
       this.#script.add({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
+    const mode = this.#rootStatus(key)?.mode;
+    if (mode !== undefined && this.#isClosed(key, mode)) {
+      this.#script.add({ kind: 'set-mode', origin: id, path: '/', mode: mode | SEARCH, reason: OPENED });
+      this.#close(id, '/', mode);
+    }
+  }
+
+  /**
+   * Whether a directory bars its searcher from what is to be mounted in it: even root, seen through an idmapped mount
+   * that shows no owner of it (inode_permission, fs/namei.c).
+   */
+  #isClosed(key: OriginKey, mode: number): boolean {
+    const { layout, choices } = this.#resolution;
+    if (mode & SEARCH) return false;
+    return (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
+  }
+
+  #close(origin: OriginId, path: PathString, mode: number): void {
+    this.late.push({ kind: 'set-mode', origin, path, mode, reason: 'all that is mounted in it is' });
   }
 
   /** Where deleted roots wait that had the name of a path. */
@@ -125,12 +148,15 @@ export class OriginSteps {
       // What is made in a directory that gives its group says its own group and mode.
       const above = parentPath(path);
       const inherits = givesItsGroup(above === '/' ? root : nodes.at(key, above));
-      const status = nodes.at(key, path) ?? (inherits ? ORDINARY[node] : undefined);
+      const known = nodes.at(key, path) ?? (inherits ? ORDINARY[node] : undefined);
+      const closed = known?.kind === 'directory' && this.#isClosed(key, known.mode);
+      const status = closed ? { ...known, mode: known.mode | SEARCH } : known;
       this.#script.add(
         status
           ? { kind: 'make-node', origin, path, node, status, reason }
           : { kind: 'make-node', origin, path, node, reason },
       );
+      if (closed) this.#close(origin, path, known.mode);
     };
   }
 
@@ -172,6 +198,10 @@ export class OriginSteps {
     }
   }
 }
+
+/** The bit that lets everybody look names up in a directory (S_IXOTH). */
+const SEARCH = 0o001;
+const OPENED = 'so that what is mounted in it can be, through an idmapped mount';
 
 const NONE: ReadonlySet<PathString> = new Set();
 

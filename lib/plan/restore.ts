@@ -54,7 +54,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
 
   buildTrees({ resolution, ends: last, images, origins, groups, script: built });
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
-  const deletions = deletionSteps(resolution, origins);
+  const deletions = [...origins.late, ...deletionSteps(resolution, origins)];
   const finish = engine === 'yard' ? finishInYard : finishDetached;
   finish({ resolution, ends, groups, deletions, script: built });
   const script = engine === 'yard' ? hostStepsFirst(built) : built;

@@ -48,6 +48,8 @@ export type Action = { readonly mount?: number } & (
       /** What it is to be, where that is told: a FIFO, a symlink, of another mode or owner. */
       readonly status?: NodeStatus;
     }
+  /** Gives a directory its permissions. */
+  | { readonly kind: 'set-mode'; readonly origin: OriginId; readonly path: PathString; readonly mode: number }
   | {
       readonly kind: 'make-device';
       readonly origin: OriginId;

@@ -39,6 +39,7 @@ import {
   makeNode,
   makeReadOnly,
   renameNode,
+  setMode,
 } from './origin-ops.ts';
 import { NO_PARKING, type Parking, Yard } from './yard.ts';
 
@@ -101,6 +102,9 @@ function emitAction(
     case 'make-node':
     case 'make-mount-point':
       makeNode(emitter, action);
+      break;
+    case 'set-mode':
+      setMode(emitter, action);
       break;
     case 'make-device':
       makeDevice(emitter, action);

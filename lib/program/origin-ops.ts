@@ -146,6 +146,12 @@ function settleNode(
   if (status.kind !== 'symlink') emitter.op('fchmodat', { a: directory, s1: name, f1: status.mode });
 }
 
+export function setMode(emitter: Emitter, step: ActionOf<'set-mode'>): void {
+  emitter.withinReach(emitter.origin(step.origin), step.path.slice(1) || '.', (directory, name) => {
+    emitter.op('fchmodat', { a: directory, s1: name, f1: step.mode });
+  });
+}
+
 const EEXIST = 17;
 
 /** In a host filesystem: below the fd only, and taken back when the restore fails. */

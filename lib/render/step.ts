@@ -16,6 +16,8 @@ export function stepText(step: Step, plan: PlanView): string {
         : `take the mount of ${originText(plan, step.origin)}`;
     case 'make-node':
       return `make ${step.status?.kind ?? step.node} ${inOrigin(plan, step)}${statusText(step.status)}`;
+    case 'set-mode':
+      return `give ${inOrigin(plan, step)} mode ${step.mode.toString(8)}`;
     case 'make-device':
       return `make device ${step.major}:${step.minor} mode ${step.permissions.toString(8)} ${inOrigin(plan, step)}`;
     case 'make-link':

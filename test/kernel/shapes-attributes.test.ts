@@ -1,3 +1,4 @@
+import { chmodSync, chownSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { MOUNT_ATTR } from '../../lib/flags.ts';
 import type { IdMap } from '../../lib/model/mount.ts';
@@ -9,6 +10,7 @@ import {
   directory,
   joinGroup,
   LiveNamespace,
+  makeSuperblockReadOnly,
   mountTmpfs,
   numbers,
   restoreSame,
@@ -19,6 +21,9 @@ import { isMachineRoot } from '../support/privilege.ts';
 const FLAGS = ['RDONLY', 'NOSUID', 'NODEV', 'NOEXEC', 'NODIRATIME', 'NOSYMFOLLOW'] as const;
 const ATIMES = ['RELATIME', 'NOATIME', 'STRICTATIME'] as const;
 const SUPERBLOCK = ['ro', 'sync', 'dirsync', 'lazytime', 'mand'] as const;
+
+/** Maps are written there. */
+const PROC = { proc: true };
 
 const chosen = <T>(names: readonly T[], bits: number): T[] => names.filter((_, i) => (bits >> i) & 1);
 
@@ -109,20 +114,17 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('attributes come back as they
         { inside: 100, outside: 9005, length: 65_536 },
       ],
     };
-    using live = new LiveNamespace(
-      () => {
-        mountTmpfs('/base');
-        directory('/base/sub');
-        bindMapped('/base', '/one', map(100_000));
-        bindMapped('/base', '/two', map(200_000));
-        bindMapped('/base', '/several', several);
-        bindMapped('/base/sub', '/one/sub', map(100_000));
-        sys.mountSetattr('/two', { set: ['RDONLY', 'NOSUID'] });
-        sys.makeShared('/one');
-        joinGroup('/one', '/two');
-      },
-      { proc: true },
-    );
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/base');
+      directory('/base/sub');
+      bindMapped('/base', '/one', map(100_000));
+      bindMapped('/base', '/two', map(200_000));
+      bindMapped('/base', '/several', several);
+      bindMapped('/base/sub', '/one/sub', map(100_000));
+      sys.mountSetattr('/two', { set: ['RDONLY', 'NOSUID'] });
+      sys.makeShared('/one');
+      joinGroup('/one', '/two');
+    }, PROC);
     const captured = live.capture();
     expect(['/one', '/two', '/several', '/one/sub'].map((path) => captured.at(path)?.idmap)).toEqual([
       map(100_000),
@@ -134,6 +136,35 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('attributes come back as they
     expect(restored.tree.at('/several')?.idmap).toEqual(several);
     expect(restored.tree.at('/two')?.idmap).toEqual(map(200_000));
   });
+
+  test.each(['rw', 'ro'] as const)(
+    'a mount in a directory that its idmapped parent shows as nobody’s, and lets nobody search: %s',
+    async (superblock) => {
+      using live = new LiveNamespace(() => {
+        mountTmpfs('/base');
+        directory('/base/shut/in');
+        bindTo('/base', '/view');
+        sys.mount('inner', '/view/shut/in', { type: 'tmpfs' });
+        for (const path of ['/base/shut', '/base']) {
+          chownSync(path, 1000, 1000);
+          chmodSync(path, 0o700);
+        }
+        // The map has no such owner; a mount that others are on can be given one only as a clone of them all.
+        using userNamespace = idmapNamespace(map(5000), 1);
+        using clone = sys.openTree('/view', ['CLONE', 'RECURSIVE']);
+        sys.mountSetattr(clone, { set: ['IDMAP'], userNamespace });
+        directory('/mapped');
+        sys.moveMount(clone, '/mapped');
+        if (superblock === 'ro') makeSuperblockReadOnly('/base');
+      }, PROC);
+      const captured = live.capture();
+      expect(captured.at('/mapped/shut/in')?.source).toBe('inner');
+      expect(captured.at('/mapped')?.idmap).toEqual(map(5000));
+      using restored = await restoreSame(captured, engine);
+      const directories = restored.namespace?.capture().mounts.flatMap((mount) => mount.directories ?? []);
+      expect(directories).toContainEqual({ path: '/shut', mode: 0o700, uid: 1000, gid: 1000 });
+    },
+  );
 
   test('one window under two source names', async () => {
     using live = new LiveNamespace(() => {

@@ -10,6 +10,8 @@ export function stepText(step: Step): string {
       return `clone-source ${step.origin} = ${step.of === 'mount' ? 'mount of ' : ''}${step.source}`;
     case 'make-node':
       return `make-${step.node} ${step.origin}:${step.path}`;
+    case 'set-mode':
+      return `set-mode ${step.origin}:${step.path} ${step.mode.toString(8)}`;
     case 'make-device':
       return `make-device ${step.origin}:${step.path} ${step.major}:${step.minor} ${step.permissions.toString(8)}`;
     case 'make-link':
