@@ -9,7 +9,7 @@ const COUNT = 1;
 const EXIT_STATUS = 7;
 
 if (exitAfter === undefined) {
-  restoreTreeSync(parseMountinfo(table), options);
+  globalThis.restored = restoreTreeSync(parseMountinfo(table), options); // kept, or garbage collection would warn
   const { faultWord } = createRequire(import.meta.url)(process.env.MOUNTYARD_ADDON);
   console.log(faultWord(COUNT));
 } else {

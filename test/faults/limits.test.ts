@@ -1,0 +1,158 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { MountError } from '../../lib/errors.ts';
+import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import * as sys from '../../lib/sys.ts';
+import { captureTree } from '../../lib/system/capture.ts';
+import { restoreTreeSync } from '../../lib/system/restore.ts';
+import { isMachineRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
+import { FULL } from './every-call.ts';
+import { expectUnchanged, stateOf } from './state.ts';
+
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;
+
+const TREE = parseMountinfo(
+  '1 0 0:1 / / rw,relatime - tmpfs root rw\n' +
+    '2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw\n3 1 0:2 / /b rw,relatime master:1 - tmpfs disk rw\n',
+);
+const ON_DISK = parseMountinfo(
+  '1 0 0:1 / / rw,relatime - ext4 /dev/sda1 rw\n2 1 0:2 / /missing rw,relatime - tmpfs t rw\n',
+);
+
+function refusalOf(work: () => unknown): MountError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof MountError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing changes', () => {
+  // 100,000 mounts take a while.
+  test.runIf(FULL)('fs.mount-max', { timeout: 600_000 }, () => {
+    using scratch = new ScratchMount();
+    const at = scratch.directory('at');
+    const full = scratch.tmpfs('full');
+    const doublings = 17;
+    for (const side of ['a', 'b']) {
+      for (let power = 0; power < doublings; power += 1) mkdirSync(join(full, `${side}${power}`));
+    }
+    const bind = (from: string, to: string) => {
+      try {
+        sys.bind(from, join(full, to), { recursive: true });
+      } catch (error) {
+        if ((error as MountError).code !== 'ENOSPC') throw error;
+      }
+    };
+    for (let power = 0; power < doublings; power += 1) bind(full, `a${power}`);
+    for (let power = doublings - 1; power >= 0; power -= 1) bind(join(full, `a${power}`), `b${power}`);
+    const before = captureTree().size;
+    const { code, syscall, hint } = refusalOf(() => restoreTreeSync(TREE, { into: { at } }));
+    expect({ code, syscall, hint }).toEqual({
+      code: 'ENOSPC',
+      syscall: 'move_mount',
+      hint: expect.stringContaining('fs.mount-max'),
+    });
+    expect(captureTree().size).toBe(before);
+  });
+
+  test('RLIMIT_NOFILE', async () => {
+    using scratch = new ScratchMount();
+    const at = scratch.directory('at');
+    const limit = (soft: string) =>
+      execFileSync('prlimit', [`--nofile=${soft}`, '--pid', String(process.pid)]);
+    restoreTreeSync(TREE, { into: { at } }).release();
+    const before = stateOf(scratch.path);
+    limit('512:');
+    try {
+      const codes = new Set<string>();
+      for (let free = 0; free < 24; free += 1) {
+        const taken = takeFiles(free);
+        let code = 'done';
+        try {
+          restoreTreeSync(TREE, { into: { at } }).release();
+        } catch (error) {
+          code = (error as MountError).code;
+        } finally {
+          for (const fd of taken) closeSync(fd);
+        }
+        codes.add(code);
+        await expectUnchanged(before, scratch.path);
+      }
+      expect([...codes]).toContain('EMFILE');
+      expect([...codes]).toContain('done');
+    } finally {
+      limit('4096:');
+    }
+  });
+
+  test('user.max_mnt_namespaces, which detached mounts count for too', () => {
+    const script = `
+      import { parseMountinfo, restoreTreeSync } from ${JSON.stringify(LIBRARY)};
+      const tree = parseMountinfo(process.argv[1]);
+      try {
+        restoreTreeSync(tree).release();
+        console.log('done');
+      } catch (error) {
+        console.log(error.code, error.hint, error.message);
+      }`;
+    const table =
+      '1 0 0:1 / / rw,relatime - tmpfs r rw\n2 1 0:2 / /a rw - tmpfs r rw\n3 1 0:3 / /b rw shared:3 - tmpfs r rw\n';
+    const shell = 'echo "$0" > /proc/sys/user/max_mnt_namespaces && exec "$@"';
+    const node = [process.execPath, '--input-type=module', '--eval', script, table];
+    const said = [0, 2, 3, 16].map((most) =>
+      execFileSync('unshare', ['-Urm', 'sh', '-c', shell, String(most), ...node], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: '' },
+      }),
+    );
+    expect(said).toEqual([
+      expect.stringMatching(/^ERR_MOUNTYARD_UNMET [\s\S]*cannot be mounted here: ENOSPC/),
+      expect.stringMatching(/^ERR_MOUNTYARD_UNMET [\s\S]*engine cannot be used here: .*ENOSPC/),
+      expect.stringMatching(/^ENOSPC .*user.max_mnt_namespaces.* at \/b: [\s\S]*open_tree/),
+      'done\n',
+    ]);
+  });
+
+  test.each([
+    ['is full', 'nr_inodes=2', 'ENOSPC'],
+    ['is read-only', 'ro', 'EROFS'],
+  ])('a root directory whose filesystem %s', async (_, options, code) => {
+    using scratch = new ScratchMount();
+    const root = scratch.directory('root');
+    sys.mount('root', root, { type: 'tmpfs', options });
+    if (code === 'ENOSPC') mkdirSync(join(root, 'only'));
+    const before = stateOf(scratch.path);
+    const error = refusalOf(() => restoreTreeSync(ON_DISK, { root, makeMountPoints: true }));
+    expect(error).toMatchObject({ code, syscall: 'mkdirat', hint: expect.any(String) });
+    expect(existsSync(join(root, 'missing'))).toBe(false);
+    await expectUnchanged(before, scratch.path);
+  });
+});
+
+/** Opens files until no more can be, but for so many. */
+function takeFiles(free: number): number[] {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EMFILE') throw error;
+  }
+  for (const fd of taken.splice(0, free)) closeSync(fd);
+  return taken;
+}
+
+test.skipIf(!isMachineRoot)('a process that is dead cannot be captured, and that is said', async () => {
+  const child = spawn('sleep', ['600'], { stdio: 'ignore' });
+  const dead = new Promise((resolve) => child.once('exit', resolve));
+  const pid = child.pid as number;
+  expect(captureTree({ pid }).size).toBeGreaterThan(0);
+  child.kill('SIGKILL');
+  await dead;
+  expect(refusalOf(() => captureTree({ pid }))).toMatchObject({ code: 'ENOENT' });
+});

@@ -1,0 +1,140 @@
+import { rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { UndoError } from '../../lib/errors.ts';
+import * as sys from '../../lib/sys.ts';
+import { captureTree } from '../../lib/system/capture.ts';
+import { inspectHost } from '../../lib/system/inspect.ts';
+import { MountNamespace } from '../../lib/system/namespace.ts';
+import { probe } from '../../lib/system/probe.ts';
+import { restoreTreeSync } from '../../lib/system/restore.ts';
+import { outcomeOf } from '../support/commands.ts';
+import { BOTH_ENGINES } from '../support/live.ts';
+import { LxcHost, lxcTree } from '../support/lxc-host.ts';
+import { isMachineRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
+import { failEveryCall } from './every-call.ts';
+import { arm, disarm, ERRNOS, errnoOf } from './hook.ts';
+import { expectUnchanged, stateOf } from './state.ts';
+
+const HOURS = 6 * 3_600_000;
+
+/** Done on a small host of mounts that are shared. */
+const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => void | Promise<void> } = {
+  'a capture of the own table': () => {
+    expect(captureTree().size).toBeGreaterThan(1);
+  },
+  'a capture of a process': () => {
+    expect(captureTree({ pid: process.pid }).size).toBeGreaterThan(1);
+  },
+  'a capture of a namespace': () => {
+    using namespace = MountNamespace.create();
+    expect(namespace.capture().size).toBeGreaterThan(1);
+  },
+  'a probe': () => {
+    expect(probe().kernel).not.toBe('');
+  },
+  'an inspection': (scratch) => {
+    const options = { root: scratch.path, into: { at: scratch.path } };
+    expect(inspectHost(lxcTree(), options).destination?.path).toBe(scratch.path);
+  },
+  'a pin': async (scratch) => {
+    using namespace = MountNamespace.create();
+    const path = scratch.at('pin');
+    await namespace.pin(path);
+    disarm(); // what follows is the test's own
+    sys.umount(path);
+    rmSync(path);
+  },
+};
+
+describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the error says which', () => {
+  test.each(Object.entries(OPERATIONS))(
+    '%s',
+    async (_, run) => {
+      using scratch = new ScratchMount();
+      sys.makeShared(scratch.path);
+      const tally = await failEveryCall({ path: scratch.path, run: () => run(scratch) });
+      expect(tally.cases).toBeGreaterThan(5);
+    },
+    HOURS,
+  );
+
+  test('a command is not run, and says why, or does not notice', async () => {
+    using namespace = MountNamespace.create();
+    const before = stateOf('/proc/self/net');
+    const spawned = async (fault: string) => {
+      const env = { ...process.env, MOUNTYARD_FAULT: fault };
+      const child = namespace.spawn('/bin/echo', ['inside'], {
+        uid: 0,
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let err = '';
+      child.stderr?.on('data', (data) => {
+        err += String(data);
+      });
+      return { ...(await outcomeOf(child)), err };
+    };
+    for (const [index, errno] of ERRNOS.entries()) {
+      const outcome = await spawned(`${1 + (index % 4)}:${errnoOf(errno)}`);
+      if (outcome.status === 0) expect(outcome).toEqual({ status: 0, out: 'inside\n', err: '' });
+      else {
+        expect({ status: outcome.status, out: outcome.out }).toEqual({ status: 125, out: '' });
+        expect(outcome.err).toMatch(/^mountyard-enter: \S.*: \S/);
+      }
+    }
+    await expectUnchanged(before, '/proc/self/net');
+  });
+});
+
+describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('undoing that fails, too: %s', (engine) => {
+  test('is an error of its own, which lists what is left', async () => {
+    using host = new LxcHost({ leavePrivate: ['debugfs', 'disk'], engine });
+    rmdirSync(join(host.rootfs, 'sys'));
+    const options = { ...host.options, shareSources: true, makeMountPoints: true };
+    const run = () => restoreTreeSync(lxcTree(), options).release();
+    const before = stateOf(host.disk);
+    arm();
+    run();
+    const calls = disarm();
+    putBack(host);
+    // The last thing but one that a restore does is to hand back what it made.
+    const at = calls.lastIndexOf('pivot_root') + 1;
+    const left: string[] = [];
+    for (let after = 1; after <= 4; after += 1) {
+      arm({ at, action: errnoOf('EBUSY'), next: { after, action: errnoOf('EPERM') } });
+      const error = failureOf(run);
+      disarm();
+      expect(error).toBeInstanceOf(UndoError);
+      expect(error).toMatchObject({
+        code: 'ERR_MOUNTYARD_UNDO',
+        cause: { code: 'EBUSY', syscall: 'pivot_root' },
+      });
+      expect(error.message).toContain('could not be taken back');
+      expect(error.left.join('\n')).toContain('= EPERM');
+      for (const line of error.left) expect(error.message).toContain(line);
+      left.push(...error.left);
+      putBack(host);
+      await expectUnchanged(before, host.disk);
+    }
+    for (const call of ['setns(', 'unlinkat(', 'mount_setattr('])
+      expect(left.some((line) => line.startsWith(call))).toBe(true);
+  });
+});
+
+function failureOf(run: () => void): UndoError {
+  try {
+    run();
+  } catch (error) {
+    return error as UndoError;
+  }
+  throw new Error('nothing failed');
+}
+
+/** What the plan announces that it changes. */
+function putBack(host: LxcHost): void {
+  rmSync(join(host.rootfs, 'sys'), { recursive: true, force: true });
+  sys.makePrivate(host.disk);
+  sys.makePrivate(host.windows.debugfs);
+}
