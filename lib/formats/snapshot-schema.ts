@@ -33,8 +33,8 @@ const schemas = lazySchema((z) => {
   const node = z.strictObject({
     kind: z.enum(['directory', 'file', 'symlink', 'fifo', 'socket', 'character', 'block']),
     mode: z.int().min(0).max(0o7777),
-    uid: uint32,
-    gid: uint32,
+    uid: uint32.optional(),
+    gid: uint32.optional(),
     device: deviceNumber.optional(),
     target: name.optional(),
   });

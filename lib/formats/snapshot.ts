@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { defined } from '../model/defined.ts';
-import type { Mount, NodeStatus, Propagation } from '../model/mount.ts';
+import type { DirectoryStatus, Mount, NodeStatus, Propagation } from '../model/mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import { FORMAT, type MountRecord, snapshotSchema, VERSION } from './snapshot-schema.ts';
@@ -54,16 +54,22 @@ function toMount(record: MountRecord): Mount {
     kind: kind ?? 'unknown',
     propagation: { ...defined(propagation ?? {}), unbindable: propagation?.unbindable ?? false },
     unknownTags: unknownTags ?? [],
-    ...defined({ subtype, uniqueId, rootInode, idmap, directories, verbatim }),
+    ...defined({ subtype, uniqueId, rootInode, idmap, verbatim }),
+    ...(directories && { directories: directories.map(toDirectory) }),
     ...(rootNode && { rootNode: toNode(rootNode) }),
     ...(placeNode && { placeNode: toNode(placeNode) }),
   };
 }
 
 type NodeRecord = NonNullable<MountRecord['rootNode']>;
+type DirectoryRecord = NonNullable<MountRecord['directories']>[number];
 
 function toNode({ kind, mode, uid, gid, device, target }: NodeRecord): NodeStatus {
-  return { kind, mode, uid, gid, ...defined({ device, target }) };
+  return { kind, mode, ...defined({ uid, gid, device, target }) };
+}
+
+function toDirectory({ path, mode, uid, gid }: DirectoryRecord): DirectoryStatus {
+  return { path, mode, ...defined({ uid, gid }) };
 }
 
 function toRecord(mount: Mount): MountRecord {

@@ -40,12 +40,19 @@ export interface NodeStatus {
   readonly kind: FileKind;
   /** The permissions, with the setuid, setgid and sticky bits: the lower 12 bits of `st_mode`. */
   readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
+  /** Its owners; absent where only an idmapped mount shows it, whose map does not have them. */
+  readonly uid?: number;
+  readonly gid?: number;
   /** `major:minor` of what a device node stands for. */
   readonly device?: string;
   /** Where a symlink points. */
   readonly target?: PathString;
+}
+
+/** A node whose owners are known. */
+export interface OwnedNode extends NodeStatus {
+  readonly uid: number;
+  readonly gid: number;
 }
 
 /** A directory of a filesystem, by its path in it. */
@@ -96,6 +103,11 @@ export interface Mount {
   readonly directories?: readonly DirectoryStatus[];
   /** The line as it was read, where the kernel of today would print it differently. */
   readonly verbatim?: string;
+}
+
+/** Whether it shows other owners than its filesystem has; which, only its `idmap` tells. */
+export function isIdmapped({ options }: Mount): boolean {
+  return options.includes('idmapped');
 }
 
 /** `mount 44 at /proc`, as all sentences name a mount. */

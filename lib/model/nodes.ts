@@ -1,3 +1,4 @@
+import { defined } from './defined.ts';
 import { idInside } from './id-maps.ts';
 import type { IdMap, IdRange, Mount, NodeStatus } from './mount.ts';
 import { superOptionWords } from './super-options.ts';
@@ -45,15 +46,23 @@ export class OrdinaryRoots {
   }
 }
 
-/**
- * The node as its filesystem has it, when it was seen through an idmapped mount: that shows other owners. One that its
- * map does not show is not known, and taken for root's.
- */
-export function behindIdmap<Node extends NodeStatus | undefined>(node: Node, idmap: IdMap | undefined): Node {
-  if (!node || !idmap) return node;
-  return { ...node, uid: behind(idmap.uid, node.uid), gid: behind(idmap.gid, node.gid) };
+/** Whether both owners of a node are known. */
+export function isOwned(node: Pick<NodeStatus, 'uid' | 'gid'>): boolean {
+  return node.uid !== undefined && node.gid !== undefined;
 }
 
-function behind(ranges: readonly IdRange[], id: number): number {
-  return idInside(ranges, id) ?? 0;
+/**
+ * The node as its filesystem has it, when it was seen through an idmapped mount: that shows other owners. Those that
+ * its map does not have, and all where the map is not known, are left out.
+ */
+export function behindIdmap(node: NodeStatus, idmap: IdMap | undefined): NodeStatus {
+  const { uid, gid, ...rest } = node;
+  return {
+    ...rest,
+    ...defined({ uid: behind(idmap?.uid, uid), gid: behind(idmap?.gid, gid) }),
+  };
+}
+
+function behind(ranges: readonly IdRange[] = [], id: number | undefined): number | undefined {
+  return id === undefined ? undefined : idInside(ranges, id);
 }

@@ -12,8 +12,10 @@ import {
   type Mount,
   type NodeStatus,
   nameOf,
+  type OwnedNode,
   type PathString,
 } from '../model/mount.ts';
+import { isOwned } from '../model/nodes.ts';
 import { joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
@@ -39,7 +41,7 @@ export interface ChangedNode {
 
 export interface Nodes {
   /** What is to be at a path of an origin while the tree is built; `undefined` for what is ordinary, or not known. */
-  at(origin: OriginKey, path: PathString): NodeStatus | undefined;
+  at(origin: OriginKey, path: PathString): OwnedNode | undefined;
   readonly changed: readonly ChangedNode[];
 }
 
@@ -56,7 +58,7 @@ interface Scene {
 
 /** Settles what each path is to be; requires what cannot be made. */
 export function settleNodes(scene: Scene): Nodes {
-  const known = new Map<OriginKey, Map<PathString, NodeStatus | undefined>>();
+  const known = new Map<OriginKey, Map<PathString, OwnedNode | undefined>>();
   const changed: ChangedNode[] = [];
   const learn = (
     mount: Mount,
@@ -67,7 +69,7 @@ export function settleNodes(scene: Scene): Nodes {
   ) => {
     if (!spot || !node) return;
     const built = gone ? scene.deletedRoots.spotOf(mount, spot) : spot;
-    const paths = known.get(built.origin) ?? new Map<PathString, NodeStatus | undefined>();
+    const paths = known.get(built.origin) ?? new Map<PathString, OwnedNode | undefined>();
     known.set(built.origin, paths);
     if (!paths.has(built.path))
       paths.set(built.path, settle(scene, { mount, holder, spot, built, node }, changed));
@@ -82,26 +84,31 @@ export function settleNodes(scene: Scene): Nodes {
       if (scene.kinds.known(spot)) learn(mount, mount, spot, { kind: 'directory', ...status }, false);
     }
   };
-  // The owners that an idmapped mount does not show, another may.
-  for (const idmapped of scene.tree.mounts.some(isIdmapped) ? [false, true] : [false]) {
+  /** Of the nodes whose owners are known, or of the others; whether there are others. */
+  const learnAll = (owned: boolean): boolean => {
+    let others = false;
+    const isMeant = (node: Pick<NodeStatus, 'uid' | 'gid'>): boolean => {
+      const meant = isOwned(node) === owned;
+      others ||= !meant;
+      return meant;
+    };
     for (const mount of scene.tree.inOrder) {
-      if (!mount.rootNode && !mount.placeNode && !mount.directories) continue;
+      const { rootNode, placeNode, directories } = mount;
+      if (!rootNode && !placeNode && !directories) continue;
       const parent = scene.tree.parentOf(mount);
-      if (isIdmapped(mount) === idmapped)
-        learn(mount, mount, roots.get(mount.id), mount.rootNode, mount.deleted);
-      if (parent && isIdmapped(parent) === idmapped)
-        learn(mount, parent, places.get(mount.id), mount.placeNode, false);
-      if (isIdmapped(mount) === idmapped && mount.directories) learnWays(mount, mount.directories);
+      if (rootNode && isMeant(rootNode)) learn(mount, mount, roots.get(mount.id), rootNode, mount.deleted);
+      if (parent && placeNode && isMeant(placeNode))
+        learn(mount, parent, places.get(mount.id), placeNode, false);
+      if (directories) learnWays(mount, directories.filter(isMeant));
     }
-  }
+    return others;
+  };
+  // The owners that an idmapped mount does not show, another may.
+  if (learnAll(true)) learnAll(false);
   return {
     at: (origin, path) => known.get(origin)?.get(path),
     changed,
   };
-}
-
-function isIdmapped(mount: Mount): boolean {
-  return mount.options.includes('idmapped');
 }
 
 /** Whether what is made in the directory inherits its group. */
@@ -119,7 +126,7 @@ interface Captured {
   readonly node: NodeStatus;
 }
 
-function settle(scene: Scene, captured: Captured, changed: ChangedNode[]): NodeStatus | undefined {
+function settle(scene: Scene, captured: Captured, changed: ChangedNode[]): OwnedNode | undefined {
   const { mount, holder, spot, built, node } = captured;
   const supply = scene.supplies.get(holder.id);
   const standIn = supply?.kind === 'stand-in';
@@ -161,13 +168,28 @@ function requireDevice({ tree, findings }: Scene, { mount, holder, spot }: Captu
   });
 }
 
+type Owners = Pick<OwnedNode, 'uid' | 'gid'>;
+
+/** Those that no mount showed when the tree was captured are left to root. */
+function knownOwners(spot: Spot, mount: Mount, { uid, gid }: NodeStatus, changed: ChangedNode[]): Owners {
+  const hidden = [...(uid === undefined ? ['user'] : []), ...(gid === undefined ? ['group'] : [])];
+  if (hidden.length > 0) {
+    const owners = hidden.join(' and ');
+    changed.push({
+      mount,
+      because: `the owning ${owners} of ${spot.path} is root: only an idmapped mount showed it, and its map hides others`,
+    });
+  }
+  return { uid: uid ?? 0, gid: gid ?? 0 };
+}
+
 /** In a user namespace only ids that are mapped can own anything; others are left to its root. */
 function ownersOf(
   { choices, facts, findings }: Scene,
   { mount, spot, node }: Captured,
   changed: ChangedNode[],
-): Pick<NodeStatus, 'uid' | 'gid'> {
-  const { uid, gid } = node;
+): Owners {
+  const { uid, gid } = knownOwners(spot, mount, node, changed);
   const map = mappedIds(choices.userNamespace, facts);
   if (!map) {
     const inside = facts.capabilities.privileges.inUserNamespace;

@@ -1,6 +1,6 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import { type Mount, type NodeStatus, nameOf, type PathString } from '../model/mount.ts';
+import { type Mount, nameOf, type OwnedNode, type PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import { endsReadOnly } from './deleted-roots.ts';
 import { readOnlyStep } from './deletion-steps.ts';
@@ -160,7 +160,7 @@ export class OriginSteps {
     };
   }
 
-  #rootStatus(key: OriginKey): NodeStatus | undefined {
+  #rootStatus(key: OriginKey): OwnedNode | undefined {
     const known = this.#resolution.nodes.at(key, '/');
     const first = this.#resolution.layout.members.get(key)?.[0];
     if (known || !first) return known;
@@ -205,7 +205,7 @@ const OPENED = 'so that what is mounted in it can be, through an idmapped mount'
 
 const NONE: ReadonlySet<PathString> = new Set();
 
-const ORDINARY: { readonly [kind in NodeKind]: NodeStatus } = {
+const ORDINARY: { readonly [kind in NodeKind]: OwnedNode } = {
   directory: { kind: 'directory', mode: 0o755, uid: 0, gid: 0 },
   file: { kind: 'file', mode: 0o644, uid: 0, gid: 0 },
 };

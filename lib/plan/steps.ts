@@ -1,4 +1,4 @@
-import type { IdMap, NodeStatus, PathString } from '../model/mount.ts';
+import type { IdMap, OwnedNode, PathString } from '../model/mount.ts';
 import type { Parameter } from './questions.ts';
 
 /** Index into `RestorePlan.origins`. */
@@ -46,7 +46,7 @@ export type Action = { readonly mount?: number } & (
       readonly path: PathString;
       readonly node: NodeKind;
       /** What it is to be, where that is told: a FIFO, a symlink, of another mode or owner. */
-      readonly status?: NodeStatus;
+      readonly status?: OwnedNode;
     }
   /** Gives a directory its permissions. */
   | { readonly kind: 'set-mode'; readonly origin: OriginId; readonly path: PathString; readonly mode: number }

@@ -1,5 +1,5 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
-import type { NodeStatus } from '../model/mount.ts';
+import type { OwnedNode } from '../model/mount.ts';
 import type { PlanView } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
 import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
@@ -85,7 +85,7 @@ function inOrigin(plan: PlanView, at: { readonly origin: OriginId; readonly path
 }
 
 /** ` mode 1777 owner 1000:1000`, of what is not ordinary. */
-function statusText(status: NodeStatus | undefined): string {
+function statusText(status: OwnedNode | undefined): string {
   if (!status) return '';
   if (status.kind === 'symlink') return ` → ${nameText(status.target ?? '')}`;
   const device = status.device === undefined ? '' : ` ${status.device}`;

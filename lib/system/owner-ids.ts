@@ -1,7 +1,7 @@
 import { O } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { idInside, idRanges, isIdentity, OVERFLOW_ID } from '../model/id-maps.ts';
-import type { IdMap, NodeStatus } from '../model/mount.ts';
+import type { IdMap, OwnedNode } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { OwnedFd } from './fd.ts';
 import { placeInside } from './other-namespaces.ts';
@@ -83,7 +83,7 @@ export function withOwners(tree: MountTree, { printed }: OwnerView): MountTree {
 }
 
 /** A node that the caller stat'ed, with its owners as they are in a view. */
-export function ownedAsSeen(node: NodeStatus, { seen }: OwnerView): NodeStatus {
+export function ownedAsSeen(node: OwnedNode, { seen }: OwnerView): OwnedNode {
   if (!seen) return node;
   const uid = idInside(seen.uid, node.uid) ?? OVERFLOW_ID;
   return { ...node, uid, gid: idInside(seen.gid, node.gid) ?? OVERFLOW_ID };

@@ -1,6 +1,13 @@
-import { AT, CLONE, MS, OPEN_TREE } from '../flags.ts';
-import type { DirectoryStatus, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
-import { isOrdinaryNode } from '../model/nodes.ts';
+import { AT, CLONE, MOUNT_ATTR, MS, OPEN_TREE } from '../flags.ts';
+import {
+  type DirectoryStatus,
+  isIdmapped,
+  type Kind,
+  type Mount,
+  type NodeStatus,
+  type PathString,
+} from '../model/mount.ts';
+import { isOrdinaryNode, isOwned } from '../model/nodes.ts';
 import { joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
@@ -41,37 +48,47 @@ export const CHILD: RunPlace = {
  * The tree with what its mounts cover, and the directories on the way there and to the roots of mounts, where that is
  * in a filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
  * which changes nothing and which nobody else sees. Without the privilege for that, and on mounts that are covered
- * themselves, it stays unknown.
+ * themselves, it stays unknown. The clone of an idmapped mount loses its map, so that it shows the owners that the
+ * filesystem has, also of the mount's own root; where the kernel does not take the map away, those that the map hides
+ * stay unknown.
  */
 export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
   const places = new Map<number, Place>();
   const directories = new Map<number, DirectoryStatus[]>();
+  const rootNodes = new Map<number, NodeStatus>();
   const parents = parentsIn(tree, fdNumber(entrance.root));
   for (let start = 0; start < parents.length; start += AT_ONCE) {
     const clones = cloneAll(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
-    for (const [parent, clone] of clones) {
-      using fd = clone;
+    for (const { parent, fd: made, mapped } of clones) {
+      using fd = made;
       const status = statusOfClone(parent, fd);
       if (!status) continue;
-      const look = (paths: readonly PathString[]) =>
-        nodesIn(parent.mount, { fd, status }, paths, entrance.owners);
+      // What is seen without the map is as the filesystem has it.
+      const mount = mapped ? parent.mount : withoutMap(parent.mount);
+      const look = (paths: readonly PathString[]) => nodesIn(mount, { fd, status }, paths, entrance.owners);
+      if (!mapped && parent.mount.rootNode) {
+        const root = nodeThrough(mount, nodeOf(status, fd.number, ''), entrance.owners);
+        if (root) rootNodes.set(mount.id, root);
+      }
       lookAtPlaces(parent, look, places);
       const ways = lookAtWays(parent, look);
       if (ways.length > 0) directories.set(parent.mount.id, ways);
     }
   }
-  if (places.size + directories.size === 0) return tree;
+  if (places.size + directories.size + rootNodes.size === 0) return tree;
   return tree.map((mount) => {
     const place = places.get(mount.id);
     const ways = directories.get(mount.id);
-    if (!place && !ways) return mount;
+    const rootNode = rootNodes.get(mount.id);
+    if (!place && !ways && !rootNode) return mount;
     // A mount and what it is on are both directories, or neither is.
     const kind = mount.kind === 'unknown' ? (place?.kind ?? mount.kind) : mount.kind;
-    if (kind === mount.kind && !place?.node && !ways) return mount;
+    if (kind === mount.kind && !place?.node && !ways && !rootNode) return mount;
     return {
       ...mount,
       kind,
+      ...(rootNode && { rootNode }),
       ...(place?.node && { placeNode: place.node }),
       ...(ways && { directories: ways }),
     };
@@ -93,23 +110,26 @@ interface Parent {
 }
 
 function parentsIn(tree: MountTree, root: number): Parent[] {
-  // No clone is made of an unbindable mount, and an idmapped one shows other owners.
+  // No clone is made of an unbindable mount.
   const canBeSeen = (mount: Mount) =>
-    takesNodes(mount.type) &&
-    !mount.propagation.unbindable &&
-    !mount.idmap &&
-    statRoot(mount, root) !== undefined;
+    takesNodes(mount.type) && !mount.propagation.unbindable && statRoot(mount, root) !== undefined;
   const roots = rootsBelow(tree, canBeSeen);
   return tree.mounts.flatMap((mount): Parent[] => {
     if (!takesNodes(mount.type)) return [];
     const spots = placesOn(tree, mount);
     const below = roots.get(mount) ?? [];
+    const isHidden = mount.rootNode !== undefined && !isOwned(mount.rootNode);
     // Most mounts have nothing on them: looking at their roots again would take as long as the first time.
-    if (spots.length + below.length === 0) return [];
+    if (spots.length + below.length === 0 && !isHidden) return [];
     const ways = waysTo([...spots.map(({ path }) => path), ...below]);
-    const status = spots.length + ways.length > 0 ? statRoot(mount, root) : undefined;
+    const status = spots.length + ways.length > 0 || isHidden ? statRoot(mount, root) : undefined;
     return status ? [{ mount, spots, ways, status }] : [];
   });
+}
+
+/** The mount as a clone without its map would be. */
+function withoutMap({ idmap: _map, ...mount }: Mount): Mount {
+  return { ...mount, options: mount.options.filter((word) => word !== 'idmapped') };
 }
 
 /** The children that are not on the mount's own root. */
@@ -153,8 +173,8 @@ function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
   return ways.flatMap((path, index) => {
     const node = nodes[index];
     if (node?.kind !== 'directory' || isOrdinaryNode(node)) return [];
-    const { mode, uid, gid } = node;
-    return [{ path: joinPath(mount.root, path), mode, uid, gid }];
+    const { kind: _directory, ...status } = node;
+    return [{ path: joinPath(mount.root, path), ...status }];
   });
 }
 
@@ -168,52 +188,60 @@ function lookAtPlaces({ spots }: Parent, look: Look, places: Map<number, Place>)
   }
 }
 
+/** A clone that is to be made, or was: still `mapped` when it shows the owners that its mount shows. */
+interface Cloning {
+  readonly parent: Parent;
+  readonly mapped: boolean;
+}
+
 /** Clones of the mounts that can be cloned; `undefined` where none can. */
 function cloneAll(
   parents: readonly Parent[],
   entrance: Entrance,
-): (readonly [Parent, OwnedFd])[] | undefined {
-  const left = [...parents];
+): (Cloning & { readonly fd: OwnedFd })[] | undefined {
+  const left: Cloning[] = parents.map((parent) => ({ parent, mapped: !isIdmapped(parent.mount) }));
   while (left.length > 0) {
     const { small, first, imports } = cloning(left, entrance);
     const result = runSmallRaw(small, imports, entrance.user === undefined ? undefined : CHILD);
     if (result.status === 'done') return owned(left, result);
-    // One that went, that may not be cloned (unbindable) or not alone (locked children) is left out.
     if (result.op < first) return undefined;
-    left.splice(Math.floor((result.op - first) / OPS_OF_CLONE), 1);
+    // One that went, that may not be cloned (unbindable) or not alone (locked children) is left out.
+    const index = Math.floor((result.op - first) / OPS_OF_CLONE);
+    const refused = left[index];
+    if (!refused) return undefined;
+    if (refused.mapped) left.splice(index, 1);
+    else left[index] = { ...refused, mapped: true };
   }
   return [];
 }
 
-function owned(parents: readonly Parent[], { exports }: RunResult): (readonly [Parent, OwnedFd])[] {
-  return parents.map(
-    (parent, index) => [parent, new OwnedFd(exports[index] ?? -1, parent.mount.mountPoint)] as const,
-  );
+function owned(clonings: readonly Cloning[], { exports }: RunResult): (Cloning & { readonly fd: OwnedFd })[] {
+  return clonings.map((cloning, index) => ({
+    ...cloning,
+    fd: new OwnedFd(exports[index] ?? -1, cloning.parent.mount.mountPoint),
+  }));
 }
 
 function cloning(
-  parents: readonly Parent[],
+  clonings: readonly Cloning[],
   { root, namespace, user }: Entrance,
 ): { readonly small: SmallProgram; readonly first: number; readonly imports: readonly Fd[] } {
   const doors = [user, namespace].filter((door) => door !== undefined);
   const imports = [root, ...doors];
   const small = smallProgram(
-    { imports: imports.map(String), exports: parents.map(({ mount }) => mount.mountPoint) },
+    { imports: imports.map(String), exports: clonings.map(({ parent }) => parent.mount.mountPoint) },
     (program) => {
       if (user !== undefined) program.op('setns', { a: 1, f1: CLONE.NEWUSER });
       if (namespace !== undefined) program.op('setns', { a: doors.length, f1: CLONE.NEWNS });
-      parents.forEach(({ mount }, index) => {
-        const path = mount.mountPoint.slice(1);
+      clonings.forEach(({ parent, mapped }, index) => {
+        const path = parent.mount.mountPoint.slice(1);
         const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT;
-        program.op('open_tree', {
-          a: 0,
-          s1: path,
-          n: path === '' ? flags | AT.EMPTY_PATH : flags,
-          out: imports.length + index,
-        });
+        const n = path === '' ? flags | AT.EMPTY_PATH : flags;
+        const out = imports.length + index;
+        if (mapped) program.op('open_tree', { a: 0, s1: path, n, out });
+        else program.op('open_tree_attr', { a: 0, s1: path, n, f2: MOUNT_ATTR.IDMAP, out });
         // A clone of a shared mount is its peer until it is made private.
-        const clone = { a: imports.length + index, s1: '', n: AT.EMPTY_PATH };
-        program.op('mount_setattr', { ...clone, f3: MS.PRIVATE });
+        program.op('mount_setattr', { a: out, s1: '', n: AT.EMPTY_PATH, f3: MS.PRIVATE });
       });
     },
   );

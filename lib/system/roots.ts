@@ -1,6 +1,14 @@
 import { AT, S_IFMT } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
-import type { FileKind, Kind, Mount, NodeStatus, PathString } from '../model/mount.ts';
+import {
+  type FileKind,
+  isIdmapped,
+  type Kind,
+  type Mount,
+  type NodeStatus,
+  type OwnedNode,
+  type PathString,
+} from '../model/mount.ts';
 import { behindIdmap, OrdinaryRoots } from '../model/nodes.ts';
 import { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
@@ -66,12 +74,12 @@ function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefine
 
 /** The node as its filesystem has it, with the owners of a view. The ids in a map of a mount are the filesystem's. */
 export function nodeThrough(
-  { idmap }: Mount,
-  node: NodeStatus | undefined,
+  mount: Mount,
+  node: OwnedNode | undefined,
   owners: OwnerView,
 ): NodeStatus | undefined {
   if (!node) return undefined;
-  return idmap ? behindIdmap(node, idmap) : ownedAsSeen(node, owners);
+  return isIdmapped(mount) ? behindIdmap(node, mount.idmap) : ownedAsSeen(node, owners);
 }
 
 /** statx(2) of one mount's root, likewise. */
@@ -94,7 +102,7 @@ const KINDS = new Map<number, FileKind>([
 ]);
 
 /** The node that was stat'ed at a path; `undefined` for what can be nowhere but in its own filesystem. */
-export function nodeOf(status: NodeStat, directory: number, path: PathString): NodeStatus | undefined {
+export function nodeOf(status: NodeStat, directory: number, path: PathString): OwnedNode | undefined {
   // An nsfs file or a pidfd has no type in its mode that can be made: to a mount it is a file.
   const kind = KINDS.get(status.mode & S_IFMT) ?? 'file';
   const node = { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid };

@@ -1,4 +1,4 @@
-import type { Mount, PathString } from '../model/mount.ts';
+import { isIdmapped, type Mount, type PathString } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 
@@ -17,7 +17,7 @@ function above(path: PathString): PathString {
 
 /**
  * By mount, the roots of other mounts of its filesystem that lie below its own, relative to it. Of each filesystem one
- * mount is asked: of those that `canBeSeen` the first that shows most.
+ * mount is asked: of those that `canBeSeen` the first that shows most, rather one that shows the right owners.
  */
 export function rootsBelow(
   tree: MountTree,
@@ -27,7 +27,10 @@ export function rootsBelow(
   for (const members of tree.superblocks.values()) {
     const roots = new Set(members.map(({ root }) => root));
     if (roots.size < 2) continue;
-    const byWidth = members.toSorted((left, right) => left.root.length - right.root.length);
+    const byWidth = members.toSorted(
+      (left, right) =>
+        left.root.length - right.root.length || Number(isIdmapped(left)) - Number(isIdmapped(right)),
+    );
     const widest = byWidth.find((mount) => !mount.deleted && canBeSeen(mount));
     if (!widest) continue;
     const below = [...roots].flatMap((root) => relativePath(widest.root, root) || []);

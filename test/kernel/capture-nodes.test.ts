@@ -18,13 +18,11 @@ import {
   type Mount,
   MountNamespace,
   type MountTree,
-  type NodeStatus,
   parseSnapshot,
   requirements,
   restoreTree,
 } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
 import { inside } from '../support/inside.ts';
 import { bindNode, makeNode, S_IFCHR, S_IFIFO, S_IFSOCK } from '../support/nodes.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
@@ -253,28 +251,6 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
     const again = restored.namespace?.capture() as MountTree;
     expect(again.at('/old')?.placeNode).toBeUndefined();
     expect(again.at('/place')?.rootNode).toMatchObject({ mode: 0o600 });
-  });
-
-  test('has the owners of its filesystem, where an idmapped mount shows others', async () => {
-    const ranges = [{ inside: 5, outside: 1000, length: 10 }];
-    const tree = captured('idmapped', (base) => {
-      mkdirSync(join(base, 'from/place'), { recursive: true });
-      mkdirSync(join(base, 'to'));
-      chownSync(join(base, 'from'), 7, 5);
-      chownSync(join(base, 'from/place'), 6, 0); // 0 is not in the map
-      using clone = sys.openTree(join(base, 'from'), ['CLONE']);
-      using userNamespace = idmapNamespace({ uid: ranges, gid: ranges }, 1);
-      sys.mountSetattr(clone, { set: ['IDMAP'], userNamespace });
-      sys.moveMount(clone, join(base, 'to'));
-      sys.mount('on it', join(base, 'to/place'), { type: 'tmpfs' });
-    });
-    const seen = ({ uid, gid }: Partial<NodeStatus> = {}) => [uid, gid];
-    expect(seen(tree.at('/to')?.rootNode)).toEqual([7, 5]);
-    expect(seen(tree.at('/to/place')?.placeNode)).toEqual([6, 0]);
-    await using restored = await restoreTree(tree);
-    expect(seen(restored.namespace?.capture().at('/to')?.rootNode)).toEqual([7, 5]);
-    const { uid, gid } = inside(restored.namespace as MountNamespace, () => lstatSync('/to'));
-    expect([uid, gid]).toEqual([1002, 1000]);
   });
 
   test('comes back without setuid and setgid, and the report says so', async () => {

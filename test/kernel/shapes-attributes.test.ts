@@ -6,6 +6,7 @@ import * as sys from '../../lib/sys.ts';
 import { idmapNamespace } from '../../lib/system/userns.ts';
 import {
   BOTH_ENGINES,
+  bindMapped,
   bindTo,
   directory,
   joinGroup,
@@ -56,15 +57,6 @@ const map = (outside: number, length = 1000): IdMap => ({
   uid: [{ inside: 0, outside, length }],
   gid: [{ inside: 0, outside: outside + 7, length }],
 });
-
-/** A bind of a mount, at a new place, with a map. */
-function bindMapped(from: string, to: string, idmap: IdMap): void {
-  directory(to);
-  using userNamespace = idmapNamespace(idmap, 1);
-  using clone = sys.openTree(from, ['CLONE']);
-  sys.mountSetattr(clone, { set: ['IDMAP'], userNamespace });
-  sys.moveMount(clone, to);
-}
 
 describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('attributes come back as they were: %s', (engine) => {
   expectNoLeakedFds();

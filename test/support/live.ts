@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import { encodeBytes } from '../../lib/model/bytes.ts';
 import { diffTrees } from '../../lib/model/diff.ts';
+import type { IdMap } from '../../lib/model/mount.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import * as sys from '../../lib/sys.ts';
@@ -10,6 +11,7 @@ import { MountNamespace } from '../../lib/system/namespace.ts';
 import { Procfs } from '../../lib/system/procfs.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
 import type { RestoredTree } from '../../lib/system/restored.ts';
+import { idmapNamespace } from '../../lib/system/userns.ts';
 import { inside } from './inside.ts';
 
 /** The engines that every shape is restored with. */
@@ -185,4 +187,13 @@ export function deletedRootsOf(tree: MountTree): Record<string, string> {
       .filter((mount) => mount.device === device && mount.mountPoint !== '/d')
       .map(({ mountPoint, root, deleted }) => [mountPoint, `${root}${deleted ? ' gone' : ''}`]),
   );
+}
+
+/** A bind of a mount, at a new place, with a map. */
+export function bindMapped(from: string, to: string, idmap: IdMap): void {
+  directory(to);
+  using userNamespace = idmapNamespace(idmap, 1);
+  using clone = sys.openTree(from, ['CLONE']);
+  sys.mountSetattr(clone, { set: ['IDMAP'], userNamespace });
+  sys.moveMount(clone, to);
 }

@@ -155,7 +155,8 @@ describe('a snapshot is refused in one sentence', () => {
       { placeNode: { ...NODE, mode: 0o10000 } },
       '.placeNode.mode is larger than 4095',
     ],
-    ['a node without an owner', { rootNode: { kind: 'fifo', mode: 0, gid: 0 } }, '.rootNode.uid is missing'],
+    ['a node without a mode', { rootNode: { kind: 'fifo', gid: 0 } }, '.rootNode.mode is missing'],
+    ['an owner that is null', { rootNode: { ...NODE, uid: null } }, '.rootNode.uid is null, not a number'],
     ['a symlink to nothing', { rootNode: { ...NODE, target: '' } }, '.rootNode.target is empty'],
     ['a unique id that is a number', { uniqueId: 7 }, '.uniqueId is 7, not a string'],
     [

@@ -105,6 +105,19 @@ describe('a node of a filesystem made here', () => {
     expect(madeIn(directory)).toEqual(['make directory tmpfs[0]:/a mode 3755']);
   });
 
+  test('is root’s where its owner is not known, and as another mount shows it', () => {
+    const { uid: _uid, ...hidden } = node({ kind: 'file', mode: 0o640, gid: 5 });
+    const tree = fileTree(hidden);
+    expect(madeIn(tree)[0]).toBe('make file tmpfs[0]:/of mode 640 owner 0:5');
+    expect(notesOf(tree)).toEqual([
+      'the owning user of /of is root: only an idmapped mount showed it, and its map hides others',
+    ]);
+    const second = { device: '0:1', root: '/of', kind: 'file', rootNode: { ...hidden, uid: 7 } } as const;
+    const both = treeOf(...tree.mounts, mount(3, 1, '/second', second));
+    expect(madeIn(both)[0]).toBe('make file tmpfs[0]:/of mode 640 owner 7:5');
+    expect(notesOf(both)).toEqual([]);
+  });
+
   test('is left to root in a user namespace that does not map its owner', () => {
     const tree = fileTree(node({ kind: 'file', uid: 1000, gid: 5 }));
     expect(notesOf(tree, { userNamespace: 'self' })).toEqual([
