@@ -19,7 +19,7 @@ import type { PlanNotes, RestorePlan, Target } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { Script } from './script.ts';
-import type { HostEffect, OriginId, Step } from './steps.ts';
+import type { GroupKey, HostEffect, OriginId, Step } from './steps.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
@@ -168,9 +168,25 @@ function replaceRoot(end: End, resolution: Resolution, groups: GroupSteps, scrip
   const { leavesGroup } = resolution;
   const reason = 'the whole tree takes the place of the root, for all processes whose root that is';
   script.add({ kind: 'replace-root', mount: (end[0] as Mount).id, leavesGroup, reason });
+  // Nothing can be taken back once the old root is gone; but what is unmounted on a shared mount goes from its peers.
+  const early = end.length === 1 && !hasCovers(resolution.tree);
+  if (early) for (const joining of end) groups.join(joining);
   const alone = 'nothing but the tree is left in the namespace';
-  script.add({ kind: 'drop-old-root', namespace: 0, standing: false, holders: [], reason: alone });
-  for (const joining of end) groups.join(joining);
+  const holders: GroupKey[] = [];
+  script.add({
+    kind: 'drop-old-root',
+    namespace: 0,
+    standing: false,
+    holders,
+    replaced: true,
+    reason: alone,
+  });
+  if (!early) for (const joining of end) groups.join(joining);
+}
+
+/** Whether any mount lies on the root of another. */
+function hasCovers(tree: MountTree): boolean {
+  return tree.mounts.some((mount) => tree.parentOf(mount)?.mountPoint === mount.mountPoint);
 }
 
 /**

@@ -152,6 +152,8 @@ export type Action = { readonly mount?: number } & (
       readonly standing: boolean;
       /** Groups that are joined after it, and whose holders would go with the yard. */
       readonly holders: readonly GroupKey[];
+      /** It was the root of a namespace that existed, with peers that are to lose nothing. */
+      readonly replaced?: true;
     }
   /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
   | { readonly kind: 'open-yard' }

@@ -29,8 +29,7 @@ export function enterNamespace(emitter: Emitter): void {
 
 /**
  * In a namespace that exists: the same move and pivot, which also takes along every process whose root or working
- * directory is the old root (pivot_root(2)). Then all that is below it is private, so that its unmounting reaches
- * nobody else. What is undone is undone last to first.
+ * directory is the old root (pivot_root(2)). What is undone is undone last to first.
  */
 export function replaceRoot(emitter: Emitter, root: number, leavesGroup: boolean): void {
   const old = emitter.get('import:destination');
@@ -42,7 +41,8 @@ export function replaceRoot(emitter: Emitter, root: number, leavesGroup: boolean
   const pivoted = emitter.opCount - 1;
   emitter.undo(pivoted, 'pivot_root', { s1: '.', s2: '.' });
   emitter.undo(pivoted, 'fchdir', { a: old });
-  emitter.op('mount_setattr', { a: old, s1: '', n: AT.EMPTY_PATH | AT.RECURSIVE, f3: MS.PRIVATE });
+  // It may have joined its group since, and pivot_root(2) takes no root off a shared one.
+  emitter.undo(pivoted, 'mount_setattr', { a: root, s1: '', n: AT.EMPTY_PATH, f3: MS.PRIVATE });
 }
 
 /** A clone keeps the group alive, and gives it back. */
@@ -55,7 +55,8 @@ function leaveGroup(emitter: Emitter, old: number): void {
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
-export function dropOldRoot(emitter: Emitter, { standing, holders }: ActionOf<'drop-old-root'>): void {
+export function dropOldRoot(emitter: Emitter, action: ActionOf<'drop-old-root'>): void {
+  const { standing, holders, replaced } = action;
   for (const group of holders) {
     const key = `group:${group}`;
     const holder = emitter.get(key);
@@ -64,6 +65,11 @@ export function dropOldRoot(emitter: Emitter, { standing, holders }: ActionOf<'d
     emitter.op('open_tree', { a: holder, s1: '', n: flags, out });
     emitter.close(holder);
     emitter.alias(key, out);
+  }
+  if (replaced) {
+    // So that its unmounting reaches nobody else.
+    const old = emitter.get('import:destination');
+    emitter.op('mount_setattr', { a: old, s1: '', n: AT.EMPTY_PATH | AT.RECURSIVE, f3: MS.PRIVATE });
   }
   if (standing) emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
   emitter.op('umount2', { s1: '.', f1: MNT.DETACH });
