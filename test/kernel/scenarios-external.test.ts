@@ -4,8 +4,11 @@ import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../lib/model/mount.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
+import { type Proposal, proposeOptions } from '../../lib/plan/propose.ts';
+import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
+import { inspectHost } from '../../lib/system/inspect.ts';
 import type { MountNamespace } from '../../lib/system/namespace.ts';
 import { restoreTree } from '../../lib/system/restore.ts';
 import { inside } from '../support/inside.ts';
@@ -48,6 +51,21 @@ class Host implements Disposable {
   [Symbol.dispose](): void {
     this.#scratch[Symbol.dispose]();
   }
+}
+
+/** The options with all that the host's table proposes, until it proposes nothing more. */
+function acceptAll(tree: MountTree, options: RestoreOptions): RestoreOptions {
+  const proposals = proposeOptions(tree, options, inspectHost(tree, options));
+  if (proposals.length === 0) return options;
+  const answers = (wanted: Proposal['option']) =>
+    Object.fromEntries(
+      proposals.filter(({ option }) => option === wanted).map(({ target, source }) => [target, source]),
+    );
+  return acceptAll(tree, {
+    ...options,
+    external: { ...options.external, ...answers('external') },
+    slaves: { ...options.slaves, ...answers('slaves') },
+  });
 }
 
 describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('mounts that the host supplies: %s', (engine) => {
@@ -164,6 +182,38 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('mounts that the host supplie
       expect(readFileSync('/config', 'utf8')).toBe('f');
       expect(() => writeFileSync('/config', '')).toThrow('EROFS');
     });
+  });
+
+  test('as the host’s table proposes them, one answer after the other, with what they follow', async () => {
+    using host = new Host();
+    mkdirSync(join(host.other, 'part'));
+    writeFileSync(join(host.other, 'part/file'), 'of the host');
+    host.bind(`${host.other}/part`, 'part');
+    host.bind(`${host.disk}/f`, 'config', true);
+    sys.makePrivate(host.in('config'));
+    slaveOf(`${host.disk}/a`, host.in('follower'));
+    sys.makeShared(host.in('follower'));
+    bindTo(host.in('follower'), host.in('peer'));
+    const captured = host.capture();
+    await expect(restoreTree(captured, { engine })).rejects.toThrow(UnmetRequirementsError);
+    const options = acceptAll(captured, { engine });
+    expect(options).toMatchObject({
+      external: { '/part': `${host.other}/part`, '/config': `${host.disk}/f` },
+      slaves: { '/follower': `${host.disk}/a` },
+    });
+    using restored = await restoreTree(captured, options);
+    expect(restored.differences).toEqual([]);
+    const copy = restored.namespace as MountNamespace;
+    const read = () => ['/part/file', '/config'].map((path) => readFileSync(path, 'utf8'));
+    expect(inside(copy, read)).toEqual(['of the host', 'f']);
+    sys.mount('from the host', `${host.disk}/a/deep`, { type: 'tmpfs' });
+    const arrived = copy.capture().mounts.filter(({ source }) => source === 'from the host');
+    expect(arrived.map(({ mountPoint }) => mountPoint).sort()).toEqual(['/follower/deep', '/peer/deep']);
+    sys.umount(`${host.disk}/a/deep`);
+    // What is mounted inside goes to the peer, and not to the host.
+    const table = mountTable();
+    expect(arrivalsOf('/follower/deep', copy, [copy])).toEqual([['/follower/deep', '/peer/deep']]);
+    expect(mountTable()).toBe(table);
   });
 
   test('the root itself, with other mounts of the container on it', async () => {
