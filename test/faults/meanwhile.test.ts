@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MountyardError } from '../../lib/errors.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
@@ -9,6 +8,7 @@ import { restoreTree } from '../../lib/system/restore.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
+import { answersOfWorkers } from '../support/workers.ts';
 import { FULL } from './every-call.ts';
 import { ACTION, arm, callCount, disarm, resume } from './hook.ts';
 import { expectUnchanged, stateOf } from './state.ts';
@@ -116,17 +116,8 @@ test.skipIf(!isMachineRoot)('worker threads restore at once, and leave nothing',
         require('node:worker_threads').parentPort.postMessage(all.map(({ differences }) => differences.length));
       });
     });`;
-  const cwd = join(process.cwd());
-  const before = stateOf(join(cwd, 'docs'));
-  const answers = Array.from({ length: 4 }, async () => {
-    const worker = new Worker(code, { eval: true });
-    const answer = await new Promise((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
-    await worker.terminate();
-    return answer;
-  });
-  expect(await Promise.all(answers)).toEqual(Array(4).fill([0, 0]));
-  expect(stateOf(join(cwd, 'docs'))).toMatchObject({ mounts: before.mounts, processes: [] });
+  const folder = join(process.cwd(), 'docs');
+  const before = stateOf(folder);
+  expect(await answersOfWorkers(4, code)).toEqual(Array(4).fill([0, 0]));
+  expect(stateOf(folder)).toMatchObject({ mounts: before.mounts, processes: [] });
 });

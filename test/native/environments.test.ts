@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { native, type RunPlace } from '../../lib/system/native.ts';
+import { answersOfWorkers } from '../support/workers.ts';
 import { hasEveryId } from './ids.ts';
 import { build, open, slow, type TestProgram, tmpfs } from './program-builder.ts';
 import { runSpawned, startSpawned } from './spawn.ts';
@@ -28,16 +29,7 @@ describe('worker threads', () => {
       const first = native.runSync(request);
       native.run(request).then((second) => parentPort.postMessage([first.status, second.status]));`;
     const workerData = base64({ main: tmpfs(1, 0) });
-    const answers = Array.from({ length: 4 }, async () => {
-      const worker = new Worker(code, { eval: true, workerData });
-      const answer = await new Promise((resolve, reject) => {
-        worker.once('message', resolve);
-        worker.once('error', reject);
-      });
-      await worker.terminate();
-      return answer;
-    });
-    expect(await Promise.all(answers)).toEqual(Array(4).fill(['done', 'done']));
+    expect(await answersOfWorkers(4, code, workerData)).toEqual(Array(4).fill(['done', 'done']));
   });
 
   test('may be terminated while a program runs, which is cancelled', async () => {
