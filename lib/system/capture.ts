@@ -25,6 +25,8 @@ export interface CaptureOptions {
  *
  * @throws {MountError} ENOENT for a process that is not there; EACCES or EPERM without the privilege to look at it.
  * @throws {ProcfsError} when /proc is no procfs.
+ * @throws {BusyTableError} when mounts came and went during every reading.
+ * @throws {UnseenMountsError} when the namespace of `pid`, `ns` or `fd` has mounts that the caller is not shown.
  */
 export function captureTree(options: CaptureOptions = {}): MountTree {
   const { pid, ns, fd } = options;
