@@ -3,11 +3,11 @@
 import { ById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
-import { joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { GroupSteps } from './group-steps.ts';
+import { hostEffects, hostPaths } from './host-effects.ts';
 import { findImages, type Images } from './images.ts';
 import type { OriginKey, Spot } from './layout.ts';
 import { MountActions } from './mount-actions.ts';
@@ -19,7 +19,7 @@ import type { PlanNotes, RestorePlan, Target } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { Script } from './script.ts';
-import type { GroupKey, HostEffect, OriginId, Step } from './steps.ts';
+import type { GroupKey, OriginId, Step } from './steps.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
@@ -78,7 +78,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
       return notes;
     },
     unmetToRun: resolution.toRun,
-    imports: imports(script),
+    imports: hostPaths(script),
   };
 }
 
@@ -262,66 +262,4 @@ function isOfHost(step: Step): boolean {
     step.kind === 'share-source' ||
     (step.kind === 'make-group' && step.followsHost)
   );
-}
-
-/** What the steps change outside the tree, in their order. */
-function hostEffects(resolution: Resolution, script: Script): HostEffect[] {
-  const effects: HostEffect[] = [];
-  for (const step of script.writtenOut()) {
-    if (step.kind === 'share-source') {
-      effects.push({
-        kind: step.kind,
-        path: step.source,
-        description: `the mount that ${step.source} is on becomes shared (MS_SHARED), and stays so`,
-        undone: true,
-      });
-    } else if (step.kind === 'make-mount-point') {
-      const supply = resolution.supplies.get(resolution.tree.get(step.mount)?.parentId ?? step.mount);
-      const path = joinPath(supply?.kind === 'host' ? supply.source : '/', step.path);
-      effects.push({
-        kind: step.kind,
-        path,
-        description: `the ${step.node} ${path} is created, and stays`,
-        undone: true,
-      });
-    } else if (step.kind === 'make-destination-private') {
-      effects.push({
-        kind: step.kind,
-        path: step.at,
-        description: `${step.at} is bound on itself and made private, until the tree is released`,
-        undone: true,
-      });
-    } else if (step.kind === 'attach') {
-      effects.push({
-        kind: step.kind,
-        path: step.at,
-        description: `the tree is attached at ${step.at} in the ${whoseNamespace(resolution)} namespace`,
-        undone: true,
-      });
-    } else if (step.kind === 'replace-root') {
-      effects.push({
-        kind: step.kind,
-        path: '/',
-        description: 'the tree becomes the root of the namespace, and what was mounted there goes',
-        undone: true,
-      });
-    }
-  }
-  return effects;
-}
-
-function whoseNamespace({ choices }: Resolution): string {
-  return choices.enters ? 'named' : "caller's";
-}
-
-/** The host paths that the steps use, each once. */
-function imports(script: Script): RestorePlan['imports'] {
-  const wanted = new Map<string, RestorePlan['imports'][number]>();
-  const want = (path: string, of: 'path' | 'mount') => wanted.set(`${of}:${path}`, { path, of });
-  for (const step of script.writtenOut()) {
-    if (step.kind === 'clone-source') want(step.source, step.of);
-    if (step.kind === 'share-source') want(step.source, 'mount');
-    if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, 'mount');
-  }
-  return [...wanted.values()];
 }

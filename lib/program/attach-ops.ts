@@ -1,8 +1,9 @@
 /** Ops that put the finished tree where it goes. */
 import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
 import type { ActionOf } from '../plan/steps.ts';
-import { BY_FD, type Emitter, exportKey } from './emitter.ts';
+import { BY_FD, type Emitter } from './emitter.ts';
 import { leaveHome } from './home.ts';
+import { exportKey } from './slot-keys.ts';
 
 /**
  * A new namespace in which nothing propagates; one move_mount onto its root; pivot_root(".", "."), which puts the old

@@ -16,7 +16,7 @@ import {
 } from './attach-ops.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import { Depot } from './depot.ts';
-import { Emitter, exportKey } from './emitter.ts';
+import { Emitter } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { LastUses } from './last-uses.ts';
 import {
@@ -41,6 +41,7 @@ import {
   renameNode,
   setMode,
 } from './origin-ops.ts';
+import { exportKey } from './slot-keys.ts';
 import { NO_PARKING, type Parking, Yard } from './yard.ts';
 
 /**

@@ -7,9 +7,7 @@ import type { OriginId } from '../plan/steps.ts';
 import { type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';
-
-/** What a slot is looked up by: an import, an export, a group's holder, the yard. */
-export type SlotKey = string;
+import { exportKey, exportName, importKey, importName, type SlotKey } from './slot-keys.ts';
 
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
@@ -257,7 +255,7 @@ export class Emitter {
       bytes,
       imports: this.#imports,
       exports: this.#exports,
-      stepOfOp: Int32Array.from(this.#stepOfOp.concat(this.#stepOfUndo)),
+      stepOfOp: new Int32Array(this.#stepOfOp.concat(this.#stepOfUndo)),
       slotNames: this.#names,
     };
   }
@@ -277,39 +275,4 @@ function cutAt(path: string): number {
     throw new UsageError(`a name is longer than a path may be: ${JSON.stringify(path.slice(0, 40))}…`);
   }
   return cut;
-}
-
-export function exportKey(name: Export['name'], tree: number): SlotKey {
-  return `export:${name}:${tree}`;
-}
-
-function exportName({ name, tree }: Export): string {
-  if (name === 'undo') return `directory ${tree + 1} to undo in`;
-  return tree === 0 ? name : `${name} ${tree + 1}`;
-}
-
-function importKey(item: Import): SlotKey {
-  switch (item.kind) {
-    case 'source':
-      return `import:${item.of}:${item.path}`;
-    case 'idmap':
-      return `import:idmap:${item.mount}`;
-    default:
-      return `import:${item.kind}`;
-  }
-}
-
-function importName(item: Import): string {
-  switch (item.kind) {
-    case 'source':
-      return item.of === 'path' ? `host:${item.path}` : `host mount of ${item.path}`;
-    case 'destination':
-      return `host:${item.path}`;
-    case 'namespace':
-      return 'namespace to enter';
-    case 'proc':
-      return 'proc';
-    case 'idmap':
-      return `idmap of #${item.mount}`;
-  }
 }

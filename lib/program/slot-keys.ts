@@ -1,0 +1,39 @@
+import type { Export, Import } from './compiled.ts';
+
+/** What a slot is looked up by: an import, an export, a group's holder, the yard. */
+export type SlotKey = string;
+
+export function exportKey(name: Export['name'], tree: number): SlotKey {
+  return `export:${name}:${tree}`;
+}
+
+export function exportName({ name, tree }: Export): string {
+  if (name === 'undo') return `directory ${tree + 1} to undo in`;
+  return tree === 0 ? name : `${name} ${tree + 1}`;
+}
+
+export function importKey(item: Import): SlotKey {
+  switch (item.kind) {
+    case 'source':
+      return `import:${item.of}:${item.path}`;
+    case 'idmap':
+      return `import:idmap:${item.mount}`;
+    default:
+      return `import:${item.kind}`;
+  }
+}
+
+export function importName(item: Import): string {
+  switch (item.kind) {
+    case 'source':
+      return item.of === 'path' ? `host:${item.path}` : `host mount of ${item.path}`;
+    case 'destination':
+      return `host:${item.path}`;
+    case 'namespace':
+      return 'namespace to enter';
+    case 'proc':
+      return 'proc';
+    case 'idmap':
+      return `idmap of #${item.mount}`;
+  }
+}
