@@ -5,13 +5,13 @@ import type { OwnedFd } from './fd.ts';
 import { OTHER_KINDS, type OtherNamespaces } from './other-namespaces.ts';
 
 /** As of Node's `spawn`; what is said here means the inside of the namespace. */
-export interface SpawnInsideOptions extends SpawnOptions {
+export type SpawnInsideOptions = SpawnOptions & {
   /** The working directory, looked up inside; `/` by default. */
   readonly cwd?: string;
   /** Taken on inside, with no supplementary groups. */
   readonly uid?: number;
   readonly gid?: number;
-}
+};
 
 /** What a command enters. */
 interface EnterFds extends OtherNamespaces {

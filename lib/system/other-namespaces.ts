@@ -1,4 +1,5 @@
 import { CLONE } from '../flags.ts';
+import type { OtherNamespace } from '../plan/options.ts';
 import type { OwnedFd } from './fd.ts';
 import type { RunPlace } from './native.ts';
 
@@ -6,7 +7,7 @@ import type { RunPlace } from './native.ts';
 export const OTHER_KINDS = ['user', 'pid', 'net', 'ipc', 'cgroup'] as const;
 
 /** Namespaces that stand around a mount namespace: who enters it enters these first. */
-export type OtherNamespaces = { readonly [kind in (typeof OTHER_KINDS)[number]]?: OwnedFd | undefined };
+export type OtherNamespaces = { readonly [kind in 'user' | OtherNamespace]?: OwnedFd | undefined };
 
 export const CLONE_BIT = {
   user: CLONE.NEWUSER,
