@@ -1,4 +1,5 @@
 import { MountyardError } from './errors.ts';
+import { Difference } from './model/difference.ts';
 import { MountTree } from './model/tree.ts';
 import { Help } from './render/help.ts';
 import { installInspectors } from './render/inspect.ts';
@@ -22,7 +23,7 @@ export { formatHostFacts, parseHostFacts } from './formats/facts.ts';
 export { formatMountinfo, parseMountinfo } from './formats/mountinfo.ts';
 export { formatSnapshot, parseSnapshot, snapshotJsonSchema } from './formats/snapshot.ts';
 export { type ComparePolicy, diffTrees } from './model/diff.ts';
-export type { Difference, DifferenceKind } from './model/difference.ts';
+export { Difference, type DifferenceKind } from './model/difference.ts';
 export type {
   Capabilities,
   DestinationFact,
@@ -92,4 +93,10 @@ export {
 export { captureSnapshot } from './system/snapshot.ts';
 export { verifyTree } from './system/verify.ts';
 
-installInspectors(() => process.stdout.columns, { Help, MountTree, MountyardError, RestoredTree });
+installInspectors(() => process.stdout.columns, {
+  Difference,
+  Help,
+  MountTree,
+  MountyardError,
+  RestoredTree,
+});

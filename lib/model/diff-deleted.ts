@@ -1,4 +1,4 @@
-import type { Difference } from './difference.ts';
+import { Difference } from './difference.ts';
 import { type Mount, nameOf } from './mount.ts';
 import type { Pair } from './pair.ts';
 
@@ -33,7 +33,7 @@ const ANOTHER = 'another than the one';
 
 function differ(mount: Mount, first: Mount, expected: string, actual: string): Difference {
   const text = (which: string) => `deleted, ${which} that ${nameOf(first)} shows`;
-  return { kind: 'deleted', mount, expected: text(expected), actual: text(actual) };
+  return new Difference('deleted', mount, text(expected), text(actual));
 }
 
 function keyOf({ device, root }: Mount, inode: string): string {

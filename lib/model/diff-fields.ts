@@ -1,5 +1,5 @@
 import { attributesOf, attributeWords } from '../flags.ts';
-import type { Difference, DifferenceKind } from './difference.ts';
+import { Difference, type DifferenceKind } from './difference.ts';
 import type { IdMap, IdRange } from './mount.ts';
 import type { Pair } from './pair.ts';
 import { comparedSuperOptions } from './super-options.ts';
@@ -42,7 +42,7 @@ function areSameWords(left: readonly string[], right: readonly string[]): boolea
 function wordDifferences({ expected, actual }: Pair, allowances: Allowances): Difference[] {
   const found: Difference[] = [];
   const differ = (kind: DifferenceKind, expectedText: string, actualText: string) =>
-    found.push({ kind, mount: expected, expected: expectedText, actual: actualText });
+    found.push(new Difference(kind, expected, expectedText, actualText));
   const compare = (kind: DifferenceKind, expectedText: string, actualText: string) => {
     if (expectedText !== actualText) differ(kind, expectedText, actualText);
   };

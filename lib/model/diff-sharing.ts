@@ -1,4 +1,4 @@
-import type { Difference } from './difference.ts';
+import { Difference } from './difference.ts';
 import { type Mount, nameOf, type Propagation } from './mount.ts';
 import type { Pair } from './pair.ts';
 import type { MountTree } from './tree.ts';
@@ -43,14 +43,8 @@ export function matchFilesystems(expected: MountTree, actual: MountTree, pairs: 
   };
   return (pair) => {
     if (match.get(pair.expected.device) === pair.actual.device) return NONE;
-    return [
-      {
-        kind: 'superblock',
-        mount: pair.expected,
-        expected: words(expected, pair.expected),
-        actual: words(actual, pair.actual),
-      },
-    ];
+    const texts = [words(expected, pair.expected), words(actual, pair.actual)] as const;
+    return [new Difference('superblock', pair.expected, ...texts)];
   };
 }
 
@@ -75,12 +69,8 @@ export function matchGroups(
     const found: Difference[] = [];
     const samePeers = isMatch(inside, wanted.shared, got.shared);
     if (!samePeers) {
-      found.push({
-        kind: 'peer-group',
-        mount: pair.expected,
-        expected: peers(expected, pair.expected),
-        actual: peers(actual, pair.actual),
-      });
+      const texts = [peers(expected, pair.expected), peers(actual, pair.actual)] as const;
+      found.push(new Difference('peer-group', pair.expected, ...texts));
     }
     const masters = wanted.master !== undefined && expected.groups.has(wanted.master) ? inside : outside;
     if (!isMatch(masters, wanted.master, got.master)) {
@@ -88,12 +78,8 @@ export function matchGroups(
       const stayedIn = samePeers ? wanted.shared : undefined;
       if (stayedIn !== undefined && said.has(stayedIn)) return found;
       if (stayedIn !== undefined) said.add(stayedIn);
-      found.push({
-        kind: 'master',
-        mount: pair.expected,
-        expected: master(expected, pair.expected),
-        actual: master(actual, pair.actual),
-      });
+      const texts = [master(expected, pair.expected), master(actual, pair.actual)] as const;
+      found.push(new Difference('master', pair.expected, ...texts));
     }
     return found;
   };

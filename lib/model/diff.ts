@@ -2,7 +2,7 @@ import { matchDeletedRoots } from './diff-deleted.ts';
 import { diffFields } from './diff-fields.ts';
 import { RootRenaming } from './diff-roots.ts';
 import { matchFilesystems, matchGroups } from './diff-sharing.ts';
-import type { Difference } from './difference.ts';
+import { Difference } from './difference.ts';
 import type { Mount } from './mount.ts';
 import type { Pair } from './pair.ts';
 import { relativePath } from './paths.ts';
@@ -43,10 +43,10 @@ export function diffTrees(expected: MountTree, actual: MountTree, policy: Compar
     if ('missing' in place) {
       const { missing } = place;
       const there = presence(expected, missing);
-      found.push({ kind: 'missing', mount: missing, expected: there, actual: 'not there' });
+      found.push(new Difference('missing', missing, there, 'not there'));
     } else if ('extra' in place) {
       const { extra } = place;
-      found.push({ kind: 'extra', mount: extra, expected: 'not there', actual: presence(actual, extra) });
+      found.push(new Difference('extra', extra, 'not there', presence(actual, extra)));
     } else {
       const standIn = isStandIn(place.expected);
       const fields = diffFields(place, {

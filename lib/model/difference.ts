@@ -18,10 +18,14 @@ export type DifferenceKind =
   | 'master' // whose slave, or whether it is one
   | 'unbindable';
 
-/** One difference. `mount` is the expected mount (for `extra`, the actual one); the two values are texts. */
-export interface Difference {
-  readonly kind: DifferenceKind;
-  readonly mount: Mount;
-  readonly expected: string;
-  readonly actual: string;
+/** One difference: plain data, that prints as a line. */
+export class Difference {
+  constructor(
+    readonly kind: DifferenceKind,
+    /** The expected mount; for `extra`, the actual one. */
+    readonly mount: Mount,
+    /** In words, as is {@link actual}. */
+    readonly expected: string,
+    readonly actual: string,
+  ) {}
 }

@@ -1,6 +1,8 @@
 /** How trees, results and errors print at the REPL: `util.inspect` asks a value for its text by a well-known symbol. */
 import type { MountyardError } from '../errors.ts';
+import type { Difference } from '../model/difference.ts';
 import type { MountTree } from '../model/tree.ts';
+import { renderDifferences } from './differences.ts';
 import type { Help } from './help.ts';
 import type { Paint, RenderOptions } from './paint.ts';
 import { type Outcome, renderReport } from './report.ts';
@@ -21,12 +23,14 @@ const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 export function installInspectors(
   columns: Columns,
   classes: {
+    readonly Difference: { readonly prototype: Difference };
     readonly Help: { readonly prototype: Help };
     readonly MountTree: { readonly prototype: MountTree };
     readonly MountyardError: { readonly prototype: MountyardError };
     readonly RestoredTree: { readonly prototype: Outcome & { readonly tree: MountTree } };
   },
 ): void {
+  install(columns, classes.Difference.prototype, (difference, look) => renderDifferences([difference], look));
   install(columns, classes.Help.prototype, String);
   install(columns, classes.MountTree.prototype, renderTree);
   // The message says all that the fields have, and names the requirements one by one.
