@@ -1,6 +1,7 @@
 import { CLONE, O } from '../flags.ts';
 import type { Mount } from '../model/mount.ts';
 import { MountTree } from '../model/tree.ts';
+import { Briefs } from './briefs.ts';
 import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { withHidden } from './hidden.ts';
 import { statFd } from './lookup.ts';
@@ -33,6 +34,8 @@ export function listMounts(namespace: bigint): Listing {
 interface Completed {
   readonly tree: MountTree;
   readonly found: number;
+  /** Peer groups and masters as they were a moment later, where that was seen by the way. */
+  readonly sharing?: Int32Array;
 }
 
 /** The mounts shown with what was listed of them, and with those that are not shown. */
@@ -40,14 +43,28 @@ export function completeTable(shown: MountTree, listing: Listing, options: Table
   const found = listing.ids.length;
   const listed = found > 0 ? (zipped(shown, listing) ?? complete(shown, listing, options)) : undefined;
   if (listed && !(options.whole && lacksMounts(listed, listing, options))) return { tree: listed, found };
+  return zippedInside(shown, options) ?? completeInside(shown, options) ?? { tree: listed ?? shown, found };
+}
+
+/** As {@link zipped}, by a thread that enters the namespace; `undefined` when more than ids is to be told. */
+function zippedInside({ mounts }: MountTree, { namespace, root }: TableOptions): Completed | undefined {
+  if (namespace === undefined || root === undefined) return undefined;
+  const briefs = Briefs.inside(namespace, root);
+  if (briefs?.count !== mounts.length) return undefined;
+  if (!mounts.every(({ id }, index) => briefs.isPlain(index, id))) return undefined;
+  const tree = new MountTree(mounts.map((mount, index) => withUniqueId(mount, String(briefs.id(index)))));
+  return { tree, found: briefs.count, sharing: briefs.sharing };
+}
+
+/** As {@link complete}, by a thread that enters the namespace; `undefined` when it may not. */
+function completeInside(shown: MountTree, options: TableOptions): Completed | undefined {
   const inside = statusesInside(options);
-  if (!inside) return { tree: listed ?? shown, found };
+  if (!inside) return undefined;
   const { tree, others } = told(shown, inside);
   const hidden = others.map(mountOfStatus).filter((mount) => mount !== undefined);
-  return {
-    tree: withHidden(tree, { atTop: isTopmost(options), others: hidden }),
-    found: inside.length,
-  };
+  const found = inside.length;
+  if (hidden.length === 0) return { tree, found };
+  return { tree: withHidden(tree, { atTop: isTopmost(options), others: hidden }), found };
 }
 
 /**

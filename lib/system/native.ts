@@ -79,6 +79,8 @@ export interface NativeSys {
    * it and a root directory in it, from which the mount points are told; or -errno.
    */
   statmountsInside(namespace: number, root: number, mask: bigint): readonly Bytes[] | number;
+  /** A little of every mount, read in the same way: 32 bytes for each, see `system/briefs`; or -errno. */
+  briefsInside(namespace: number, root: number): ArrayBuffer | number;
   /**
    * Of each of these mounts by statmount(2): its peer group and its master, 0 for none, and 1 when it is unbindable,
    * else 0. One that is gone has only -1; -errno when the first is.

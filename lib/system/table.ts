@@ -46,9 +46,9 @@ export function readTable(mountinfo: Fd, options: TableOptions, looks: Looks = n
     const listing = namespace === undefined ? undefined : listMounts(namespace);
     if (looks.pollNow(fd, 0) !== 0) continue;
     const shown = parseMountinfo(text);
-    const { tree, found } =
-      listing === undefined ? { tree: shown, found: 0 } : completeTable(shown, listing, options);
-    const same = text.length <= ONE_MOMENT || isSteady(tree, namespace, { text, mountinfo, looks });
+    const completed = listing && completeTable(shown, listing, options);
+    const { tree, found, sharing } = completed ?? { tree: shown, found: 0 };
+    const same = text.length <= ONE_MOMENT || isSteady(tree, namespace, { text, mountinfo, looks, sharing });
     if (!same) continue;
     const unseen = options.whole && found > 0 ? countMounts(options.namespace) - found : 0;
     if (looks.pollNow(fd, 0) !== 0) continue;
@@ -70,16 +70,18 @@ interface Reading {
   readonly text: Buffer;
   readonly mountinfo: Fd;
   readonly looks: Looks;
+  readonly sharing: Int32Array | undefined;
 }
 
 /** Whether the peer groups and masters are still those that were read. */
 function isSteady(
   { mounts }: MountTree,
   namespace: bigint | undefined,
-  { text, mountinfo, looks }: Reading,
+  { text, mountinfo, looks, sharing }: Reading,
 ): boolean {
-  const ids = new BigUint64Array(mounts.map(({ uniqueId }) => BigInt(uniqueId ?? 0)));
-  const seen = namespace === undefined || ids.includes(0n) ? undefined : looks.sharing(ids, namespace);
+  const ids = new BigUint64Array(sharing ? [] : mounts.map(({ uniqueId }) => BigInt(uniqueId ?? 0)));
+  const isKnown = namespace !== undefined && !ids.includes(0n);
+  const seen = sharing ?? (isKnown ? looks.sharing(ids, namespace) : undefined);
   // By bytes where the kernel has no narrower answer.
   if (typeof seen !== 'object') return readWhole(mountinfo).equals(text);
   return mounts.every(({ propagation: { shared = 0, master = 0, unbindable } }, index) => {

@@ -152,35 +152,43 @@ int find_bottom(uint64_t& id) {
   return error;
 }
 
-// Enters the namespace and the root, and reads every mount of the namespace that leads to its bottom.
-int read_inside(int name_space, int root, uint64_t mask, std::vector<std::vector<unsigned char>>& answers) {
+// Enters the namespace and the root, and lists every mount of the namespace that leads to its bottom.
+int list_inside(int name_space, int root, std::vector<uint64_t>& ids) {
   int error = sys::unshare(CLONE_FS);
   if (error == 0) error = sys::setns(name_space, CLONE_NEWNS);
   if (error == 0) error = sys::fchdir(root);
   if (error == 0) error = sys::chroot(".");
   uint64_t bottom = 0;
   if (error == 0) error = find_bottom(bottom);
-  std::vector<uint64_t> ids;
-  if (error == 0) error = list_mounts({.mount_id = bottom}, 0, ids);
-  for (const uint64_t id : ids) {
-    std::vector<unsigned char> answer;
-    if (read_status({.mount_id = id, .param = mask}, answer) == 0) answers.push_back(std::move(answer));
+  return error == 0 ? list_mounts({.mount_id = bottom}, 0, ids) : error;
+}
+
+// Has a thread of its own list the mounts of a namespace from inside, and look at each: 0, or -errno.
+template <typename Look>
+int look_inside(int name_space, int root, Look look) {
+  int error = -EAGAIN;
+  try {
+    std::thread([&] {
+      std::vector<uint64_t> ids;
+      error = list_inside(name_space, root, ids);
+      if (error == 0) look(ids);
+    }).join();
+  } catch (const std::system_error& refused) {
+    error = -refused.code().value();
   }
   return error;
 }
 
 Value statmounts_inside(const CallbackInfo& info) {
   const Arguments in(info);
-  const int name_space = in.fd(0);
-  const int root = in.fd(1);
   const uint64_t mask = in.bits(2);
   std::vector<std::vector<unsigned char>> answers;
-  int error = -EAGAIN;
-  try {
-    std::thread([&] { error = read_inside(name_space, root, mask, answers); }).join();
-  } catch (const std::system_error& refused) {
-    error = -refused.code().value();
-  }
+  const int error = look_inside(in.fd(0), in.fd(1), [&](const std::vector<uint64_t>& ids) {
+    for (const uint64_t id : ids) {
+      std::vector<unsigned char> answer;
+      if (read_status({.mount_id = id, .param = mask}, answer) == 0) answers.push_back(std::move(answer));
+    }
+  });
   if (error < 0) return in.number(error);
   Napi::Array list = Napi::Array::New(in.env(), answers.size());
   for (size_t index = 0; index < answers.size(); ++index) {
@@ -188,6 +196,40 @@ Value statmounts_inside(const CallbackInfo& info) {
         Napi::Buffer<unsigned char>::Copy(in.env(), answers[index].data(), answers[index].size());
   }
   return list;
+}
+
+// What of a mount's status lib/system/brief.ts reads.
+struct BriefRecord {
+  uint64_t id;
+  uint32_t old_id, idmapped;
+  int32_t peer_group, master;
+  uint32_t unbindable, error;
+};
+static_assert(sizeof(BriefRecord) == 32);
+
+BriefRecord brief_record(uint64_t id, uint64_t name_space) {
+  constexpr uint64_t kUnbindable = uint64_t{1} << 17;  // MS_UNBINDABLE
+  BasicStatus status{};
+  const int error = read_basic(id, name_space, status);
+  return {.id = id,
+          .old_id = status.old_ids[0],
+          .idmapped = (status.attributes & MOUNT_ATTR_IDMAP) != 0,
+          .peer_group = static_cast<int32_t>(status.peer_group),
+          .master = static_cast<int32_t>(status.master),
+          .unbindable = (status.propagation & kUnbindable) != 0,
+          .error = static_cast<uint32_t>(-error)};
+}
+
+Value briefs_inside(const CallbackInfo& info) {
+  const Arguments in(info);
+  std::vector<BriefRecord> records;
+  const int error = look_inside(in.fd(0), in.fd(1), [&](const std::vector<uint64_t>& ids) {
+    for (const uint64_t id : ids) records.push_back(brief_record(id, 0));
+  });
+  if (error < 0) return in.number(error);
+  Napi::ArrayBuffer bytes = Napi::ArrayBuffer::New(in.env(), records.size() * sizeof(BriefRecord));
+  if (!records.empty()) std::memcpy(bytes.Data(), records.data(), bytes.ByteLength());
+  return bytes;
 }
 
 Value sharing(const CallbackInfo& info) {
@@ -223,6 +265,7 @@ void add_queries(Napi::Object sys) {
   add("statmount", statmount);
   add("listmount", listmount);
   add("statmountsInside", statmounts_inside);
+  add("briefsInside", briefs_inside);
   add("sharing", sharing);
 }
 
