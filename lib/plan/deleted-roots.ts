@@ -30,6 +30,8 @@ type Purpose = 'waiting' | 'aside' | 'mountyard-kept';
 
 export class DeletedRoots {
   readonly #origins = new Map<OriginKey, OriginRoots>();
+  /** Deleted roots of unknown kind that are on something of a known one. */
+  readonly #toldKinds: ReadonlyMap<Mount, Kind>;
 
   constructor(tree: MountTree, layout: Layout, supplies: Supplies) {
     for (const mount of tree.mounts) {
@@ -39,6 +41,7 @@ export class DeletedRoots {
       this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
     }
+    this.#toldKinds = this.#origins.size === 0 ? NONE : kindsByPlace(tree, layout);
     if (this.#origins.size === 0) return;
     this.#learnNatures(tree, layout);
     for (const mount of tree.mounts) {
@@ -57,9 +60,15 @@ export class DeletedRoots {
       for (const mount of tree.mounts) {
         const spot = layout.roots.get(mount.id);
         const roots = mount.deleted && spot ? this.#origins.get(spot.origin) : undefined;
-        if (roots && spot && (mount.rootInode !== undefined) === known) learnNature(roots, spot.path, mount);
+        if (roots && spot && (mount.rootInode !== undefined) === known)
+          learnNature(roots, spot.path, this.#told(mount));
       }
     }
+  }
+
+  #told(mount: Mount): Mount {
+    const kind = this.#toldKinds.get(mount);
+    return kind === undefined ? mount : { ...mount, kind };
   }
 
   #learnLive(spot: Spot | undefined): void {
@@ -124,7 +133,7 @@ export class DeletedRoots {
   pathOf(mount: Mount, spot: Spot): PathString {
     if (!mount.deleted) return spot.path;
     const roots = mount.deleted ? this.#origins.get(spot.origin) : undefined;
-    const which = indexOfNature(roots?.natures.get(spot.path) ?? [], mount);
+    const which = indexOfNature(roots?.natures.get(spot.path) ?? [], this.#told(mount));
     if (roots && which > 0) return otherPlace(roots, spot.path, which);
     return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
   }
@@ -133,6 +142,31 @@ export class DeletedRoots {
   spotOf(mount: Mount, spot: Spot): Spot {
     return mount.deleted ? { origin: spot.origin, path: this.pathOf(mount, spot) } : spot;
   }
+}
+
+const NONE: ReadonlyMap<Mount, Kind> = new Map();
+
+/**
+ * What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind, and the same
+ * place can be that of another mount whose kind is known.
+ */
+function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
+  const told = new Map<Mount, Kind>();
+  const unknown = tree.mounts.filter(({ deleted, kind }) => deleted && kind === 'unknown');
+  if (unknown.length === 0) return told;
+  const keyOf = (spot: Spot | undefined) => spot && `${spot.origin} ${spot.path}`;
+  const known = new Map<string | undefined, Kind>();
+  for (const mount of tree.mounts) {
+    if (mount.kind === 'unknown') continue;
+    known.set(keyOf(layout.places.get(mount.id)), mount.kind);
+    if (!mount.deleted) known.set(keyOf(layout.roots.get(mount.id)), mount.kind);
+  }
+  known.delete(undefined);
+  for (const mount of unknown) {
+    const kind = known.get(keyOf(layout.places.get(mount.id)));
+    if (kind !== undefined) told.set(mount, kind);
+  }
+  return told;
 }
 
 function emptyRoots(readOnly: boolean): OriginRoots {

@@ -1,5 +1,5 @@
 import { diffTrees } from '../../lib/model/diff.ts';
-import { type Mount, type NodeStatus, UNREACHABLE } from '../../lib/model/mount.ts';
+import { type Mount, UNREACHABLE } from '../../lib/model/mount.ts';
 import { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
@@ -10,7 +10,8 @@ import type { MountNamespace } from '../../lib/system/namespace.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
 import type { RestoredTree } from '../../lib/system/restored.ts';
 import { namespaceId } from '../../lib/system/table.ts';
-import { type Canonical, canonical, lineDifferences, readRaw } from './compare-raw.ts';
+import { canonical, lineDifferences, readRaw } from './compare-raw.ts';
+import { nodeLines, unreachableTops, untoldPlaces } from './node-lines.ts';
 import type { Case } from './operation.ts';
 import { probeCopies } from './probe.ts';
 import { type Workshop, World } from './world.ts';
@@ -187,17 +188,11 @@ function expectSame(
     `shared with the original, ${by}`,
     [...right.numbers].filter((number) => left.numbers.has(number)),
   );
-  const told = toldByWhatIsLeftOut(captured, left);
+  const untold = untoldPlaces(captured, again, right);
   expectNone(
     `what roots and places are, ${by}`,
-    lineDifferences(nodeLines(captured, left, told), nodeLines(again, right, told)),
+    lineDifferences(nodeLines(captured, left, untold), nodeLines(again, right, untold)),
   );
-}
-
-/** The places of mounts that may be known as directories only because something that is left out is on them. */
-function toldByWhatIsLeftOut(trees: readonly MountTree[], { places }: Canonical): Set<string | undefined> {
-  const on = trees.flatMap((tree) => unreachableTops(tree).map(({ parentId }) => String(parentId)));
-  return new Set(on.map((id) => places.get(id)));
 }
 
 function hasTwinsDeleted(trees: readonly MountTree[]): boolean {
@@ -208,13 +203,6 @@ function hasTwinsDeleted(trees: readonly MountTree[]): boolean {
       if (deleted && !inodes.has(path)) inodes.set(path, rootInode);
       return deleted && inodes.get(path) !== rootInode;
     }),
-  );
-}
-
-/** What is nowhere told of no restore can bring back: it is left out. */
-function unreachableTops(tree: MountTree): Mount[] {
-  return tree.mounts.filter(
-    (mount) => mount.mountPoint === UNREACHABLE && tree.parentOf(mount)?.mountPoint !== UNREACHABLE,
   );
 }
 
@@ -250,49 +238,6 @@ function withoutOutsideMasters(trees: readonly MountTree[]): MountTree[] {
       return master === undefined || known.has(master) ? mount : { ...mount, propagation };
     }),
   );
-}
-
-/**
- * What capture tells of roots and mount points, by the place of each mount, and of directories on the way, by the first
- * place of their filesystem. Deleted roots that are one are named by the first place that shows them.
- */
-function nodeLines(
-  trees: readonly MountTree[],
-  { places }: Canonical,
-  untold: ReadonlySet<string | undefined>,
-): string[] {
-  const placed = trees
-    .flatMap(({ mounts }) => mounts)
-    .flatMap((mount): [string, Mount][] => {
-      // Elsewhere nothing is made or changed.
-      if (mount.type !== 'tmpfs' && mount.type !== 'ramfs') return [];
-      const place = places.get(String(mount.id));
-      return place === undefined ? [] : [[place, mount]];
-    })
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  const first = new Map<string, string>();
-  const firstPlace = (what: string, place: string) => {
-    if (!first.has(what)) first.set(what, place);
-    return first.get(what);
-  };
-  const lines = placed.flatMap(
-    ([place, { kind, rootNode, placeNode, rootInode, directories = [], ...mount }]) => {
-      const deleted = rootInode && firstPlace(`${mount.device} ${mount.root} ${rootInode}`, place);
-      const shown = untold.has(place) ? 'whatever' : kind;
-      const text = JSON.stringify([shown, withoutSetId(rootNode), withoutSetId(placeNode), deleted]);
-      const filesystem = firstPlace(mount.device, place);
-      const ways = directories.map(
-        (way) => `in ${filesystem}: ${JSON.stringify(Object.entries(way).sort())}`,
-      );
-      return [`${place}: ${text}`, ...ways];
-    },
-  );
-  return [...new Set(lines)];
-}
-
-/** What a snapshot may not ask for. */
-function withoutSetId(node: NodeStatus | undefined): NodeStatus | undefined {
-  return node && { ...node, mode: node.mode & (node.kind === 'directory' ? 0o3777 : 0o1777) };
 }
 
 function expectNone(what: string, found: readonly string[]): void {

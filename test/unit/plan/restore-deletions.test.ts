@@ -30,6 +30,21 @@ describe('deleted roots', () => {
     expect(steps).toContain('delete-directory 0:/x');
   });
 
+  test('of one name are what they are on, where nothing else tells', () => {
+    const gone = { device: '0:1', root: '/x', deleted: true } as const;
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/file', { ...gone, kind: 'file' }),
+      mount(3, 1, '/b/z', { ...gone, kind: 'directory' }),
+      mount(4, 1, '/a', { device: '0:1', root: '/b' }),
+      mount(5, 4, '/a/z', { ...gone, kind: 'unknown' }), // on /b/z, too
+    );
+    const clones = stepsOf(tree).flatMap((line) => /^clone #(\d) = (\S+)$/.exec(line)?.slice(1) ?? []);
+    const rootOf = (id: number) => clones[clones.indexOf(String(id)) + 1];
+    expect(rootOf(5)).toBe(rootOf(3));
+    expect(rootOf(5)).not.toBe(rootOf(2));
+  });
+
   test('of one name are as many as their inodes, and one that could not be looked at is none of its own', () => {
     const gone = { device: '0:1', root: '/x', deleted: true, kind: 'directory' } as const;
     const tree = treeOf(
