@@ -110,6 +110,9 @@ export function isIdmapped({ options }: Mount): boolean {
   return options.includes('idmapped');
 }
 
+/** A mount that nobody else has yet, such as one of a tree that is being captured: what is found out is filled in. */
+export type MountDraft = { -readonly [Key in keyof Mount]: Mount[Key] };
+
 /** `mount 44 at /proc`, as all sentences name a mount. */
 export function nameOf(mount: Mount): string {
   return `mount ${mount.id} at ${mount.mountPoint}`;

@@ -5,9 +5,9 @@ import type { MountTree } from '../model/tree.ts';
 import { openat2 } from './calls-tree.ts';
 import type { Fd, OwnedFd } from './fd.ts';
 import { type OwnerView, ownerView, withOwners } from './owner-ids.ts';
-import { CHILD, withPlaces } from './places.ts';
+import { CHILD, fillPlaces } from './places.ts';
 import { PROC_RESOLVE, Procfs } from './procfs.ts';
-import { withRoots } from './roots.ts';
+import { fillRoots } from './roots.ts';
 import { runSmall, type SmallProgram, smallProgram } from './small-program.ts';
 import { readTable } from './table.ts';
 
@@ -42,7 +42,8 @@ export function captureTree(options: CaptureOptions = {}): MountTree {
   if (pid !== undefined) return captureProcess(procfs, pid);
   const tree = captureOwn(procfs);
   using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
-  return root ? withPlaces(tree, { root, owners: ownerView(procfs) }) : tree;
+  if (root) fillPlaces(tree, { root, owners: ownerView(procfs) });
+  return tree;
 }
 
 /** The tree that the calling thread sees, without what its mounts cover. */
@@ -51,7 +52,8 @@ export function captureOwn(procfs: Procfs): MountTree {
   const owners = ownerView(procfs);
   const tree = withOwners(readTable(file, {}), owners);
   using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
-  return root ? withRoots(tree, root, owners) : tree;
+  if (root) fillRoots(tree, root, owners);
+  return tree;
 }
 
 function captureProcess(procfs: Procfs, pid: number): MountTree {
@@ -61,7 +63,11 @@ function captureProcess(procfs: Procfs, pid: number): MountTree {
   using namespace = openLinkIfAllowed(procfs, `${pid}/ns`, 'mnt');
   using root = openLinkIfAllowed(procfs, String(pid), 'root');
   const tree = withOwners(readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true }), owners);
-  return root ? withPlaces(withRoots(tree, root, owners), { root, namespace, owners }) : tree;
+  if (root) {
+    fillRoots(tree, root, owners);
+    fillPlaces(tree, { root, namespace, owners });
+  }
+  return tree;
 }
 
 /** No fd: of a namespace that is not known nothing but mountinfo is read. */
@@ -120,11 +126,14 @@ export function captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFro
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
   const tree = withOwners(readTable(mountinfo, { namespace, root, whole: true }), owners);
-  return withPlaces(withRoots(tree, root, owners), { root, namespace, user, owners });
+  fillRoots(tree, root, owners);
+  fillPlaces(tree, { root, namespace, user, owners });
+  return tree;
 }
 
 /** The tree of an open mountinfo file and of the root directory that it was read under; `namespace` tells more of it. */
 export function readTree(mountinfo: Fd, root: Fd, owners: OwnerView, namespace?: Fd): MountTree {
   const tree = withOwners(readTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }), owners);
-  return withRoots(tree, root, owners);
+  fillRoots(tree, root, owners);
+  return tree;
 }

@@ -1,6 +1,6 @@
 import { CLONE, O } from '../flags.ts';
-import type { Mount } from '../model/mount.ts';
-import { MountTree } from '../model/tree.ts';
+import type { MountDraft } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
 import { Briefs } from './briefs.ts';
 import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
 import { withHidden } from './hidden.ts';
@@ -38,101 +38,74 @@ interface Completed {
   readonly sharing?: Int32Array;
 }
 
-/** The mounts shown with what was listed of them, and with those that are not shown. */
+/** Fills in what was listed of the mounts shown, and adds those that are not shown. */
 export function completeTable(shown: MountTree, listing: Listing, options: TableOptions): Completed {
   const found = listing.ids.length;
-  const listed = found > 0 ? (zipped(shown, listing) ?? complete(shown, listing, options)) : undefined;
-  if (listed && !(options.whole && lacksMounts(listed, listing, options))) return { tree: listed, found };
-  return zippedInside(shown, options) ?? completeInside(shown, options) ?? { tree: listed ?? shown, found };
+  const isZipped = found > 0 && zip(shown, listing);
+  const listed = isZipped || found === 0 ? shown : complete(shown, listing, options);
+  if (found > 0 && !(options.whole && lacksMounts(listed, listing, options))) return { tree: listed, found };
+  return zippedInside(shown, options) ?? completeInside(shown, options) ?? { tree: listed, found };
 }
 
-/** As {@link zipped}, by a thread that enters the namespace; `undefined` when more than ids is to be told. */
-function zippedInside({ mounts }: MountTree, { namespace, root }: TableOptions): Completed | undefined {
+/** As {@link zip}, by a thread that enters the namespace; `undefined` when more than ids is to be told. */
+function zippedInside(shown: MountTree, { namespace, root }: TableOptions): Completed | undefined {
   if (namespace === undefined || root === undefined) return undefined;
+  const { mounts } = shown;
   const briefs = Briefs.inside(namespace, root);
   if (briefs?.count !== mounts.length) return undefined;
   if (!mounts.every(({ id }, index) => briefs.isPlain(index, id))) return undefined;
-  const tree = new MountTree(mounts.map((mount, index) => withUniqueId(mount, String(briefs.id(index)))));
-  return { tree, found: briefs.count, sharing: briefs.sharing };
+  mounts.forEach((mount: MountDraft, index) => {
+    mount.uniqueId = String(briefs.id(index));
+  });
+  return { tree: shown, found: briefs.count, sharing: briefs.sharing };
 }
 
 /** As {@link complete}, by a thread that enters the namespace; `undefined` when it may not. */
 function completeInside(shown: MountTree, options: TableOptions): Completed | undefined {
   const inside = statusesInside(options);
   if (!inside) return undefined;
-  const { tree, others } = told(shown, inside);
+  const others = fillTold(shown, inside);
   const hidden = others.map(mountOfStatus).filter((mount) => mount !== undefined);
   const found = inside.length;
-  if (hidden.length === 0) return { tree, found };
-  return { tree: withHidden(tree, { atTop: isTopmost(options), others: hidden }), found };
+  if (hidden.length === 0) return { tree: shown, found };
+  return { tree: withHidden(shown, { atTop: isTopmost(options), others: hidden }), found };
 }
 
 /**
  * Mountinfo and listmount(2) go through the namespace in one order, so that of as many ids as lines each belongs to its
  * line: only idmaps need another call. The ends are looked at, for the day when this is no longer so.
+ * @returns whether it is so, and the ids are filled in.
  */
-function zipped({ mounts }: MountTree, { namespace, ids }: Listing): MountTree | undefined {
-  if (mounts.length !== ids.length) return undefined;
+function zip({ mounts }: MountTree, { namespace, ids }: Listing): boolean {
+  if (mounts.length !== ids.length) return false;
   for (const index of [0, mounts.length - 1]) {
-    if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return undefined;
+    if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return false;
   }
-  return new MountTree(
-    mounts.map((mount, index): Mount => {
-      const id = ids[index] ?? 0n;
-      const idmap = mount.options.includes('idmapped') ? statusOf(id, namespace)?.idmap : undefined;
-      const known = withUniqueId(mount, String(id));
-      return idmap ? { ...known, idmap } : known;
-    }),
-  );
-}
-
-/**
- * The mount as mountinfo shows it, and its id. To spread it and add a field takes a microsecond, to write out what
- * nearly every mount has a twentieth of that.
- */
-function withUniqueId(mount: Mount, uniqueId: string): Mount {
-  if (mount.subtype !== undefined || mount.verbatim !== undefined) return { ...mount, uniqueId };
-  const { id, parentId, device, root, deleted, mountPoint, options, propagation, unknownTags } = mount;
-  const { type, source, superOptions, kind } = mount;
-  return {
-    id,
-    parentId,
-    device,
-    root,
-    deleted,
-    mountPoint,
-    options,
-    propagation,
-    unknownTags,
-    type,
-    source,
-    superOptions,
-    kind,
-    uniqueId,
-  };
+  mounts.forEach((mount: MountDraft, index) => {
+    const id = ids[index] ?? 0n;
+    const idmap = mount.options.includes('idmapped') ? statusOf(id, namespace)?.idmap : undefined;
+    mount.uniqueId = String(id);
+    if (idmap) mount.idmap = idmap;
+  });
+  return true;
 }
 
 function complete(shown: MountTree, { namespace, ids }: Listing, { whole }: TableOptions): MountTree {
   const statuses = Array.from(ids, (id) => statusOf(id, namespace)).filter((status) => status !== undefined);
-  const { tree, others } = told(shown, statuses);
+  const others = fillTold(shown, statuses);
   const hidden = others.map(({ id = 0n }) => readMount(id, namespace)).filter((mount) => mount !== undefined);
-  return withHidden(tree, { atTop: whole === true && isAtTop(tree, namespace), others: hidden });
+  return withHidden(shown, { atTop: whole === true && isAtTop(shown, namespace), others: hidden });
 }
 
-/** The mounts shown, with their ids and maps, and what was told of others. */
-function told(
-  shown: MountTree,
-  statuses: readonly MountStatus[],
-): { readonly tree: MountTree; readonly others: readonly MountStatus[] } {
-  const known = new Map<number, Pick<Mount, 'uniqueId' | 'idmap'>>();
-  const others: MountStatus[] = [];
-  for (const status of statuses) {
-    const { id = 0n, oldId = 0, idmap } = status;
-    if (shown.get(oldId))
-      known.set(oldId, { uniqueId: String(id), ...(idmap && idmap.uid.length > 0 ? { idmap } : {}) });
-    else others.push(status);
-  }
-  return { tree: shown.map((mount) => ({ ...mount, ...known.get(mount.id) })), others };
+/** Fills in the ids and maps of the mounts shown, and hands back what was told of others. */
+function fillTold(shown: MountTree, statuses: readonly MountStatus[]): MountStatus[] {
+  return statuses.filter(({ id = 0n, oldId = 0, idmap }) => {
+    const mount: MountDraft | undefined = shown.get(oldId);
+    if (!mount) return true;
+    mount.uniqueId = String(id);
+    if (idmap && idmap.uid.length > 0) mount.idmap = idmap;
+    return false;
+  });
 }
 
 function statusOf(id: bigint, namespace: bigint): MountStatus | undefined {

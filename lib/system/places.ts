@@ -2,8 +2,8 @@ import { AT, CLONE, MOUNT_ATTR, MS, OPEN_TREE } from '../flags.ts';
 import {
   type DirectoryStatus,
   isIdmapped,
-  type Kind,
   type Mount,
+  type MountDraft,
   type NodeStatus,
   type PathString,
 } from '../model/mount.ts';
@@ -45,17 +45,13 @@ export const CHILD: RunPlace = {
 };
 
 /**
- * The tree with what its mounts cover, and the directories on the way there and to the roots of mounts, where that is
- * in a filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
+ * Fills in what the mounts cover, and the directories on the way there and to the roots of mounts, where that is in a filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
  * which changes nothing and which nobody else sees. Without the privilege for that, and on mounts that are covered
  * themselves, it stays unknown. The clone of an idmapped mount loses its map, so that it shows the owners that the
  * filesystem has, also of the mount's own root; where the kernel does not take the map away, those that the map hides
  * stay unknown.
  */
-export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
-  const places = new Map<number, Place>();
-  const directories = new Map<number, DirectoryStatus[]>();
-  const rootNodes = new Map<number, NodeStatus>();
+export function fillPlaces(tree: MountTree, entrance: Entrance): void {
   const parents = parentsIn(tree, fdNumber(entrance.root));
   for (let start = 0; start < parents.length; start += AT_ONCE) {
     const clones = cloneAll(parents.slice(start, start + AT_ONCE), entrance);
@@ -69,42 +65,19 @@ export function withPlaces(tree: MountTree, entrance: Entrance): MountTree {
       const look = (paths: readonly PathString[]) => nodesIn(mount, { fd, status }, paths, entrance.owners);
       if (!mapped && parent.mount.rootNode) {
         const root = nodeThrough(mount, nodeOf(status, fd.number, ''), entrance.owners);
-        if (root) rootNodes.set(mount.id, root);
+        if (root) parent.mount.rootNode = root;
       }
-      lookAtPlaces(parent, look, places);
+      fillSpots(parent, look);
       const ways = lookAtWays(parent, look);
-      if (ways.length > 0) directories.set(parent.mount.id, ways);
+      if (ways.length > 0) parent.mount.directories = ways;
     }
   }
-  if (places.size + directories.size + rootNodes.size === 0) return tree;
-  return tree.map((mount) => {
-    const place = places.get(mount.id);
-    const ways = directories.get(mount.id);
-    const rootNode = rootNodes.get(mount.id);
-    if (!place && !ways && !rootNode) return mount;
-    // A mount and what it is on are both directories, or neither is.
-    const kind = mount.kind === 'unknown' ? (place?.kind ?? mount.kind) : mount.kind;
-    if (kind === mount.kind && !place?.node && !ways && !rootNode) return mount;
-    return {
-      ...mount,
-      kind,
-      ...(rootNode && { rootNode }),
-      ...(place?.node && { placeNode: place.node }),
-      ...(ways && { directories: ways }),
-    };
-  });
-}
-
-/** What a mount is on; no node where that is ordinary. */
-interface Place {
-  readonly kind: Kind;
-  readonly node?: NodeStatus;
 }
 
 /** A mount that others are on, or show parts of, and what its root is. */
 interface Parent {
-  readonly mount: Mount;
-  readonly spots: readonly { readonly id: number; readonly path: PathString }[];
+  readonly mount: MountDraft;
+  readonly spots: readonly { readonly on: MountDraft; readonly path: PathString }[];
   readonly ways: readonly PathString[];
   readonly status: NodeStat;
 }
@@ -134,9 +107,9 @@ function withoutMap({ idmap: _map, ...mount }: Mount): Mount {
 
 /** The children that are not on the mount's own root. */
 function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
-  return tree.childrenOf(parent).flatMap(({ id, mountPoint }) => {
-    const path = relativePath(parent.mountPoint, mountPoint) ?? '';
-    return path === '' ? [] : [{ id, path }];
+  return tree.childrenOf(parent).flatMap((on) => {
+    const path = relativePath(parent.mountPoint, on.mountPoint) ?? '';
+    return path === '' ? [] : [{ on, path }];
   });
 }
 
@@ -160,11 +133,11 @@ type Look = (paths: readonly PathString[]) => Nodes;
 
 function nodesIn(mount: Mount, clone: Clone, paths: readonly PathString[], owners: OwnerView): Nodes {
   const stats = new Stats(clone.fd.number, paths, LOOK_ONLY);
+  const cloneId = Number(clone.status.mountId);
   return paths.map((path, index) => {
-    const found = stats.at(index);
     // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
-    if (found?.mountId !== clone.status.mountId) return undefined;
-    return nodeThrough(mount, nodeOf(found, clone.fd.number, path), owners);
+    const found = stats.onMount(index, cloneId);
+    return found && nodeThrough(mount, nodeOf(found, clone.fd.number, path), owners);
   });
 }
 
@@ -178,13 +151,14 @@ function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
   });
 }
 
-function lookAtPlaces({ spots }: Parent, look: Look, places: Map<number, Place>): void {
+function fillSpots({ spots }: Parent, look: Look): void {
   const nodes = look(spots.map(({ path }) => path));
-  for (const [index, { id }] of spots.entries()) {
+  for (const [index, { on }] of spots.entries()) {
     const node = nodes[index];
     if (!node) continue;
-    const kind = node.kind === 'directory' ? 'directory' : 'file';
-    places.set(id, { kind, ...(isOrdinaryNode(node) ? {} : { node }) });
+    // A mount and what it is on are both directories, or neither is.
+    if (on.kind === 'unknown') on.kind = node.kind === 'directory' ? 'directory' : 'file';
+    if (!isOrdinaryNode(node)) on.placeNode = node;
   }
 }
 

@@ -3,14 +3,14 @@ import { decodeBytes, encodeBytes } from '../model/bytes.ts';
 import {
   type FileKind,
   isIdmapped,
-  type Kind,
   type Mount,
+  type MountDraft,
   type NodeStatus,
   type OwnedNode,
   type PathString,
 } from '../model/mount.ts';
 import { behindIdmap, OrdinaryRoots } from '../model/nodes.ts';
-import { MountTree } from '../model/tree.ts';
+import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { deviceText } from './lookup.ts';
 import { native } from './native.ts';
@@ -22,42 +22,33 @@ const AT_STATX_DONT_SYNC = 0x4000;
 export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 
 /**
- * The tree with what can be seen of each mount's root from a root directory. Of what another mount covers only the
+ * Fills in what can be seen of each mount's root from a root directory. Of what another mount covers only the
  * kind can be known: what holds a mount is a directory, and what is covered is of the kind of its cover.
  */
-export function withRoots(tree: MountTree, root: Fd, owners: OwnerView): MountTree {
-  const seen = withVisibleRoots(tree, fdNumber(root), owners);
-  if (seen.mounts.every(({ kind }) => kind !== 'unknown')) return seen;
-  const kinds = new Map<Mount, Kind>();
-  for (const mount of [...seen.walk()].reverse()) {
-    const children = mount.kind === 'unknown' ? seen.childrenOf(mount) : [];
+export function fillRoots(tree: MountTree, root: Fd, owners: OwnerView): void {
+  fillVisibleRoots(tree, fdNumber(root), owners);
+  if (tree.mounts.every(({ kind }) => kind !== 'unknown')) return;
+  for (const mount of tree.inOrder.toReversed() as MountDraft[]) {
+    const children = mount.kind === 'unknown' ? tree.childrenOf(mount) : [];
     const cover = children.find(({ mountPoint }) => mountPoint === mount.mountPoint);
     const holds = children.some((child) => child !== cover);
-    const kind = holds ? 'directory' : cover && (kinds.get(cover) ?? cover.kind);
-    if (kind !== undefined && kind !== 'unknown') kinds.set(mount, kind);
+    if (holds) mount.kind = 'directory';
+    else if (cover) mount.kind = cover.kind;
   }
-  if (kinds.size === 0) return seen;
-  return seen.map((mount) => ({ ...mount, kind: kinds.get(mount) ?? mount.kind }));
 }
 
-function withVisibleRoots(tree: MountTree, root: number, owners: OwnerView): MountTree {
-  const statuses = statRoots(tree.mounts, root);
+function fillVisibleRoots({ mounts }: MountTree, root: number, owners: OwnerView): void {
+  const statuses = statRoots(mounts, root);
   const ordinary = new OrdinaryRoots();
-  const mounts = tree.mounts.map((mount, index) => {
+  mounts.forEach((mount: MountDraft, index) => {
     const status = statuses[index];
     const seen = status && nodeOf(status, root, mount.mountPoint.slice(1));
     const node = nodeThrough(mount, seen, owners);
-    if (!status || !node) return mount;
-    const known: Mount = { ...mount, kind: node.kind === 'directory' ? 'directory' : 'file' };
-    const rootNode = ordinary.has(mount, node) ? undefined : node;
-    if (!rootNode && !mount.deleted) return known;
-    return {
-      ...known,
-      ...(mount.deleted && { rootInode: String(status.inode) }),
-      ...(rootNode && { rootNode }),
-    };
+    if (!status || !node) return;
+    mount.kind = node.kind === 'directory' ? 'directory' : 'file';
+    if (mount.deleted) mount.rootInode = String(status.inode);
+    if (!ordinary.has(mount, node)) mount.rootNode = node;
   });
-  return new MountTree(mounts);
 }
 
 /** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
@@ -66,10 +57,7 @@ function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefine
     return mounts.map((mount) => statRoot(mount, root));
   const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
   const stats = new Stats(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
-  return mounts.map(({ uniqueId }, index) => {
-    const status = stats.at(index);
-    return status?.mountId === BigInt(uniqueId ?? 0) ? status : undefined;
-  });
+  return mounts.map(({ uniqueId }, index) => stats.onMount(index, Number(uniqueId)));
 }
 
 /** The node as its filesystem has it, with the owners of a view. The ids in a map of a mount are the filesystem's. */
@@ -87,8 +75,8 @@ export function statRoot(mount: Mount, root: number): NodeStat | undefined {
   const path = mount.mountPoint.slice(1);
   // The id that mountinfo shows may be another mount's since the table was read.
   const unique = mount.uniqueId !== undefined;
-  const status = new Stats(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique).at(0);
-  return status?.mountId === BigInt(mount.uniqueId ?? mount.id) ? status : undefined;
+  const stats = new Stats(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique);
+  return stats.onMount(0, Number(mount.uniqueId ?? mount.id));
 }
 
 const KINDS = new Map<number, FileKind>([
