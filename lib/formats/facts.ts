@@ -53,6 +53,7 @@ const hostFacts = lazySchema((z) => {
     calls: z.strictObject(fromNames(CAPABILITY_NAMES, yes)),
     privileges: z.strictObject({
       uid: z.int(),
+      gid: z.int().optional(),
       mount: z.boolean(),
       mknod: z.boolean(),
       inUserNamespace: z.boolean(),
@@ -62,6 +63,9 @@ const hostFacts = lazySchema((z) => {
     engines: z.strictObject({ detached: yes, yard: yes, classic: yes }),
   });
 
+  const decimal = z.string().regex(/^\d{1,20}$/);
+  const identity = z.strictObject({ type: z.int(), device: decimal, inode: decimal });
+
   const source = z.strictObject({
     path: z.string(),
     kind: pathFact,
@@ -70,6 +74,8 @@ const hostFacts = lazySchema((z) => {
     mount: mount.optional(),
     mountRootReachable: z.boolean().optional(),
     submounts: z.boolean().optional(),
+    identity: identity.optional(),
+    mountRootIdentity: identity.optional(),
     paths,
   });
 

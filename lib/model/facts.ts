@@ -24,6 +24,7 @@ export interface Capabilities {
   readonly calls: { readonly [name in CapabilityName]: true | string };
   readonly privileges: {
     readonly uid: number;
+    readonly gid?: number;
     /** CAP_SYS_ADMIN over the current mount namespace. */
     readonly mount: boolean;
     /** CAP_MKNOD in the initial user namespace: device nodes can be made. */
@@ -46,6 +47,13 @@ export interface Capabilities {
 /** What is at a path: nothing, a directory, or anything else; `unknown` where it could not be looked at. */
 export type PathFact = Kind | 'absent' | 'symlink';
 
+/** Which file it is: the S_IFMT part of its st_mode, and st_dev and st_ino as decimal numbers. */
+export interface FileIdentity {
+  readonly type: number;
+  readonly device: string;
+  readonly inode: string;
+}
+
 /** A host path that the caller named, as it was found. */
 export interface SourceFact {
   readonly path: PathString;
@@ -60,6 +68,9 @@ export interface SourceFact {
   readonly mountRootReachable?: boolean;
   /** Mounts stand below the path (in a user namespace they are locked, and the path cannot be bound alone). */
   readonly submounts?: boolean;
+  /** What to know the file at the path by, and the root of that mount, where they are looked up a second time. */
+  readonly identity?: FileIdentity;
+  readonly mountRootIdentity?: FileIdentity;
   /** Paths below it that the tree needs, relative, without a leading slash. */
   readonly paths: { readonly [relative: PathString]: PathFact };
 }

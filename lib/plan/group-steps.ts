@@ -1,10 +1,11 @@
-import type { HostFacts } from '../model/facts.ts';
+import { type HostFacts, own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { suppliesAll, usesCopy } from './copied-sources.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { Script } from './script.ts';
-import type { ActionOf, GroupKey, OriginId } from './steps.ts';
+import type { ActionOf, GroupKey, NodeKind, OriginId } from './steps.ts';
 
 /**
  * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
@@ -89,8 +90,11 @@ export class GroupSteps {
         const reason = `${nameOf(mount)} is to follow it, and a ${before} mount passes nothing on`;
         this.#script.add({ kind: 'share-source', source, before, mount: mount.id, reason });
       }
-      const from = { mountOf: source };
-      const node = mountRootNode(this.#facts, source);
+      const { supplies, choices } = this.#resolution;
+      // Where the whole mount may hold locked ones, and the part that all the slaves show does not.
+      const of = usesCopy(choices) && suppliesAll(tree, supplies, id, source) ? 'path' : 'mount';
+      const from = { mountOf: source, of } as const;
+      const node = of === 'mount' ? mountRootNode(this.#facts, source) : this.#nodeOf(source);
       this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);
       return;
     }
@@ -108,6 +112,10 @@ export class GroupSteps {
       },
       mount,
     );
+  }
+
+  #nodeOf(source: PathString): NodeKind {
+    return own(this.#facts.sources, source)?.kind === 'file' ? 'file' : 'directory';
   }
 
   #push(step: ActionOf<'make-group'>, mount: Mount): void {

@@ -1,6 +1,8 @@
 /** What a plan takes from the host, and what it changes there. */
+import type { HostFacts } from '../model/facts.ts';
 import { joinPath } from '../model/paths.ts';
-import type { RestorePlan } from './plan.ts';
+import { placeInCopy, usesCopy } from './copied-sources.ts';
+import type { HostPath } from './plan.ts';
 import type { Resolution } from './resolve.ts';
 import type { Script } from './script.ts';
 import type { HostEffect } from './steps.ts';
@@ -56,13 +58,15 @@ function whoseNamespace({ choices }: Resolution): string {
 }
 
 /** The host paths that the steps use, each once. */
-export function hostPaths(script: Script): RestorePlan['imports'] {
-  const wanted = new Map<string, RestorePlan['imports'][number]>();
-  const want = (path: string, of: 'path' | 'mount') => wanted.set(`${of}:${path}`, { path, of });
+export function hostPaths(script: Script, { choices }: Resolution, facts: HostFacts): HostPath[] {
+  const wanted = new Map<string, HostPath>();
+  const copied = usesCopy(choices);
+  const want = (path: string, of: HostPath['of']) =>
+    wanted.set(`${of}:${path}`, { path, of, ...(copied && { inCopy: placeInCopy(facts, path, of) }) });
   for (const step of script.writtenOut()) {
     if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
-    if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, 'mount');
+    if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, step.from.of);
   }
   return [...wanted.values()];
 }

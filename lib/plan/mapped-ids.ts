@@ -10,6 +10,9 @@ export function mappedIds(
 ): IdMap | undefined {
   if (facts.destination?.idMap) return facts.destination.idMap;
   if (userNamespace === undefined) return facts.capabilities.privileges.idMap;
-  if (userNamespace === 'self') return { uid: idRanges(['0 0 1']), gid: idRanges(['0 0 1']) };
+  if (userNamespace === 'self') {
+    const { uid, gid = uid } = facts.capabilities.privileges;
+    return { uid: idRanges([`0 ${uid} 1`]), gid: idRanges([`0 ${gid} 1`]) };
+  }
   return { uid: idRanges(userNamespace.uidMap), gid: idRanges(userNamespace.gidMap) };
 }

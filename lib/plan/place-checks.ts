@@ -20,7 +20,7 @@ export function requirePlace(
   requireEngine(tree, choices, facts, findings);
   if (choices.at !== undefined || choices.enters)
     requireDestination(choices.at ?? '/', choices, facts, masters, findings);
-  if (buildsInUserNamespace(choices, facts)) requireNoHostSources(tree, choices, findings);
+  if (facts.destination?.idMap) requireNoHostSources(tree, choices, findings);
   return lackingPrivilege(choices, facts);
 }
 
@@ -125,13 +125,8 @@ function requireNoHostSources(tree: MountTree, choices: Choices, findings: Findi
   findings.require({
     kind: 'privilege',
     mounts: tree.roots.slice(0, 1),
-    reason: `${source} is a mount of this user namespace, which another one cannot clone`,
+    reason: `${source} is a mount of this user namespace, which that of the namespace to enter cannot clone`,
     cures: [
-      {
-        option: 'run',
-        cli: 'unshare -Urm mountyard restore …',
-        effect: 'a copy of the namespace that owns its mounts',
-      },
       {
         option: 'standIn',
         cli: '--stand-in all',

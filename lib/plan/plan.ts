@@ -1,3 +1,4 @@
+import type { FileIdentity } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Requirement } from './requirements.ts';
@@ -54,8 +55,15 @@ export interface RestorePlan {
   readonly notes: PlanNotes;
   /** What is missing to run the plan, though not to make it: privilege. */
   readonly unmetToRun: readonly Requirement[];
-  /** Host paths to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
-  readonly imports: readonly { readonly path: PathString; readonly of: 'path' | 'mount' }[];
+  readonly imports: readonly HostPath[];
+}
+
+/** A host path to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
+export interface HostPath {
+  readonly path: PathString;
+  readonly of: 'path' | 'mount';
+  /** Looked up again by the program, in a copy of the caller's mounts; it must be the file that inspection saw. */
+  readonly inCopy?: { readonly path: PathString; readonly identity?: FileIdentity };
 }
 
 /** A plan as people see it. */

@@ -78,7 +78,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
       return notes;
     },
     unmetToRun: resolution.toRun,
-    imports: hostPaths(script),
+    imports: hostPaths(script, resolution, facts),
   };
 }
 

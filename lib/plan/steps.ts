@@ -111,8 +111,10 @@ export type Action = { readonly mount?: number } & (
       /** A detached mount that holds the group while its members are given it. */
       readonly kind: 'make-group';
       readonly group: GroupKey;
-      /** What it is a clone of: an origin's root, or the host mount that is followed. */
-      readonly from: { readonly origin: OriginId } | { readonly mountOf: PathString };
+      /** What it is a clone of: an origin's root, or the host mount that is followed (`of`: its root, or the path). */
+      readonly from:
+        | { readonly origin: OriginId }
+        | { readonly mountOf: PathString; readonly of: 'path' | 'mount' };
       readonly node: NodeKind;
       /** Takes its master from this group's holder. */
       readonly master?: GroupKey;

@@ -2,12 +2,15 @@
 
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
+import { isIdentity } from '../model/id-maps.ts';
 import type { Mount, PathString, Propagation } from '../model/mount.ts';
+import { ownersInside } from '../model/owners.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
 import { MountTree } from '../model/tree.ts';
 import { filesystemKey, filesystemRole, splitOptions, swallowsSource } from './filesystems.ts';
 import { skippedMounts } from './forest.ts';
+import { mappedIds } from './mapped-ids.ts';
 import type { PlanNotes, Target } from './plan.ts';
 import type { Resolution } from './resolve.ts';
 
@@ -34,6 +37,9 @@ export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
 function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mount {
   const { uniqueId: _id, verbatim: _line, ...kept } = mount;
   const idmap = resolution.choices.idmap.get(mount.id);
+  const { userNamespace } = resolution.choices;
+  const map = userNamespace && mappedIds(userNamespace, facts);
+  const made = map && !isIdentity(map) ? [map] : [];
   const base = {
     ...kept,
     propagation: targetPropagation(mount.propagation, resolution.masters.ignored),
@@ -48,7 +54,8 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       const fact = own(facts.sources, supply.source);
       if (!fact?.mount) return { ...base, kind };
       const { subtype: _subtype, ...rest } = base;
-      const { device, type, subtype, source, superOptions } = fact.mount;
+      const { device, type, subtype, source } = fact.mount;
+      const superOptions = ownersInside(fact.mount.superOptions, made);
       const root = joinPath(fact.root ?? '/', supply.below);
       return { ...rest, kind, device, type, source, superOptions, root, ...(subtype ? { subtype } : {}) };
     }

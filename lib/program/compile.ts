@@ -15,6 +15,7 @@ import {
   replaceRoot,
 } from './attach-ops.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
+import { openCopies } from './copies.ts';
 import { Depot } from './depot.ts';
 import { Emitter } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
@@ -71,6 +72,7 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
       : emitter.close(slot);
 
   handBackRoots(emitter, script);
+  openCopies(emitter, plan);
   if (returns) keepHome(emitter);
   longSourceOps(emitter, plan.origins);
   for (let index = 0; index < script.length; index += 1) {
@@ -209,7 +211,9 @@ function handBackRoots(emitter: Emitter, script: Script): void {
 }
 
 function importsOf({ imports, script }: RestorePlan, needsProc: boolean): Import[] {
-  const wanted: Import[] = imports.map(({ path, of }) => ({ kind: 'source', path, of }));
+  const wanted: Import[] = imports
+    .filter(({ inCopy }) => !inCopy)
+    .map(({ path, of }) => ({ kind: 'source', path, of }));
   for (const mount of script.tree.inOrder) {
     const map = script.actions.idmapOf(mount);
     if (map) wanted.push({ kind: 'idmap', mount: mount.id, map });

@@ -81,7 +81,7 @@ export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parkin
   const out = emitter.slot(`group:${step.group}`, step.group);
   if ('mountOf' in step.from) {
     emitter.op('open_tree', {
-      a: emitter.get(`import:mount:${step.from.mountOf}`),
+      a: emitter.get(`import:${step.from.of}:${step.from.mountOf}`),
       s1: '',
       n: CLONE_FD,
       out,

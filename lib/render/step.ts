@@ -121,7 +121,7 @@ function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: PlanView
   const from =
     'origin' in step.from
       ? originText(plan, step.from.origin)
-      : `the host's mount of ${nameText(step.from.mountOf)}`;
+      : `${step.from.of === 'mount' ? "the host's mount of " : ''}${nameText(step.from.mountOf)}`;
   const words = [`from ${from}`];
   if (step.master !== undefined) words.push(`slave of ${groupText(step.master)}`);
   if (step.followsHost) words.push('slave of the host');

@@ -55,7 +55,7 @@ const HINTS: { readonly [key: string]: string } = {
   'openat2:ENOSYS':
     'Without openat2 neither /proc nor a path below a mount can be opened safely, so nothing can be done here. Linux has it since 5.6; a sandbox (seccomp) may hide it.',
   'openat2:EPERM': 'A sandbox (seccomp) may forbid openat2, without which no path can be opened safely.',
-  'check:ESTALE': 'The file was replaced between inspection and use; run it again.',
+  'fstat:ESTALE': 'The file was replaced between inspection and use; run it again.',
   'thread:EAGAIN': 'No thread could be started: see RLIMIT_NPROC and the pids cgroup.',
   'fork:EAGAIN': 'No process could be started: see RLIMIT_NPROC and the pids cgroup.',
   'uid_map:EPERM': 'Only the own uid can be mapped without privilege; other maps need newuidmap or root.',

@@ -1,6 +1,6 @@
 import { MountError } from '../errors.ts';
-import { O } from '../flags.ts';
-import type { DestinationFact, PathFact, SourceFact } from '../model/facts.ts';
+import { O, S_IFMT } from '../flags.ts';
+import type { DestinationFact, FileIdentity, PathFact, SourceFact } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { isInside, joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -40,15 +40,24 @@ export function inspectSource(view: SourceView, path: PathString, below: Iterabl
   const mount = view.host.get(Number(status.mountId));
   const place = mount && pathInside(view, fd, mount);
   if (!mount || place === undefined) return { path, kind, paths };
+  const mountRootReachable = keepMountRoot(view.held, path, fd, mount, status.mountRoot);
+  const mountRoot = view.held.get(path, 'mount');
+  const rootStatus = mountRoot && statFd(mountRoot.number);
   return {
     path,
     kind,
     root: joinPath(mount.root, place),
     mount,
-    mountRootReachable: keepMountRoot(view.held, path, fd, mount, status.mountRoot),
+    mountRootReachable,
     submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
+    identity: identityOf(status),
+    ...(rootStatus && { mountRootIdentity: identityOf(rootStatus) }),
     paths,
   };
+}
+
+function identityOf({ mode, device, inode }: NativeStat): FileIdentity {
+  return { type: mode & S_IFMT, device: String(device), inode: String(inode) };
 }
 
 /** Looks at the place where a tree is to be attached; its fd goes to `held`. */

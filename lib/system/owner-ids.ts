@@ -2,14 +2,12 @@ import { O } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { idInside, idRanges, isIdentity, OVERFLOW_ID } from '../model/id-maps.ts';
 import type { IdMap, OwnedNode } from '../model/mount.ts';
+import { ownersInside } from '../model/owners.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { OwnedFd } from './fd.ts';
 import { placeInside } from './other-namespaces.ts';
 import { PROC_RESOLVE, type Procfs, readWhole } from './procfs.ts';
 import { runSmall, smallProgram } from './small-program.ts';
-
-/** `uid=` and `gid=` as whole words; neither is ever quoted or escaped. */
-const OWNER = /(^|,)(uid|gid)=(\d+)(?=,|$)/g;
 
 /**
  * In whose ids owners are told. The kernel has them in two ways: what a filesystem prints among its options are ids of
@@ -64,20 +62,11 @@ export function viewInto(made: IdMap): OwnerView {
   return { printed: isIdentity(made) ? [] : [made], seen: made };
 }
 
-/**
- * The tree with the owners that filesystems print as they are in a view: root is left out, as the kernel leaves its
- * own out, and one that is not mapped reads as it looks to stat(2).
- */
+/** The tree with the owners that filesystems print as they are in a view. */
 export function withOwners(tree: MountTree, { printed }: OwnerView): MountTree {
   if (printed.length === 0) return tree;
   return tree.map((mount) => {
-    const superOptions = mount.superOptions.replace(
-      OWNER,
-      (_word, comma: string, key: 'uid' | 'gid', id: string) => {
-        const inside = printed.reduce((outer, map) => idInside(map[key], outer) ?? OVERFLOW_ID, Number(id));
-        return inside === 0 ? '' : `${comma}${key}=${inside}`;
-      },
-    );
+    const superOptions = ownersInside(mount.superOptions, printed);
     return superOptions === mount.superOptions ? mount : { ...mount, superOptions };
   });
 }

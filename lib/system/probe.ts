@@ -49,6 +49,7 @@ export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabiliti
     calls,
     privileges: {
       uid: process.geteuid?.() ?? 0,
+      gid: process.getegid?.() ?? 0,
       mount,
       mknod: !inUserNamespace && procfs.hasCapability(CAP_MKNOD),
       inUserNamespace,

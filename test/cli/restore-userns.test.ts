@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { remount } from '../../lib/sys.ts';
 import { commandFiles, install } from '../support/commands.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
@@ -62,6 +63,36 @@ describe.skipIf(!isMachineRoot)('without privilege', () => {
     expect(mountTable()).toBe(before);
   });
 
+  test.each<[string, readonly string[]]>([
+    ['by itself', []],
+    ['under unshare -Ur', ['unshare', '-U', '-r', '--']],
+    ['under unshare -Urm', UNSHARE_USER],
+  ])('a directory of the host is the root in a new user namespace: %s', (_, words) => {
+    using host = new ScratchMount();
+    const rootfs = host.tmpfs('rootfs', 'mode=755');
+    install(rootfs, commandFiles('/bin/sh', '/usr/bin/id'));
+    mkdirSync(`${rootfs}/data`);
+    const table = SMALL.replace(' - tmpfs none rw\n', ' - ext4 /dev/vda rw\n');
+    const before = mountTable();
+    for (const engine of ['detached', 'yard']) {
+      const options = ['--userns', '--engine', engine, '--root', rootfs];
+      const command = ['--', '/bin/sh', '-c', '/usr/bin/id -u; exit 7'];
+      const outcome = run([...AS_NOBODY, ...words, ...restore('-', ...options, ...command)], table);
+      expect(outcome).toEqual({ status: 7, out: '0\n', err: '' });
+    }
+    expect(mountTable()).toBe(before);
+  });
+
+  test('a flag of the host that is locked there is refused with 3', () => {
+    using host = new ScratchMount();
+    const rootfs = host.tmpfs('rootfs', 'mode=755');
+    mkdirSync(`${rootfs}/data`);
+    remount(rootfs, ['NOEXEC', 'RELATIME']);
+    const table = SMALL.replace(' - tmpfs none rw\n', ' - ext4 /dev/vda rw\n');
+    const { status, err } = run([...AS_NOBODY, ...restore('-', '--userns', '--root', rootfs)], table);
+    expect({ status, err }).toEqual({ status: 3, err: expect.stringContaining('which keeps noexec in') });
+  });
+
   test('else it is refused with 3, and both ways are named', () => {
     const { status, out, err } = run([...AS_NOBODY, ...restore('-')], SMALL);
     expect({ status, out }).toEqual({ status: 3, out: '' });
@@ -105,7 +136,9 @@ console.log(JSON.stringify({
   differences: [...first.differences, ...second.differences,
     ...verifyTree(second.target, second.namespace.capture()), ...verifyTree(captured, second.tree)],
   refused: requirements(foreign, {}, inspectHost(foreign)).map(({ reason, cures }) => [reason, cures[0].cli]),
-}));`;
+}));
+first.release();
+second.release();`;
 
 test.skipIf(!isMachineRoot)(
   'what was captured in a user namespace is restored there, with its owners',

@@ -2,8 +2,6 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import { MountTree } from '../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
-import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
 import * as sys from '../../lib/sys.ts';
 import { MountNamespace } from '../../lib/system/namespace.ts';
 import { probe } from '../../lib/system/probe.ts';
@@ -14,6 +12,7 @@ import { commandFiles, install, outcomeOf } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
+import { refusalsOf } from '../support/refusal.ts';
 import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
 
 const canMake = probe().privileges.userNamespace === true;
@@ -62,7 +61,7 @@ describe.skipIf(!canMake)('a tree in a user namespace of its own', () => {
       `1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /x rw,nosuid,nodev,noexec,relatime - ${type} ${type} rw\n`,
     );
     const before = mountTable();
-    const [refused, ...others] = await refusalOf(tree, SELF);
+    const [refused, ...others] = await refusalsOf(tree, SELF);
     expect(others).toEqual([]);
     expect(refused).toMatchObject({ kind: 'filesystem', mounts: [{ mountPoint: '/x' }] });
     expect(refused?.reason).toContain(`a new ${namespace} namespace`);
@@ -77,15 +76,6 @@ describe.skipIf(!canMake)('a tree in a user namespace of its own', () => {
     using restored = restoreTreeSync(tree, { ...SELF, standIn: 'all' });
     expect(restored.differences).toEqual([]);
     expect(restored.report.standIns.map(({ mount }) => mount.mountPoint)).toEqual(['/proc', '/proc/sys']);
-  });
-
-  test('a host path is refused, and a copy of the namespace is named as the way', async () => {
-    const [refused, ...others] = await refusalOf(TREE, { ...SELF, external: { '/ram': '/usr' } });
-    expect(others).toEqual([]);
-    expect(refused).toMatchObject({
-      kind: 'privilege',
-      cures: [{ cli: 'unshare -Urm mountyard restore …' }, {}],
-    });
   });
 });
 
@@ -147,7 +137,7 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
       '1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /a rw,relatime - tmpfs disk rw,uid=1000,gid=5\n',
     );
     const maps = { uidMap: ['0 100000 10'], gidMap: ['0 100000 10'] };
-    const [refused, ...others] = await refusalOf(tree, { userNamespace: maps });
+    const [refused, ...others] = await refusalsOf(tree, { userNamespace: maps });
     expect(others).toEqual([]);
     expect(refused?.reason).toBe(
       'mount 2 at /a is a tmpfs that belongs to uid 1000, which is not mapped in the user namespace',
@@ -191,16 +181,6 @@ describe.skipIf(!isMachineRoot || !canMake)('in a user namespace that root made'
     expect(await outcomeOf(namespaceOf(restored).spawn('/bin/sh'))).toMatchObject({ status: 127 });
   });
 });
-
-async function refusalOf(tree: typeof TREE, options: RestoreOptions): Promise<readonly Requirement[]> {
-  try {
-    using _restored = await restoreTree(tree, options);
-  } catch (error) {
-    if (error instanceof UnmetRequirementsError) return error.requirements;
-    throw error;
-  }
-  throw new Error('it was restored');
-}
 
 function namespaceOf({ namespace }: RestoredTree) {
   if (!namespace) throw new Error('no namespace was made');

@@ -3,7 +3,7 @@ import { MalformedTreeError } from '../../../lib/errors.ts';
 import { UnmetRequirementsError } from '../../../lib/plan/requirements.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
-import { hostFacts, onDisk } from '../../support/facts.ts';
+import { DISK, hostFacts, onDisk } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 import { kindsTold, told } from './told.ts';
 
@@ -53,18 +53,57 @@ describe('privilege', () => {
     ]);
   });
 
-  test('lacks over the host’s mounts in a new user namespace', () => {
+  test('lacks over the host’s mounts in a namespace of another user namespace', () => {
     const tree = treeOf(mount(1, 0, '/', ext4));
-    expect(
-      told(tree, { userNamespace: 'self', root: '/r' }, hostFacts({ sources: { '/r': onDisk('/r') } })),
-    ).toEqual([
+    const idMap = { uid: [], gid: [] };
+    const facts = hostFacts({
+      sources: { '/r': onDisk('/r') },
+      destination: { path: '/', kind: 'directory', idMap },
+    });
+    expect(told(tree, { into: { namespace: 1 }, root: '/r' }, facts)).toEqual([
       [
         'privilege 1',
-        '/r is a mount of this user namespace, which another one cannot clone',
-        'unshare -Urm mountyard restore …',
+        '/r is a mount of this user namespace, which that of the namespace to enter cannot clone',
         '--stand-in all',
       ],
     ]);
+  });
+
+  test('lacks to leave out what is mounted below a host path, in a new user namespace', () => {
+    const tree = treeOf(mount(1, 0, '/', ext4));
+    const below = ['/r/a', '/r/b', '/r', '/other', '/r/c', '/r/d'].map((path, i) => mount(30 + i, 20, path));
+    const facts = hostFacts({ sources: { '/r': onDisk('/r') }, hostMounts: [DISK, ...below.slice(0, 2)] });
+    const options = { userNamespace: 'self', root: '/r' } as const;
+    const [first] = told(tree, options, facts);
+    expect(first?.slice(0, 2)).toEqual([
+      'source 1',
+      '/r, for mount 1 at /, cannot be cloned in a user namespace without what is mounted below it: ' +
+        '/r/a, /r/b are locked there',
+    ]);
+    const [many] = told(tree, options, { ...facts, hostMounts: [DISK, ...below] });
+    expect(many?.[1]).toContain('/r/a, /r/b, /r and 2 more are locked there');
+    expect(told(tree, options, { ...facts, hostMounts: [DISK, ...below.slice(3, 4)] })).toEqual([]);
+  });
+
+  test('lacks to clear what a host mount has, in a new user namespace', () => {
+    const options = { userNamespace: 'self', root: '/r' } as const;
+    const rootOf = (...words: string[]) => treeOf(mount(1, 0, '/', { ...ext4, options: words }));
+    const locked = { ...DISK, options: ['ro', 'nosuid', 'nodiratime', 'relatime'] };
+    const facts = hostFacts({ sources: { '/r': onDisk('/r', {}, locked) } });
+    expect(told(rootOf('rw', 'noatime'), options, facts)).toEqual([
+      [
+        'privilege 1',
+        '/r, for mount 1 at /, lies on /, which keeps ro, nosuid, ' +
+          'its atime mode (nodiratime,relatime, where the tree has noatime) in a user namespace: ' +
+          'what a more privileged one set is locked',
+        '--root DIR',
+        'mount -o remount,bind,rw,noatime /',
+        '--stand-in /',
+        '--skip /',
+      ],
+    ]);
+    const same = rootOf('ro', 'nosuid', 'nodev', 'nodiratime', 'relatime');
+    expect(told(same, options, facts)).toEqual([]);
   });
 });
 

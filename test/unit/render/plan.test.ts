@@ -99,7 +99,7 @@ describe('a step in words', () => {
         reason,
         kind: 'make-group',
         group: 'peers:3',
-        from: { mountOf: '/srv' },
+        from: { mountOf: '/srv', of: 'mount' },
         node: 'directory',
         followsHost: true,
         shared: true,

@@ -1,0 +1,51 @@
+/** Host paths that a program opens itself, because it has a copy of the caller's mounts. */
+import { O, RESOLVE } from '../flags.ts';
+import type { HostPath, RestorePlan } from '../plan/plan.ts';
+import type { Script } from '../plan/script.ts';
+import type { Emitter } from './emitter.ts';
+import { importKey, importName } from './slot-keys.ts';
+
+/** Before anything changes the root that their paths start from. */
+export function openCopies(emitter: Emitter, { imports, script }: RestorePlan): void {
+  const copied = imports.filter(({ inCopy }) => inCopy);
+  if (copied.length === 0) return;
+  const users = firstUsers(script);
+  for (const source of copied) {
+    emitter.step = users.get(keyOf(source)) ?? -1;
+    openCopy(emitter, source);
+  }
+  emitter.step = -1;
+}
+
+function openCopy(emitter: Emitter, source: HostPath): void {
+  const { path, identity } = source.inCopy as NonNullable<HostPath['inCopy']>;
+  const out = emitter.slot(keyOf(source), `copy of ${importName({ kind: 'source', ...source })}`);
+  emitter.op('openat2', {
+    s1: path,
+    f1: O.PATH | O.NOFOLLOW | O.CLOEXEC,
+    f3: RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS,
+    out,
+    retries: RETRIES,
+  });
+  if (!identity) return; // planned for another machine
+  emitter.op('check', { a: out, f1: identity.type, f2: BigInt(identity.device), f3: BigInt(identity.inode) });
+}
+
+const RETRIES = 16;
+
+function keyOf({ path, of }: HostPath): string {
+  return importKey({ kind: 'source', path, of });
+}
+
+/** The first step that uses each host path. */
+function firstUsers(script: Script): Map<string, number> {
+  const users = new Map<string, number>();
+  for (let index = script.length - 1; index >= 0; index -= 1) {
+    if (script.lineAt(index) !== 'step') continue;
+    const step = script.action(index);
+    if (step.kind === 'clone-source') users.set(keyOf({ path: step.source, of: step.of }), index);
+    if (step.kind === 'make-group' && 'mountOf' in step.from)
+      users.set(keyOf({ path: step.from.mountOf, of: step.from.of }), index);
+  }
+  return users;
+}
