@@ -107,10 +107,12 @@ function withoutMap({ idmap: _map, ...mount }: Mount): Mount {
 
 /** The children that are not on the mount's own root. */
 function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
-  return tree.childrenOf(parent).flatMap((on) => {
+  const spots: Parent['spots'][number][] = [];
+  for (const on of tree.childrenOf(parent)) {
     const path = relativePath(parent.mountPoint, on.mountPoint) ?? '';
-    return path === '' ? [] : [{ on, path }];
-  });
+    if (path !== '') spots.push({ on, path });
+  }
+  return spots;
 }
 
 /**

@@ -27,14 +27,24 @@ export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_S
  */
 export function fillRoots(tree: MountTree, root: Fd, owners: OwnerView): void {
   fillVisibleRoots(tree, fdNumber(root), owners);
-  if (tree.mounts.every(({ kind }) => kind !== 'unknown')) return;
-  for (const mount of tree.inOrder.toReversed() as MountDraft[]) {
-    const children = mount.kind === 'unknown' ? tree.childrenOf(mount) : [];
-    const cover = children.find(({ mountPoint }) => mountPoint === mount.mountPoint);
-    const holds = children.some((child) => child !== cover);
-    if (holds) mount.kind = 'directory';
-    else if (cover) mount.kind = cover.kind;
+  const climbed = new Set<MountDraft>();
+  for (const mount of tree.mounts) fillCovered(tree, mount, climbed);
+}
+
+/** Fills in the kind of a mount, and of those that cover it, up to one that is known. */
+function fillCovered(tree: MountTree, lowest: Mount, climbed: Set<MountDraft>): void {
+  const alike: MountDraft[] = [];
+  let top: MountDraft | undefined = lowest;
+  while (top?.kind === 'unknown' && !climbed.has(top)) {
+    const { mountPoint }: Mount = top;
+    const children = tree.childrenOf(top);
+    const cover: Mount | undefined = children.find((child) => child.mountPoint === mountPoint);
+    climbed.add(top);
+    alike.push(top);
+    if (children.some((child) => child !== cover)) top.kind = 'directory';
+    else top = cover;
   }
+  for (const mount of alike) mount.kind = top?.kind ?? 'unknown';
 }
 
 function fillVisibleRoots({ mounts }: MountTree, root: number, owners: OwnerView): void {
