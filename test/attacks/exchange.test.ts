@@ -17,6 +17,7 @@ import { ownerView } from '../../lib/system/owner-ids.ts';
 import { smallProgram } from '../../lib/system/small-program.ts';
 import { HostileRootfs } from '../support/hostile-rootfs.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
+import { closeAll } from '../support/op-by-op.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { mountTable } from '../support/scratch-mount.ts';
@@ -31,7 +32,6 @@ const ROOT = '1 0 8:1 / / rw,relatime - ext4 /dev/sda1 rw';
 class Swapper {
   swaps = 0;
   #stopped = false;
-  readonly #control = new Int32Array(new SharedArrayBuffer(8));
   readonly #ended: Promise<void>;
 
   constructor(directory: OwnedFd) {
@@ -44,11 +44,7 @@ class Swapper {
         builder.op('renameat2', { a: 0, s1: 'dir', b: 0, s2: 'link', n: RENAME.EXCHANGE });
       }
     });
-    const request = {
-      program: program.bytes,
-      imports: Int32Array.of(directory.number),
-      control: this.#control,
-    };
+    const request = { program: program.bytes, imports: Int32Array.of(directory.number) };
     while (!this.#stopped) {
       const result = await native.run({ ...request, place: { kind: 'thread' } });
       expect(result.status === 'done' ? 0 : result.errno).toBe(0);
@@ -117,7 +113,9 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
 async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<string> {
   let exports: readonly ExportedFds[];
   try {
-    exports = (await execute(execution)).trees;
+    const { trees, effects } = await execute(execution);
+    effects[Symbol.dispose]();
+    exports = trees;
   } catch (error) {
     if (!(error instanceof MountError)) throw error;
     // ELOOP: the symlink was there; EINVAL: it was, at the end; EAGAIN: a rename came between, each time it was tried.
@@ -128,7 +126,7 @@ async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<s
   try {
     expectInside(readTree(mountinfo, root, ownerView(execution.held.procfs), namespace));
   } finally {
-    for (const fd of [mountinfo, root, namespace]) fd.close();
+    for (const fds of exports) closeAll(fds);
   }
   for (const name of ['dir', 'link']) rmSync(rootfs.in(`${name}/new`), { recursive: true, force: true });
   return 'restored';

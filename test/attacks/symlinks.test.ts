@@ -166,7 +166,8 @@ function restoreAfter(tree: (typeof WISHES)[Wish], options: RestoreOptions, betw
   const plan = planRestore(tree, options, facts);
   const program = compileRestore(plan);
   between();
-  const { trees } = executeSync({ plan, program, held, place: { kind: 'thread' } });
+  const { trees, effects } = executeSync({ plan, program, held, place: { kind: 'thread' } });
+  effects[Symbol.dispose]();
   return {
     [Symbol.dispose]() {
       for (const fds of trees) for (const fd of Object.values(fds)) fd.close();

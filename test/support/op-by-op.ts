@@ -47,7 +47,9 @@ export class OpByOp implements Disposable {
     const counts = { count: slotNames.length, imports: imports.length, exports: exports.length };
     const stepOfOp = new Int32Array(builder.opCount).fill(-1);
     const program = { ...this.program, bytes: builder.bytes(counts), stepOfOp };
-    return executeSync({ ...this.#execution, program }).trees[0] ?? {};
+    const { trees, effects } = executeSync({ ...this.#execution, program });
+    effects[Symbol.dispose]();
+    return trees[0] ?? {};
   }
 
   [Symbol.dispose](): void {
