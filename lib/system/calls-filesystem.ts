@@ -113,14 +113,15 @@ export function fspick(place: Place, flags: Flags<keyof typeof FSPICK_FLAGS> = 0
   }));
 }
 
-/** What the kernel said in words about a filesystem context: one message a read, ENODATA at the end. */
+/** What the kernel said in words about a filesystem context: one message a read, ENODATA at the end. What cannot be
+ * read is left out: the error is that of the call that was refused. */
 function readKernelLog(context: number): string[] {
   const lines: string[] = [];
   const buffer = Buffer.alloc(1024);
   try {
     for (;;) lines.push(decodeBytes(buffer.subarray(0, readSync(context, buffer))));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENODATA') throw error;
+    if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
     return kernelWords(lines);
   }
 }

@@ -37,11 +37,18 @@ export class DoneEffects implements Disposable {
   /** Takes everything back, last first; what could not be, as the calls that were refused. */
   takeBack(): string[] {
     const directories = this.#directories.map((fd) => fd?.number ?? -1);
-    const imports = Int32Array.from([...importsOf(this.#program, this.#held), ...directories]);
+    const imports = Int32Array.from([...this.#sources(), ...directories]);
     return takeBacks(this.#program, this.#undoable).flatMap(({ index, bytes }) => {
       const { status, errno } = native.runSync({ program: bytes, imports, place: { kind: 'thread' } });
       return status === 'done' ? [] : [`${describeOp(this.#program, index)} = ${errnoName(errno)}`];
     });
+  }
+
+  /** The imports, without the namespace of the tree: it went with that, and nothing that is taken back is told by it. */
+  #sources(): number[] {
+    return this.#program.imports.map((slot) =>
+      slot.kind === 'namespace' ? -1 : this.#held.importFd(slot).number,
+    );
   }
 
   close(): void {

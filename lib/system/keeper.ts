@@ -111,7 +111,14 @@ function readNumber(socket: OwnedFd): number | undefined {
 function openNamespaces(procfs: Procfs, pid: number, wanted: NewNamespaces): OtherNamespaces {
   const flags = flagsOf(wanted);
   const kinds = OTHER_KINDS.filter((kind) => (flags & CLONE_BIT[kind]) !== 0);
-  return Object.fromEntries(kinds.map((kind) => [kind, procfs.openLink(`${pid}/ns`, kind)]));
+  const others: { [kind in (typeof kinds)[number]]?: OwnedFd } = {};
+  try {
+    for (const kind of kinds) others[kind] = procfs.openLink(`${pid}/ns`, kind);
+    return others;
+  } catch (error) {
+    for (const fd of Object.values(others)) fd.close();
+    throw error;
+  }
 }
 
 /** Directly where that is permitted, else by newuidmap(1) and newgidmap(1), as /etc/subuid and /etc/subgid have it. */

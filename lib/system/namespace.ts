@@ -95,15 +95,20 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    */
   static open(path: PathString): MountNamespace {
     using procfs = Procfs.open();
-    const fd = openat2(path);
-    if (isMountNamespace(fd)) return MountNamespace.#open(procfs, fd);
-    fd.close();
-    throw new UsageError(`${path} is not the file of a mount namespace`);
+    return MountNamespace.#open(procfs, openat2(path));
   }
 
   static #open(procfs: Procfs, fd: OwnedFd): MountNamespace {
-    const user = foreignOwner(procfs, fd);
-    return new MountNamespace(fd, { user, idMap: user && idMapInside(procfs, user) });
+    let user: OwnedFd | undefined;
+    try {
+      if (!isMountNamespace(fd)) throw new UsageError(`${fd.name} is not the file of a mount namespace`);
+      user = foreignOwner(procfs, fd);
+      return new MountNamespace(fd, { user, idMap: user && idMapInside(procfs, user) });
+    } catch (error) {
+      user?.close();
+      fd.close();
+      throw error;
+    }
   }
 
   /**
@@ -133,7 +138,16 @@ export class MountNamespace implements Disposable, AsyncDisposable {
 
   /** The same namespace, held a second time: each is closed by itself. @throws {MountError} */
   share(): MountNamespace {
-    return this.heldBy(reopen(this.#fd), this.#view && !this.#view.closed ? openTree(this.#view) : undefined);
+    const fd = reopen(this.#fd);
+    let view: OwnedFd | undefined;
+    try {
+      view = this.#view && !this.#view.closed ? openTree(this.#view) : undefined;
+      return this.heldBy(fd, view);
+    } catch (error) {
+      view?.close();
+      fd.close();
+      throw error;
+    }
   }
 
   /** The same, held by these fds and by what else this one is held by. */
@@ -221,10 +235,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} EINVAL when nothing is mounted at `path`; {UsageError} when that is no mount namespace.
    */
   static unpin(path: PathString): void {
-    const pinned = openat2(path);
-    const isPin = isMountNamespace(pinned);
-    pinned.close(); // or the mount would be in use
-    if (!isPin) {
+    if (!isPin(path)) {
       throw new UsageError(`${path} is no pin: what is there is not the file of a mount namespace`);
     }
     umount2(path, ['UMOUNT_NOFOLLOW']);
@@ -247,6 +258,11 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
+}
+
+function isPin(path: PathString): boolean {
+  using file = openat2(path); // closed before it is unmounted, or the mount would be in use
+  return isMountNamespace(file);
 }
 
 function isCovered(tree: MountTree): boolean {

@@ -1,10 +1,11 @@
 import { readSync } from 'node:fs';
 import { ProcfsError } from '../errors.ts';
-import { AT, RESOLVE } from '../flags.ts';
+import { RESOLVE } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
 import { quote, refusal } from './arguments.ts';
 import { type OpenFlag, openat2 } from './calls-tree.ts';
-import { type Fd, fdNumber, type OwnedFd } from './fd.ts';
+import { type Fd, fdNumber, fdText, type OwnedFd } from './fd.ts';
+import { statOpen } from './lookup.ts';
 import { native } from './native.ts';
 
 const PROC_SUPER_MAGIC = 0x9fa0n;
@@ -22,9 +23,12 @@ export class Procfs implements Disposable {
   /** @throws {ProcfsError} when /proc is no procfs; {MountError} when it cannot be opened. */
   static open(): Procfs {
     const root = openat2('/proc', { flags: ['PATH', 'DIRECTORY'] });
-    const status = native.sys.statx(root.number, new Uint8Array(0), AT.EMPTY_PATH);
-    const isRoot = typeof status !== 'number' && status.inode === PROC_ROOT_INODE && status.mountRoot;
-    if (isRoot && native.sys.fstatfsType(root.number) === PROC_SUPER_MAGIC) return new Procfs(root);
+    try {
+      if (isProcfs(root)) return new Procfs(root);
+    } catch (error) {
+      root.close();
+      throw error;
+    }
     root.close();
     throw new ProcfsError(
       'what is mounted at /proc is no procfs, so nothing that it says is believed; mount one there',
@@ -84,6 +88,14 @@ export class Procfs implements Disposable {
   }
 }
 
+/** @throws {MountError} when the kernel does not tell. */
+function isProcfs(root: OwnedFd): boolean {
+  const { inode, mountRoot } = statOpen(root);
+  const type = native.sys.fstatfsType(root.number);
+  if (typeof type === 'number') throw refusal(type, { syscall: 'fstatfs', arguments: [root.toString()] });
+  return inode === PROC_ROOT_INODE && mountRoot && type === PROC_SUPER_MAGIC;
+}
+
 /** Where struct linux_dirent64 has its length and its name (getdents64(2)). */
 const ENTRY = { length: 16, name: 19 } as const;
 
@@ -99,14 +111,13 @@ function namesIn(entries: Uint8Array): string[] {
 
 const CHUNK = 1 << 18;
 
-/** Reads a file from its start to its end, in large reads: a file of /proc tells no size. */
+/** Reads a file from its start to its end, in large reads: a file of /proc tells no size. @throws {MountError} */
 export function readWhole(file: Fd): Buffer {
-  const fd = fdNumber(file);
   const full: Buffer[] = [];
   let chunk = Buffer.allocUnsafe(CHUNK);
   let used = 0;
   for (let position = 0; ; ) {
-    const size = readSync(fd, chunk, used, CHUNK - used, position);
+    const size = readAt(file, chunk.subarray(used), position);
     if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
     position += size;
     used += size;
@@ -114,5 +125,15 @@ export function readWhole(file: Fd): Buffer {
     full.push(chunk);
     chunk = Buffer.allocUnsafe(CHUNK);
     used = 0;
+  }
+}
+
+function readAt(file: Fd, into: Buffer, position: number): number {
+  try {
+    return readSync(fdNumber(file), into, 0, into.length, position);
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    throw refusal(errno, { syscall: 'pread64', arguments: [fdText(file)] });
   }
 }

@@ -119,7 +119,7 @@ function* finish(
     };
     return new RestoredTree({ trees, read, plan, differences, report, keeper });
   } catch (error) {
-    throw afterTakingBack(keeper, effects, error); // what could not be read back is not left standing
+    throw afterTakingBack(keeper, prepared, effects, error); // what could not be read back is not left standing
   }
 }
 
@@ -133,9 +133,11 @@ function together(trees: readonly MountTree[]): MountTree {
   return trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
 }
 
+const ROOT_REPLACED = 'the tree is the root of the namespace, and what was its root before is unmounted';
+
 /** The error, or an {@link UndoError} around it when the tree could not be taken away or the host not be put back. */
-function afterTakingBack(keeper: Keeper, effects: DoneEffects, error: unknown): unknown {
-  const left: string[] = [];
+function afterTakingBack(keeper: Keeper, { plan }: Prepared, effects: DoneEffects, error: unknown): unknown {
+  const left: string[] = plan.hostEffects.some(({ kind }) => kind === 'replace-root') ? [ROOT_REPLACED] : [];
   try {
     letGo(keeper);
   } catch (refused) {

@@ -1,13 +1,14 @@
+import { constants } from 'node:os';
 import { MountError, UsageError } from '../errors.ts';
 import { CLONE } from '../flags.ts';
 import { idRanges } from '../model/id-maps.ts';
 import type { IdMap, IdRange } from '../model/mount.ts';
 import type { RestoreOptions } from '../plan/options.ts';
-import { opened } from './arguments.ts';
+import { checked, opened } from './arguments.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
 import { OwnedFd } from './fd.ts';
 import { hintFor } from './hints.ts';
-import { statFd } from './lookup.ts';
+import { statOpen } from './lookup.ts';
 import { native, type RunPlace } from './native.ts';
 import type { Procfs } from './procfs.ts';
 
@@ -77,17 +78,25 @@ export function foreignOwner(procfs: Procfs, namespace: OwnedFd): OwnedFd | unde
     if (error instanceof MountError) return undefined; // an ancestor of the caller's
     throw error;
   }
-  using own = procfs.openLink('thread-self/ns', 'user');
-  if (statFd(owner.number)?.inode !== statFd(own.number)?.inode) return owner;
+  try {
+    using own = procfs.openLink('thread-self/ns', 'user');
+    if (statOpen(owner).inode !== statOpen(own).inode) return owner;
+  } catch (error) {
+    owner.close();
+    throw error;
+  }
   owner.close();
   return undefined;
 }
 
 const NS_GET_NSTYPE = 0xb703; // _IO(0xb7, 3), ioctl_ns(2)
 
-/** Whether a file is that of a mount namespace. */
+/** Whether a file is that of a mount namespace. @throws {MountError} when the kernel does not tell. */
 export function isMountNamespace(file: OwnedFd): boolean {
-  return native.sys.ioctl(file.number, NS_GET_NSTYPE) === CLONE.NEWNS;
+  const answer = native.sys.ioctl(file.number, NS_GET_NSTYPE);
+  if (answer === -constants.errno.ENOTTY) return false; // no namespace's
+  const call = () => ({ syscall: 'ioctl', arguments: [file.toString(), 'NS_GET_NSTYPE'] });
+  return checked(answer, call) === CLONE.NEWNS;
 }
 
 /** Whether it takes a process to keep the namespaces, or to have their maps written: see `NamespaceKeeper`. */

@@ -1,7 +1,8 @@
 /** Runs an operation again and again while another of its calls fails each time. */
 import { expect } from 'vitest';
-import { MountError, MountyardError, ProcfsError, UndoError } from '../../lib/errors.ts';
+import { MountError, MountyardError, UndoError } from '../../lib/errors.ts';
 import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import type { RestoredTree } from '../../lib/system/restored.ts';
 import { arm, disarm, ERRNOS, type Errno, errnoOf } from './hook.ts';
 import { expectUnchanged, stateOf } from './state.ts';
 
@@ -77,6 +78,16 @@ async function withFault({ run }: Operation, at: number, errno: Errno) {
   return { error, call };
 }
 
+/** A release that fails can be tried again. */
+export function release(restored: RestoredTree): void {
+  try {
+    restored.release();
+  } catch (error) {
+    restored.release();
+    throw error;
+  }
+}
+
 /** Names of calls in errors that are not the kernel's. */
 const SHOWN_AS: { readonly [call: string]: readonly string[] } = {
   statx: ['fstat', 'statx'],
@@ -100,8 +111,12 @@ const STAGES = [
 /** What the error lacks: it is to be one of mountyard's own, and to say which call was refused, how, and what to do. */
 function untruthsOf(error: unknown, call: string, errno: Errno): string[] {
   if (!(error instanceof MountyardError)) return [`${(error as Error).stack}`];
-  if (error instanceof UndoError) return [`undone in part: ${error.message}`];
-  if (error instanceof UnmetRequirementsError || error instanceof ProcfsError) return [];
+  if (error instanceof UndoError) {
+    // A root that was replaced is gone for good.
+    const left = error.left.filter((line) => !line.startsWith('the tree is the root of the namespace'));
+    return [...untruthsOf(error.cause, call, errno), ...left.map((line) => `undone in part: ${line}`)];
+  }
+  if (error instanceof UnmetRequirementsError) return [];
   if (!(error instanceof MountError)) return [`${error.name}: ${error.message}`];
   const { code, syscall, message, hint, step } = error;
   const untruths: string[] = [];

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import { restoreTreeSync } from '../../lib/system/restore.ts';
-import type { RestoredTree } from '../../lib/system/restored.ts';
 import { BOTH_ENGINES, type TestedEngine } from '../support/live.ts';
 import { isMachineRoot } from '../support/privilege.ts';
-import { failEveryCall } from './every-call.ts';
+import { failEveryCall, release } from './every-call.ts';
 import { attaching, HOSTS, type Host, type HostName } from './trees.ts';
 
 const PLACES = ['a new namespace', '--at', '--at below a shared mount'] as const;
@@ -27,16 +26,6 @@ const cases = BOTH_ENGINES.flatMap((engine) =>
 
 function optionsFor(host: Host, place: (typeof PLACES)[number]): RestoreOptions {
   return place === PLACES[0] ? {} : attaching(host, place === PLACES[2]);
-}
-
-/** A release that fails can be tried again. */
-function release(restored: RestoredTree): void {
-  try {
-    restored.release();
-  } catch (error) {
-    restored.release();
-    throw error;
-  }
 }
 
 describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the error says which', () => {
