@@ -27,6 +27,7 @@ export { Difference, type DifferenceKind } from './model/difference.ts';
 export type {
   Capabilities,
   DestinationFact,
+  FileIdentity,
   FilesystemFact,
   HostFacts,
   PathFact,
@@ -48,7 +49,7 @@ export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
 export type { Restorable } from './plan/namespaces.ts';
 export type { HeldNamespace, Into, OtherNamespace, RestoreOptions, TargetName } from './plan/options.ts';
-export type { Engine, PlanNotes, RestorePlan, Target } from './plan/plan.ts';
+export type { Engine, HostPath, PlanNotes, PlanView, RestorePlan, Target } from './plan/plan.ts';
 export { type Proposal, proposeOptions } from './plan/propose.ts';
 export type { Parameter } from './plan/questions.ts';
 export {
@@ -59,7 +60,7 @@ export {
 } from './plan/requirements.ts';
 export { requirements } from './plan/resolve.ts';
 export { planRestore } from './plan/restore.ts';
-export type { GroupKey, HostEffect, NodeKind, Origin, OriginId, Step } from './plan/steps.ts';
+export type { Action, GroupKey, HostEffect, NodeKind, Origin, OriginId, Step } from './plan/steps.ts';
 export { compileRestore } from './program/compile.ts';
 export type { CompiledProgram, Export, Import } from './program/compiled.ts';
 export { listProgram } from './program/listing.ts';

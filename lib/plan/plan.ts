@@ -49,7 +49,7 @@ export interface RestorePlan {
   readonly target: Target;
   readonly origins: readonly Origin[];
   readonly steps: readonly Step[];
-  /** The same steps, for a compiler. */
+  /** The same steps, for a compiler. @internal */
   readonly script: Script;
   readonly hostEffects: readonly HostEffect[];
   readonly notes: PlanNotes;
