@@ -41,6 +41,7 @@ export type {
   Kind,
   Mount,
   NodeStatus,
+  OwnedNode,
   PathString,
   Propagation,
 } from './model/mount.ts';

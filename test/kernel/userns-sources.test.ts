@@ -116,6 +116,14 @@ describe.skipIf(!canMake).each(BOTH_ENGINES)('host paths in a user namespace: %s
     expect(restored.differences).toEqual([]);
   });
 
+  test('beside new namespaces, and a proc of theirs', () => {
+    using host = new Host();
+    const wanted = tree(A, '3 1 0:9 / /proc rw,relatime - proc proc rw');
+    const all = { ...options, newNamespaces: ['pid'], external: { '/a': join(host.disk, 'a') } } as const;
+    using restored = restoreTreeSync(wanted, all);
+    expect(restored.differences).toEqual([]);
+  });
+
   test('who owns a filesystem is told in the ids inside', () => {
     using host = new Host();
     const maps = { uidMap: ['0 0 1', '100 7 1'], gidMap: ['0 0 1'] };
