@@ -24,7 +24,7 @@ export class Difference {
     readonly kind: DifferenceKind,
     /** The expected mount; for `extra`, the actual one. */
     readonly mount: Mount,
-    /** In words, as is {@link actual}. */
+    /** In words, as `actual` is. */
     readonly expected: string,
     readonly actual: string,
   ) {}
