@@ -159,7 +159,11 @@ function lackingPrivilege(choices: Choices, facts: HostFacts): Requirement[] {
         kind: 'privilege',
         mounts: [],
         reason: `a user namespace cannot be made here: ${privileges.userNamespace}`,
-        cures: [{ option: 'run', cli: 'run as root', effect: 'with CAP_SYS_ADMIN' }],
+        cures: [
+          privileges.userNamespace === 'EAGAIN'
+            ? { option: 'run', cli: 'prlimit --nproc=…', effect: 'RLIMIT_NPROC, or the pids cgroup, is full' }
+            : { option: 'run', cli: 'run as root', effect: 'with CAP_SYS_ADMIN' },
+        ],
       },
     ];
   }

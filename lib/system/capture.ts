@@ -23,7 +23,8 @@ export interface CaptureOptions {
 /**
  * Reads the mount tree of a process or namespace, with what each mount's root is, as far as it can be reached.
  *
- * @throws {MountError} ENOENT for a process that is not there; EACCES or EPERM without the privilege to look at it.
+ * @throws {MountError} ENOENT for a process that is not there, EINVAL for one that has ended and is not reaped yet;
+ * EACCES or EPERM without the privilege to look at it.
  * @throws {ProcfsError} when /proc is no procfs.
  * @throws {BusyTableError} when mounts came and went during every reading.
  * @throws {UnseenMountsError} when the namespace of `pid`, `ns` or `fd` has mounts that the caller is not shown.

@@ -52,6 +52,8 @@ const HINTS: { readonly [key: string]: string } = {
   'setns:EINVAL':
     'The fd is no namespace of that type; or the thread shares its root and working directory with others (unshare CLONE_FS first).',
   'setns:EPERM': 'This needs CAP_SYS_ADMIN in the namespace, and CAP_SYS_CHROOT here.',
+  'openat2:EINVAL':
+    'A process that has ended and is not reaped yet has no mounts to read; or this kernel does not take the flags.',
   'openat2:ENOSYS':
     'Without openat2 neither /proc nor a path below a mount can be opened safely, so nothing can be done here. Linux has it since 5.6; a sandbox (seccomp) may hide it.',
   'openat2:EPERM': 'A sandbox (seccomp) may forbid openat2, without which no path can be opened safely.',

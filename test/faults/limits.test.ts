@@ -9,6 +9,7 @@ import { captureTree } from '../../lib/system/capture.ts';
 import { restoreTreeSync } from '../../lib/system/restore.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
+import { AS_NOBODY } from '../support/unprivileged.ts';
 import { FULL } from './every-call.ts';
 import { expectUnchanged, stateOf } from './state.ts';
 
@@ -117,6 +118,50 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
       expect.stringMatching(/^ENOSPC .*user.max_mnt_namespaces.* at \/b: [\s\S]*open_tree/),
       'done\n',
     ]);
+  });
+
+  test('RLIMIT_NPROC, of an ordinary user', async () => {
+    using scratch = new ScratchMount();
+    const script = `
+      import { MountNamespace, parseMountinfo, restoreTree, restoreTreeSync } from ${JSON.stringify(LIBRARY)};
+      import { execFileSync } from 'node:child_process';
+      import { readFileSync, readdirSync } from 'node:fs';
+      const tree = parseMountinfo(process.argv[1]);
+      const options = { userNamespace: 'self' };
+      const state = () => readFileSync('/proc/self/mountinfo', 'latin1') + readdirSync('/proc/self/fd').length;
+      (await restoreTree(tree, options)).release();
+      execFileSync('prlimit', ['--nproc=1:1', '--pid', String(process.pid)]); // Node opens pipes for it that stay
+      const before = state();
+      const acts = [
+        () => restoreTree(tree, options),
+        () => restoreTreeSync(tree, options),
+        () => MountNamespace.create(options),
+      ];
+      for (const act of acts) {
+        const said = await Promise.resolve().then(act).then(() => 'done', ({ message }) => message);
+        console.log(JSON.stringify({ said, same: state() === before }));
+      }`;
+    const before = stateOf(scratch.path);
+    const node = [process.execPath, '--input-type=module', '--eval', script, '1 0 0:1 / / rw - tmpfs r rw\n'];
+    const [setpriv, ...words] = AS_NOBODY;
+    const printed = execFileSync(setpriv, [...words, ...node], {
+      encoding: 'utf8',
+      cwd: '/',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    const lines = printed.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      {
+        said: expect.stringMatching(/user namespace cannot be made here: EAGAIN[\s\S]*RLIMIT_NPROC/),
+        same: true,
+      },
+      {
+        said: expect.stringMatching(/user namespace cannot be made here: EAGAIN[\s\S]*RLIMIT_NPROC/),
+        same: true,
+      },
+      { said: expect.stringMatching(/thread = EAGAIN[\s\S]*RLIMIT_NPROC/), same: true },
+    ]);
+    await expectUnchanged(before, scratch.path);
   });
 
   test.each([
