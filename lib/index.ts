@@ -1,6 +1,7 @@
 import { MountyardError } from './errors.ts';
 import { Difference } from './model/difference.ts';
 import { MountTree } from './model/tree.ts';
+import { RestorePlan } from './plan/plan.ts';
 import { Help } from './render/help.ts';
 import { installInspectors } from './render/inspect.ts';
 import { RestoredTree } from './system/restored.ts';
@@ -50,7 +51,14 @@ export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
 export type { Restorable } from './plan/namespaces.ts';
 export type { HeldNamespace, Into, OtherNamespace, RestoreOptions, TargetName } from './plan/options.ts';
-export type { Engine, HostPath, PlanNotes, PlanView, RestorePlan, Target } from './plan/plan.ts';
+export {
+  type Engine,
+  type HostPath,
+  type PlanNotes,
+  type PlanView,
+  RestorePlan,
+  type Target,
+} from './plan/plan.ts';
 export { type Proposal, proposeOptions } from './plan/propose.ts';
 export type { Parameter } from './plan/questions.ts';
 export {
@@ -101,4 +109,5 @@ installInspectors(() => process.stdout.columns, {
   MountTree,
   MountyardError,
   RestoredTree,
+  RestorePlan,
 });

@@ -44,21 +44,19 @@ export interface PlanNotes {
 /** How a tree is built where nobody sees it: as a detached tree, or in a private namespace. */
 export type Engine = 'detached' | 'yard';
 
-export interface RestorePlan {
+/** What a {@link RestorePlan} is made of. */
+export interface PlanParts {
   readonly engine: Engine;
-  readonly target: Target;
   readonly origins: readonly Origin[];
-  readonly steps: readonly Step[];
-  /** The same steps, for a compiler. @internal */
   readonly script: Script;
   readonly hostEffects: readonly HostEffect[];
-  readonly notes: PlanNotes;
-  /** What is missing to run the plan, though not to make it: privilege. */
   readonly unmetToRun: readonly Requirement[];
   readonly imports: readonly HostPath[];
+  readonly makeTarget: () => Target;
+  readonly makeNotes: () => PlanNotes;
 }
 
-/** A host path to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
+/** A path of the host to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
 export interface HostPath {
   readonly path: PathString;
   readonly of: 'path' | 'mount';
@@ -66,5 +64,51 @@ export interface HostPath {
   readonly inCopy?: { readonly path: PathString; readonly identity?: FileIdentity };
 }
 
+/** What a restore will do; nothing is done yet. */
+export class RestorePlan {
+  readonly engine: Engine;
+  readonly origins: readonly Origin[];
+  /** The same as {@link steps}, for a compiler. @internal */
+  readonly script: Script;
+  readonly hostEffects: readonly HostEffect[];
+  /** What is missing to run the plan, though not to make it: privilege. */
+  readonly unmetToRun: readonly Requirement[];
+  readonly imports: readonly HostPath[];
+  readonly #makeTarget: () => Target;
+  readonly #makeNotes: () => PlanNotes;
+  #target: Target | undefined;
+  #notes: PlanNotes | undefined;
+
+  /** @internal */
+  constructor(parts: PlanParts) {
+    this.engine = parts.engine;
+    this.origins = parts.origins;
+    this.script = parts.script;
+    this.hostEffects = parts.hostEffects;
+    this.unmetToRun = parts.unmetToRun;
+    this.imports = parts.imports;
+    this.#makeTarget = parts.makeTarget;
+    this.#makeNotes = parts.makeNotes;
+  }
+
+  /** Made when it is first asked for, as are {@link steps} and {@link notes}. */
+  get target(): Target {
+    this.#target ??= this.#makeTarget();
+    return this.#target;
+  }
+
+  get steps(): readonly Step[] {
+    return this.script.steps;
+  }
+
+  get notes(): PlanNotes {
+    this.#notes ??= this.#makeNotes();
+    return this.#notes;
+  }
+}
+
 /** A plan as people see it. */
-export type PlanView = Omit<RestorePlan, 'script'>;
+export type PlanView = Pick<
+  RestorePlan,
+  'engine' | 'target' | 'origins' | 'steps' | 'hostEffects' | 'notes' | 'unmetToRun' | 'imports'
+>;

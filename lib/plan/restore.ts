@@ -15,7 +15,7 @@ import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import { OriginSteps } from './origin-steps.ts';
 import { chooseEngine } from './place-checks.ts';
-import type { PlanNotes, RestorePlan, Target } from './plan.ts';
+import { RestorePlan } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { Script } from './script.ts';
@@ -59,27 +59,16 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
   finish({ resolution, ends, groups, deletions, script: built });
   const script = engine === 'yard' ? hostStepsFirst(built) : built;
 
-  let target: Target | undefined;
-  let notes: PlanNotes | undefined;
-  return {
+  return new RestorePlan({
     engine,
-    get target() {
-      target ??= makeTarget(resolution, facts);
-      return target;
-    },
     origins: origins.list,
     script,
-    get steps() {
-      return script.steps;
-    },
     hostEffects: hostEffects(resolution, script),
-    get notes() {
-      notes ??= makeNotes(resolution, facts);
-      return notes;
-    },
     unmetToRun: resolution.toRun,
     imports: hostPaths(script, resolution, facts),
-  };
+    makeTarget: () => makeTarget(resolution, facts),
+    makeNotes: () => makeNotes(resolution, facts),
+  });
 }
 
 /**

@@ -24,7 +24,7 @@ function widthOf(text: string): number {
 }
 
 /** The text in at most so many columns, cut in the middle: both ends of a path tell more than its centre. */
-export function shorten(text: string, width: number): string {
+function shorten(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   const characters = [...text];
   const keep = Math.max(width - 1, 2);
@@ -61,8 +61,29 @@ function columnWidths(rows: readonly (readonly Cell[])[]): number[] {
   return widths;
 }
 
+/** A column that gives way on a narrow terminal, and what is left of it at least. */
+export interface GivingWay {
+  readonly column: number;
+  readonly narrowest: number;
+}
+
+/** The table with its long cells cut until it fits into `width`, one column after the other as far as each may be. */
+export function narrowed(
+  table: readonly (readonly Cell[])[],
+  width: number | undefined,
+  columns: readonly GivingWay[],
+): readonly (readonly Cell[])[] {
+  if (width === undefined) return table;
+  return columns.reduce((rows, { column, narrowest }) => {
+    const room = Math.max(roomFor(column, rows, width), narrowest);
+    return rows.map((cells) =>
+      cells.map((cell, i) => (i === column ? { ...cell, text: shorten(cell.text, room) } : cell)),
+    );
+  }, table);
+}
+
 /** The room that is left for one column when all columns have to fit into `total`. */
-export function roomFor(column: number, rows: readonly (readonly Cell[])[], total: number): number {
+function roomFor(column: number, rows: readonly (readonly Cell[])[], total: number): number {
   const others = columnWidths(rows).reduce(
     (sum, width, i) => (i === column || width === 0 ? sum : sum + width + GAP),
     0,

@@ -2,9 +2,11 @@
 import type { MountyardError } from '../errors.ts';
 import type { Difference } from '../model/difference.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { PlanView } from '../plan/plan.ts';
 import { renderDifferences } from './differences.ts';
 import type { Help } from './help.ts';
 import type { Paint, RenderOptions } from './paint.ts';
+import { renderPlan } from './plan.ts';
 import { type Outcome, renderReport } from './report.ts';
 import { renderTree } from './tree.ts';
 
@@ -27,12 +29,14 @@ export function installInspectors(
     readonly Help: { readonly prototype: Help };
     readonly MountTree: { readonly prototype: MountTree };
     readonly MountyardError: { readonly prototype: MountyardError };
+    readonly RestorePlan: { readonly prototype: PlanView };
     readonly RestoredTree: { readonly prototype: Outcome & { readonly tree: MountTree } };
   },
 ): void {
   install(columns, classes.Difference.prototype, (difference, look) => renderDifferences([difference], look));
   install(columns, classes.Help.prototype, String);
   install(columns, classes.MountTree.prototype, renderTree);
+  install(columns, classes.RestorePlan.prototype, renderPlan);
   // The message says all that the fields have, and names the requirements one by one.
   install(
     columns,

@@ -1,7 +1,7 @@
 import type { Mount } from '../model/mount.ts';
 import type { PlanNotes, PlanView } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps.ts';
-import { type Cell, layOut } from './columns.ts';
+import { type Cell, layOut, narrowed } from './columns.ts';
 import { lineText, nameText } from './escape.ts';
 import { count, section } from './lines.ts';
 import { NO_PAINT, type Paint, type RenderOptions } from './paint.ts';
@@ -13,7 +13,7 @@ export function renderPlan(plan: PlanView, options: RenderOptions = {}): string 
   return [
     ...hostEffectLines(plan.hostEffects, paint),
     '',
-    ...stepLines(plan, paint),
+    ...stepLines(plan, paint, options.width),
     ...section(noteLines(plan.notes), paint.heading('Not as captured'), paint),
     ...section(
       plan.unmetToRun.map(({ reason }) => lineText(reason)),
@@ -24,10 +24,12 @@ export function renderPlan(plan: PlanView, options: RenderOptions = {}): string 
 }
 
 /** The plan as plain data: what JSON can hold, nothing left out. */
-export function planToJson({ script: _, ...plan }: PlanView & { readonly script?: unknown }): unknown {
+export function planToJson(plan: PlanView): unknown {
+  const { engine, origins, steps, hostEffects, notes, unmetToRun, imports } = plan;
   const { tree, ...compared } = plan.target;
   const lists = Object.entries(compared).map(([name, ids]) => [name, plainOf(ids)]);
-  return { ...plan, target: { mounts: tree.mounts, ...Object.fromEntries(lists) } };
+  const target = { mounts: tree.mounts, ...Object.fromEntries(lists) };
+  return { engine, target, origins, steps, hostEffects, notes, unmetToRun, imports };
 }
 
 function plainOf(ids: ReadonlySet<number> | ReadonlyMap<number, string>): unknown {
@@ -84,7 +86,10 @@ function standInLines(standIns: PlanNotes['standIns']): string[] {
   });
 }
 
-function stepLines(plan: PlanView, paint: Paint): string[] {
+/** Reasons give way on a narrow terminal. */
+const GIVING_WAY = [{ column: 2, narrowest: 16 }];
+
+function stepLines(plan: PlanView, paint: Paint, width: number | undefined): string[] {
   const digits = String(plan.steps.length).length;
   const rows = plan.steps.map((step, i): Cell[] => [
     { text: `  ${String(i + 1).padStart(digits)}`, role: 'quiet' },
@@ -94,7 +99,7 @@ function stepLines(plan: PlanView, paint: Paint): string[] {
   const mounts = plan.target.tree.size;
   return [
     paint.heading(`${count(plan.steps.length, 'step')} for ${count(mounts, 'mount')}`),
-    ...layOut(rows, paint),
+    ...layOut(narrowed(rows, width, GIVING_WAY), paint),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { Mount, Propagation } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Cell, layOut, roomFor, shorten } from './columns.ts';
+import { type Cell, layOut, narrowed } from './columns.ts';
 import { lineText, nameText } from './escape.ts';
 import { NO_PAINT, type RenderOptions } from './paint.ts';
 import { type Branch, drawingOrder, hiddenMounts } from './tree-order.ts';
@@ -44,7 +44,7 @@ export function renderTree(tree: MountTree, options: TreeRenderOptions = {}): st
     return { text: used ? text : '', role: 'heading' };
   });
   const table = [headings, ...rows];
-  const shown = options.width === undefined ? table : narrowed(table, options.width);
+  const shown = narrowed(table, options.width, GIVING_WAY);
   const notes = topNotes(tree).map((note) => paint.quiet(note));
   return [...layOut(shown, paint), ...notes, ...problemNotes(tree)].join('\n');
 }
@@ -113,15 +113,6 @@ function marks({ mount, covers }: Branch, hiddenBy: Mount | undefined): string[]
     words.push('read-only filesystem');
   for (const tag of mount.unknownTags) words.push(nameText(tag));
   return words;
-}
-
-function narrowed(table: readonly Cell[][], width: number): readonly Cell[][] {
-  return GIVING_WAY.reduce((rows, { column, narrowest }) => {
-    const room = Math.max(roomFor(column, rows, width), narrowest);
-    return rows.map((cells) =>
-      cells.map((cell, i) => (i === column ? { ...cell, text: shorten(cell.text, room) } : cell)),
-    );
-  }, table);
 }
 
 function topNotes(tree: MountTree): string[] {
