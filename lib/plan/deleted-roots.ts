@@ -8,6 +8,7 @@ import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole, splitOptions } from './filesystems.ts';
+import { kindsByPlace } from './kinds-by-place.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
 
@@ -145,29 +146,6 @@ export class DeletedRoots {
 }
 
 const NONE: ReadonlyMap<Mount, Kind> = new Map();
-
-/**
- * What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind, and the same
- * place can be that of another mount whose kind is known.
- */
-function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
-  const told = new Map<Mount, Kind>();
-  const unknown = tree.mounts.filter(({ deleted, kind }) => deleted && kind === 'unknown');
-  if (unknown.length === 0) return told;
-  const keyOf = (spot: Spot | undefined) => spot && `${spot.origin} ${spot.path}`;
-  const known = new Map<string | undefined, Kind>();
-  for (const mount of tree.mounts) {
-    if (mount.kind === 'unknown') continue;
-    known.set(keyOf(layout.places.get(mount.id)), mount.kind);
-    if (!mount.deleted) known.set(keyOf(layout.roots.get(mount.id)), mount.kind);
-  }
-  known.delete(undefined);
-  for (const mount of unknown) {
-    const kind = known.get(keyOf(layout.places.get(mount.id)));
-    if (kind !== undefined) told.set(mount, kind);
-  }
-  return told;
-}
 
 function emptyRoots(readOnly: boolean): OriginRoots {
   const none = () => ({ next: 0, given: new Map<string, PathString>() });

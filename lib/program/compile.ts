@@ -78,6 +78,7 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   for (let index = 0; index < script.length; index += 1) {
     const action = script.action(index);
     emitter.step = index;
+    if (action.kind === 'attach') depot.close(); // nothing that can fail comes after it
     emitAction(emitter, plan, action, parking, uses);
     uses.closeAfter(index, action, emitter, dismiss);
   }

@@ -32,9 +32,10 @@ export class Depot {
     this.#emitter.close(slot);
   }
 
-  /** When all are done with. */
+  /** Lets go of all that are done with; what is dismissed later goes to another. */
   close(): void {
     if (this.#slot !== undefined) this.#emitter.close(this.#slot);
+    this.#slot = undefined;
   }
 
   #open(): number {

@@ -38,10 +38,13 @@ describe('deleted roots', () => {
       mount(3, 1, '/b/z', { ...gone, kind: 'directory' }),
       mount(4, 1, '/a', { device: '0:1', root: '/b' }),
       mount(5, 4, '/a/z', { ...gone, kind: 'unknown' }), // on /b/z, too
+      mount(6, 1, '/t', { device: '0:9', kind: 'unknown' }),
+      mount(7, 6, '/t', { ...gone, kind: 'unknown' }), // on the root of a tmpfs
     );
     const clones = stepsOf(tree).flatMap((line) => /^clone #(\d) = (\S+)$/.exec(line)?.slice(1) ?? []);
     const rootOf = (id: number) => clones[clones.indexOf(String(id)) + 1];
     expect(rootOf(5)).toBe(rootOf(3));
+    expect(rootOf(7)).toBe(rootOf(3));
     expect(rootOf(5)).not.toBe(rootOf(2));
   });
 
