@@ -128,8 +128,22 @@ async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<s
   } finally {
     for (const fds of exports) closeAll(fds);
   }
-  for (const name of ['dir', 'link']) rmSync(rootfs.in(`${name}/new`), { recursive: true, force: true });
+  removeMade(['dir', 'link'].map((name) => rootfs.in(`${name}/new`)));
   return 'restored';
+}
+
+/** The names go on being exchanged: what was not found, or is not empty, is looked for again. */
+function removeMade(paths: readonly string[]): void {
+  const isGone = () => paths.every((path) => !existsSync(path));
+  for (let quiet = 0; quiet < 20; quiet = isGone() ? quiet + 1 : 0) {
+    for (const path of paths) {
+      try {
+        rmSync(path, { recursive: true, force: true });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+      }
+    }
+  }
 }
 
 /** The mount is on the directory, by whichever of the two names that has now, and shows the rootfs. */

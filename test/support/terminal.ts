@@ -43,7 +43,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#command.stdin?.end();
+    this.#command.kill('SIGKILL'); // its end hangs up on what runs in it
     await this.#ended;
     this.#screen.dispose();
   }
