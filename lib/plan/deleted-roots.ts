@@ -8,7 +8,7 @@ import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole, splitOptions } from './filesystems.ts';
-import { kindsByPlace } from './kinds-by-place.ts';
+import { solveKinds } from './kinds.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 import type { Supplies } from './supply.ts';
 
@@ -42,7 +42,7 @@ export class DeletedRoots {
       this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
     }
-    this.#toldKinds = this.#origins.size === 0 ? NONE : kindsByPlace(tree, layout);
+    this.#toldKinds = kindsByPlace(tree, layout);
     if (this.#origins.size === 0) return;
     this.#learnNatures(tree, layout);
     for (const mount of tree.mounts) {
@@ -133,10 +133,10 @@ export class DeletedRoots {
   /** Where the root of a mount is found while the tree is built. */
   pathOf(mount: Mount, spot: Spot): PathString {
     if (!mount.deleted) return spot.path;
-    const roots = mount.deleted ? this.#origins.get(spot.origin) : undefined;
+    const roots = this.#origins.get(spot.origin);
     const which = indexOfNature(roots?.natures.get(spot.path) ?? [], this.#told(mount));
     if (roots && which > 0) return otherPlace(roots, spot.path, which);
-    return (mount.deleted ? this.waitingPlace(spot.origin, spot.path) : undefined) ?? spot.path;
+    return this.waitingPlace(spot.origin, spot.path) ?? spot.path;
   }
 
   /** The same as a spot: what waits need not be what its name is now. */
@@ -145,7 +145,18 @@ export class DeletedRoots {
   }
 }
 
-const NONE: ReadonlyMap<Mount, Kind> = new Map();
+/** What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind. */
+function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
+  const told = new Map<Mount, Kind>();
+  const unknown = tree.mounts.filter(({ deleted, kind }) => deleted && kind === 'unknown');
+  if (unknown.length === 0) return told;
+  const kinds = solveKinds(tree, layout, undefined, () => undefined);
+  for (const mount of unknown) {
+    const place = layout.places.get(mount.id);
+    if (place && kinds.known(place)) told.set(mount, kinds.kindAt(place));
+  }
+  return told;
+}
 
 function emptyRoots(readOnly: boolean): OriginRoots {
   const none = () => ({ next: 0, given: new Map<string, PathString>() });

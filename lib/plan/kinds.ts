@@ -29,16 +29,17 @@ export interface Kinds {
 /** What is known of an origin's paths from outside the tree: by the host, or by a trial of a filesystem. */
 export type KnownKind = (origin: OriginKey) => ((path: PathString) => Kind) | undefined;
 
+/** @param deletedRoots where the deleted ones are while the tree is built; nowhere, when it is left out. */
 export function solveKinds(
   tree: MountTree,
   layout: Layout,
-  deletedRoots: DeletedRoots,
+  deletedRoots: DeletedRoots | undefined,
   knownKind: KnownKind,
 ): Kinds {
   const spots = new SpotClasses();
   for (const mount of tree.walk()) {
     const shown = layout.roots.get(mount.id);
-    const root = shown && deletedRoots.spotOf(mount, shown);
+    const root = mount.deleted ? shown && deletedRoots?.spotOf(mount, shown) : shown;
     const place = layout.places.get(mount.id);
     const rootClass = root && spots.of(root);
     const placeClass = place && spots.of(place);
@@ -48,7 +49,7 @@ export function solveKinds(
     if (own !== undefined) spots.learn(own, known);
   }
   learnAll(spots, knownKind);
-  learnUnlinked(spots, tree, layout, deletedRoots);
+  if (deletedRoots) learnUnlinked(spots, tree, layout, deletedRoots);
   return {
     kindAt: (spot) => (spots.kind(spot) === 'file' ? 'file' : 'directory'),
     known: (spot) => spots.kind(spot) !== 'unknown',
