@@ -73,12 +73,12 @@ export class OriginSteps {
       mount: mount.id,
       reason: whyMade(mount, supply),
     });
+    const closed = this.late.length;
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
     if (dev?.origin === key) this.#script.add(...deviceSteps(id, this.#resolution.kinds.paths(key)));
     if (!endsReadOnly(mount, supplies) || this.#resolution.deletedRoots.isReadOnly(key)) return;
-    if (this.late.some((step) => step.kind === 'set-mode' && step.origin === id))
-      this.late.push(readOnlyStep(id));
+    if (this.late.length > closed) this.late.push(readOnlyStep(id));
     else this.#script.add(readOnlyStep(id));
   }
 
@@ -97,7 +97,8 @@ export class OriginSteps {
   #makeNodes(id: OriginId, key: OriginKey): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
-    const make = this.#nodeMaker(id, key);
+    const closes = this.#closes(key);
+    const make = this.#nodeMaker(id, key, closes);
     const waits = deletedRoots.hasAny(key)
       ? new Set(paths.flatMap((path) => this.#waiting(key, path)))
       : NONE;
@@ -113,20 +114,20 @@ export class OriginSteps {
     if (root)
       this.#script.add({ kind: 'make-node', origin: id, path: '/', node: 'directory', status: root, reason });
     const mode = this.#rootStatus(key)?.mode;
-    if (mode !== undefined && this.#isClosed(key, mode)) {
+    if (mode !== undefined && closes(mode)) {
       this.#script.add({ kind: 'set-mode', origin: id, path: '/', mode: mode | SEARCH, reason: OPENED });
       this.#close(id, '/', mode);
     }
   }
 
   /**
-   * Whether a directory bars its searcher from what is to be mounted in it: even root, seen through an idmapped mount
-   * that shows no owner of it (inode_permission, fs/namei.c).
+   * Which modes of directories bar their searcher from what is to be mounted in them: even root, seen through an
+   * idmapped mount that shows no owner of it (inode_permission, fs/namei.c).
    */
-  #isClosed(key: OriginKey, mode: number): boolean {
+  #closes(key: OriginKey): (mode: number) => boolean {
     const { layout, choices } = this.#resolution;
-    if (mode & SEARCH) return false;
-    return (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
+    const idmapped = (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
+    return (mode) => idmapped && (mode & SEARCH) === 0;
   }
 
   #close(origin: OriginId, path: PathString, mode: number): void {
@@ -140,7 +141,11 @@ export class OriginSteps {
     return [...(place === undefined ? [] : [place]), ...deletedRoots.waitingOthers(key, path)];
   }
 
-  #nodeMaker(origin: OriginId, key: OriginKey): (path: PathString, reason: string) => void {
+  #nodeMaker(
+    origin: OriginId,
+    key: OriginKey,
+    closes: (mode: number) => boolean,
+  ): (path: PathString, reason: string) => void {
     const { kinds, nodes } = this.#resolution;
     const root = this.#rootStatus(key);
     return (path, reason) => {
@@ -149,7 +154,7 @@ export class OriginSteps {
       const above = parentPath(path);
       const inherits = givesItsGroup(above === '/' ? root : nodes.at(key, above));
       const known = nodes.at(key, path) ?? (inherits ? ORDINARY[node] : undefined);
-      const closed = known?.kind === 'directory' && this.#isClosed(key, known.mode);
+      const closed = known?.kind === 'directory' && closes(known.mode);
       const status = closed ? { ...known, mode: known.mode | SEARCH } : known;
       this.#script.add(
         status
