@@ -21,9 +21,9 @@ Napi::Value fault_word(const Napi::CallbackInfo& info) {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["sys"] = mountyard::binding::make_sys(env);
   exports["format"] = mountyard::binding::make_format(env);
-  mountyard::binding::add_run(env, exports);
+  mountyard::binding::add_run(exports);
 #ifdef MOUNTYARD_FAULTS
-  exports["faultWord"] = Napi::Function::New(env, fault_word, "faultWord");
+  mountyard::binding::add(exports, "faultWord", fault_word);
 #endif
   return exports;
 }

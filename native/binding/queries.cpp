@@ -253,20 +253,17 @@ Value sharing(const CallbackInfo& info) {
 }  // namespace
 
 void add_queries(Napi::Object sys) {
-  const auto add = [&](const char* name, Value (*function)(const CallbackInfo&)) {
-    sys[name] = Napi::Function::New(sys.Env(), function, name);
-  };
-  add("readlinkat", readlinkat);
-  add("getdents", getdents);
-  add("namespaceId", namespace_id);
-  add("namespaceMounts", namespace_mounts);
-  add("pollNow", poll_now);
-  add("fstatfsType", fstatfs_type);
-  add("statmount", statmount);
-  add("listmount", listmount);
-  add("statmountsInside", statmounts_inside);
-  add("briefsInside", briefs_inside);
-  add("sharing", sharing);
+  add(sys, "readlinkat", readlinkat);
+  add(sys, "getdents", getdents);
+  add(sys, "namespaceId", namespace_id);
+  add(sys, "namespaceMounts", namespace_mounts);
+  add(sys, "pollNow", poll_now);
+  add(sys, "fstatfsType", fstatfs_type);
+  add(sys, "statmount", statmount);
+  add(sys, "listmount", listmount);
+  add(sys, "statmountsInside", statmounts_inside);
+  add(sys, "briefsInside", briefs_inside);
+  add(sys, "sharing", sharing);
 }
 
 }  // namespace mountyard::binding

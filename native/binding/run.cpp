@@ -220,10 +220,10 @@ Napi::Value user_namespace(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void add_run(Napi::Env env, Napi::Object exports) {
-  exports["runSync"] = Napi::Function::New(env, run_sync, "runSync");
-  exports["run"] = Napi::Function::New(env, run, "run");
-  exports["userNamespace"] = Napi::Function::New(env, user_namespace, "userNamespace");
+void add_run(Napi::Object exports) {
+  add(exports, "runSync", run_sync);
+  add(exports, "run", run);
+  add(exports, "userNamespace", user_namespace);
 }
 
 }  // namespace mountyard::binding

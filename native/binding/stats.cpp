@@ -88,13 +88,10 @@ Value statx_unique_each(const CallbackInfo& info) { return stat_each(info, STATX
 }  // namespace
 
 void add_stats(Napi::Object sys) {
-  const auto add = [&](const char* name, Value (*function)(const CallbackInfo&)) {
-    sys[name] = Napi::Function::New(sys.Env(), function, name);
-  };
-  add("statx", statx);
-  add("statxUnique", statx_unique);
-  add("statxEach", statx_each);
-  add("statxUniqueEach", statx_unique_each);
+  add(sys, "statx", statx);
+  add(sys, "statxUnique", statx_unique);
+  add(sys, "statxEach", statx_each);
+  add(sys, "statxUniqueEach", statx_unique_each);
 }
 
 }  // namespace mountyard::binding
