@@ -33,34 +33,27 @@ export function installInspectors(
     readonly RestoredTree: { readonly prototype: Outcome & { readonly tree: MountTree } };
   },
 ): void {
-  install(columns, classes.Difference.prototype, (difference, look) => renderDifferences([difference], look));
-  install(columns, classes.Help.prototype, String);
-  install(columns, classes.MountTree.prototype, renderTree);
-  install(columns, classes.RestorePlan.prototype, renderPlan);
+  const install = <T extends object>(
+    { prototype }: { readonly prototype: T },
+    render: (value: T, look: RenderOptions) => string,
+  ): void => {
+    Object.defineProperty(prototype, CUSTOM, {
+      configurable: true,
+      value(this: T, depth: number, options: InspectOptions): string {
+        return depth < 0 ? `[${this.constructor.name}]` : render(this, lookOf(options, columns()));
+      },
+    });
+  };
+  install(classes.Difference, (difference, look) => renderDifferences([difference], look));
+  install(classes.Help, String);
+  install(classes.MountTree, renderTree);
+  install(classes.RestorePlan, renderPlan);
   // The message says all that the fields have, and names the requirements one by one.
+  install(classes.MountyardError, (error) => error.stack ?? `${error.name}: ${error.message}`);
   install(
-    columns,
-    classes.MountyardError.prototype,
-    (error) => error.stack ?? `${error.name}: ${error.message}`,
-  );
-  install(
-    columns,
-    classes.RestoredTree.prototype,
+    classes.RestoredTree,
     (restored, look) => `${renderTree(restored.tree, look)}\n\n${renderReport(restored, look)}`,
   );
-}
-
-function install<T extends object>(
-  columns: Columns,
-  prototype: T,
-  render: (value: T, look: RenderOptions) => string,
-): void {
-  Object.defineProperty(prototype, CUSTOM, {
-    configurable: true,
-    value(this: T, depth: number, options: InspectOptions): string {
-      return depth < 0 ? `[${this.constructor.name}]` : render(this, lookOf(options, columns()));
-    },
-  });
 }
 
 /** The styles are those that Node gives to values of its own; what they look like is the reader's choice. */
