@@ -4,7 +4,6 @@ import * as sys from '../../lib/sys.ts';
 import {
   BOTH_ENGINES,
   bindTo,
-  deletedRootsOf,
   directory,
   expectSameArrivals,
   expectShapeComesBack,
@@ -21,7 +20,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
   expectNoLeakedFds();
 
   test('nested below other deleted ones, some mounted and some not', async () => {
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       directory('/d/a/b/c/e');
       writeFileSync('/d/a/b/f', '');
@@ -30,19 +29,18 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
       bindTo('/d/a/b/c/e', '/e');
       bindFile('/d/a/b/f', '/f');
       rmSync('/d/a', { recursive: true });
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toEqual({
+    };
+    const roots = {
       '/a': '/a gone',
       '/c': '/a/b/c gone',
       '/e': '/a/b/c/e gone',
       '/f': '/a/b/f gone',
-    });
-    using _restored = await restoreSame(captured, engine);
+    };
+    await expectShapeComesBack(build, engine, { roots });
   });
 
   test('nested below a deleted one whose name lives again, with the same names in it', async () => {
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       directory('/d/a/b');
       bindTo('/d/a', '/old-a');
@@ -51,19 +49,18 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
       directory('/d/a/b');
       bindTo('/d/a', '/new-a');
       bindTo('/d/a/b', '/new-b');
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toEqual({
+    };
+    const roots = {
       '/old-a': '/a gone',
       '/old-b': '/a/b gone',
       '/new-a': '/a',
       '/new-b': '/a/b',
-    });
-    using _restored = await restoreSame(captured, engine);
+    };
+    await expectShapeComesBack(build, engine, { roots });
   });
 
   test('below the name of a file that was deleted, and of one that was a directory later', async () => {
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       for (const name of ['/d/a', '/d/a/b']) {
         writeFileSync(name, '');
@@ -75,19 +72,18 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
       bindFile('/d/a/b/c', '/c');
       bindTo('/d/a/b', '/directory-b');
       rmSync('/d/a', { recursive: true });
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toEqual({
+    };
+    const roots = {
       '/file-4': '/a gone',
       '/file-6': '/a/b gone',
       '/c': '/a/b/c gone',
       '/directory-b': '/a/b gone',
-    });
-    using _restored = await restoreSame(captured, engine);
+    };
+    await expectShapeComesBack(build, engine, { roots });
   });
 
   test('of files: unlinked, and replaced by a rename', async () => {
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       for (const name of ['one', 'two', 'new']) writeFileSync(`/d/${name}`, name);
       bindFile('/d/one', '/one');
@@ -95,10 +91,9 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
       renameSync('/d/new', '/d/two');
       bindFile('/d/two', '/new');
       unlinkSync('/d/one');
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toEqual({ '/one': '/one gone', '/two': '/two gone', '/new': '/two' });
-    using _restored = await restoreSame(captured, engine);
+    };
+    const roots = { '/one': '/one gone', '/two': '/two gone', '/new': '/two' };
+    await expectShapeComesBack(build, engine, { roots });
   });
 
   test('with mounts on them, and on what lies on those', async () => {

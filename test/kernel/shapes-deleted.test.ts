@@ -9,6 +9,7 @@ import {
   bindTo,
   deletedRootsOf,
   directory,
+  expectShapeComesBack,
   LiveNamespace,
   mountTmpfs,
   restoreSame,
@@ -121,7 +122,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots, whatever thei
   });
 
   test('whose names are used again, by a directory, by a file, and twice', async () => {
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       for (const round of ['first', 'second', 'third']) {
         directory('/d/dir');
@@ -133,21 +134,20 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots, whatever thei
       rmdirSync('/d/turned');
       writeFileSync('/d/turned', '');
       bindFile('/d/turned', '/is-file');
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toEqual({
+    };
+    const roots = {
       '/dir-first': '/dir gone',
       '/dir-second': '/dir gone',
       '/dir-third': '/dir',
       '/was-directory': '/turned gone',
       '/is-file': '/turned',
-    });
-    using _restored = await restoreSame(captured, engine);
+    };
+    await expectShapeComesBack(build, engine, { roots });
   });
 
   test('where directories are really called deleted, or look so', async () => {
     const names = ['x (deleted)', 'deleted', 'x//deleted'.replace('//', '\u2215\u2215'), 'x\\040(deleted)'];
-    using live = new LiveNamespace(() => {
+    const build = () => {
       mountTmpfs('/d');
       for (const [i, name] of names.entries()) {
         directory(`/d/${name}/deleted`);
@@ -161,14 +161,13 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots, whatever thei
       directory('/d/gone/deleted');
       bindTo('/d/gone/deleted', '/deleted-in-gone');
       rmSync('/d/gone', { recursive: true });
-    });
-    const captured = live.capture();
-    expect(deletedRootsOf(captured)).toMatchObject({
+    };
+    const roots = expect.objectContaining({
       '/live 0': '/x (deleted)',
       '/live 1': '/deleted',
       '/gone 1': '/gone deleted gone',
       '/deleted-in-gone': '/gone/deleted gone',
     });
-    using _restored = await restoreSame(captured, engine);
+    await expectShapeComesBack(build, engine, { roots });
   });
 });

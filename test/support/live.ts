@@ -94,17 +94,24 @@ export async function restoreSame(
   }
 }
 
+interface ExpectedShape {
+  readonly size?: number;
+  /** What {@link deletedRootsOf} is to say of what was captured. */
+  readonly roots?: Readonly<Record<string, string>>;
+}
+
 /** Builds, captures and restores; nothing is left open. */
 export async function expectShapeComesBack(
   build: () => void,
   engine: TestedEngine,
-  options: RestoreOptions & { readonly size?: number } = {},
+  options: RestoreOptions & ExpectedShape = {},
 ): Promise<void> {
-  const { size, ...rest } = options;
+  const { size, roots, ...rest } = options;
   using live = new LiveNamespace(build);
   const captured = live.capture();
   if (size === undefined) expect(captured.size).toBeGreaterThan(1);
   else expect(captured.size).toBe(size);
+  if (roots !== undefined) expect(deletedRootsOf(captured)).toEqual(roots);
   using _restored = await restoreSame(captured, engine, rest);
 }
 
