@@ -1,21 +1,9 @@
 /** Programs for tests of the addon: written op by op, with defects put into them. */
-import { ProgramBuilder } from '../../lib/program/builder.ts';
+import { type OpArguments, ProgramBuilder } from '../../lib/program/builder.ts';
 import { HEADER, HEADER_SIZE, OP, OP_SIZE, type OpName } from '../../lib/program/format.ts';
 
-export interface TestOp {
+export interface TestOp extends OpArguments {
   readonly call: OpName;
-  readonly a?: number;
-  readonly b?: number;
-  readonly out?: number;
-  readonly s1?: string;
-  readonly s2?: string;
-  readonly s3?: string;
-  readonly n?: number | string;
-  readonly f1?: bigint;
-  readonly f2?: bigint;
-  readonly f3?: bigint;
-  readonly tolerate?: number;
-  readonly retries?: number;
   readonly guard?: number;
 }
 
