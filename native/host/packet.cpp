@@ -14,6 +14,19 @@ union FdControl {
   char bytes[CMSG_SPACE(sizeof(int) * kFdsInPacket)];
 };
 
+// One byte, which says nothing but that it came.
+struct Answer {
+  char byte = 0;
+  iovec body{&byte, sizeof byte};
+  msghdr message{};
+  Answer() noexcept {
+    message.msg_iov = &body;
+    message.msg_iovlen = 1;
+  }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+};
+
 int send_message(int socket, const msghdr& message) noexcept {
   long sent;
   do {
@@ -73,21 +86,13 @@ int receive_packet(int socket, Packet& packet, int (&fds)[kFdsInPacket]) noexcep
 }
 
 int send_answer(int socket) noexcept {
-  char answer = 0;
-  iovec body{&answer, sizeof answer};
-  msghdr message{};
-  message.msg_iov = &body;
-  message.msg_iovlen = 1;
-  return send_message(socket, message);
+  Answer answer;
+  return send_message(socket, answer.message);
 }
 
 int receive_answer(int socket) noexcept {
-  char answer = 0;
-  iovec body{&answer, sizeof answer};
-  msghdr message{};
-  message.msg_iov = &body;
-  message.msg_iovlen = 1;
-  return receive_message(socket, message);
+  Answer answer;
+  return receive_message(socket, answer.message);
 }
 
 }  // namespace mountyard::host
