@@ -47,6 +47,8 @@ export type Engine = 'detached' | 'yard';
 /** What a {@link RestorePlan} is made of. */
 export interface PlanParts {
   readonly engine: Engine;
+  /** Whether the kernel clones a mount and sets the clone's attributes in one call. */
+  readonly hasOpenTreeAttr: boolean;
   readonly origins: readonly Origin[];
   readonly script: Script;
   readonly hostEffects: readonly HostEffect[];
@@ -67,6 +69,8 @@ export interface HostPath {
 /** What a restore will do; nothing is done yet. */
 export class RestorePlan {
   readonly engine: Engine;
+  /** @internal */
+  readonly hasOpenTreeAttr: boolean;
   readonly origins: readonly Origin[];
   /** The same as {@link steps}, for a compiler. @internal */
   readonly script: Script;
@@ -82,6 +86,7 @@ export class RestorePlan {
   /** @internal */
   constructor(parts: PlanParts) {
     this.engine = parts.engine;
+    this.hasOpenTreeAttr = parts.hasOpenTreeAttr;
     this.origins = parts.origins;
     this.script = parts.script;
     this.hostEffects = parts.hostEffects;

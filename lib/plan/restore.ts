@@ -61,6 +61,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
 
   return new RestorePlan({
     engine,
+    hasOpenTreeAttr: facts.capabilities.calls.open_tree_attr === true,
     origins: origins.list,
     script,
     hostEffects: hostEffects(resolution, script),

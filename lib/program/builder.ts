@@ -29,6 +29,13 @@ export interface OpArguments {
   readonly retries?: number;
 }
 
+/** What mount_setattr(2) and open_tree_attr(2) set and clear; propagation 0 stays as it is. */
+export interface AttributeBits {
+  readonly set: number;
+  readonly clear: number;
+  readonly propagation: number;
+}
+
 /**
  * Collects ops and strings, and puts them together as one program. The calls that are made for every mount have
  * methods of their own, with the arguments of the call: an object for each takes several times as long.
@@ -55,6 +62,18 @@ export class ProgramBuilder {
     words[at + WORD.s1] = this.#strings.offset(path);
     words[at + WORD.n] = flags;
     words[at + WORD.out] = out;
+  }
+
+  openTreeAttr(directory: number, path: string, flags: number, out: number, change: AttributeBits): void {
+    const at = this.#main.add(OPCODE.open_tree_attr, 0);
+    const { words } = this.#main;
+    words[at + WORD.a] = directory;
+    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.n] = flags;
+    words[at + WORD.out] = out;
+    words[at + WORD.f1] = change.set;
+    words[at + WORD.f2] = change.clear;
+    words[at + WORD.f3] = change.propagation;
   }
 
   moveMount(from: number, to: number, path: string, flags: number): void {
@@ -84,11 +103,12 @@ export class ProgramBuilder {
     words[at + WORD.s2] = this.#strings.offset(value);
   }
 
-  fsmount(context: number, flags: number, out: number): void {
+  fsmount(context: number, flags: number, out: number, attributes: number): void {
     const at = this.#main.add(OPCODE.fsmount, 0);
     const { words } = this.#main;
     words[at + WORD.a] = context;
     words[at + WORD.n] = flags;
+    words[at + WORD.f1] = attributes;
     words[at + WORD.out] = out;
   }
 

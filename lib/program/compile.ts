@@ -21,9 +21,11 @@ import { Emitter } from './emitter.ts';
 import { goHome, keepHome } from './home.ts';
 import { LastUses } from './last-uses.ts';
 import {
+  attributesOfNew,
   cloneImage,
   cloneMount,
   cloneSource,
+  isMadeWhole,
   joinGroup,
   makeGroup,
   placeMount,
@@ -61,7 +63,12 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   ];
   const leaves = isNamespace || plan.engine === 'yard' || script.has('enter-namespace');
   const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
-  const emitter = new Emitter(script.tree, importsOf(plan, isNamespace || returns), exports);
+  const emitter = new Emitter(
+    script.tree,
+    importsOf(plan, isNamespace || returns),
+    exports,
+    plan.hasOpenTreeAttr,
+  );
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
   const uses = new LastUses(script);
   // In the yard all are mounted.
@@ -95,14 +102,19 @@ function emitAction(
 ): void {
   const { tree } = plan.script;
   switch (action.kind) {
-    case 'make-filesystem':
-      makeFilesystem(emitter, action.origin, plan.origins[action.origin] as Origin);
+    case 'make-filesystem': {
+      const taker = uses.takerAtOnce(action.origin);
+      const attributes = taker && attributesOfNew(plan.script.actions.clone(taker));
+      makeFilesystem(emitter, action.origin, plan.origins[action.origin] as Origin, attributes);
       if (!uses.isTaken(action.origin)) parking.park(emitter.origin(action.origin), 'directory');
       break;
-    case 'clone-source':
-      cloneSource(emitter, action);
+    }
+    case 'clone-source': {
+      const taker = uses.takerAtOnce(action.origin);
+      cloneSource(emitter, action, taker && plan.script.actions.clone(taker));
       if (!uses.isTaken(action.origin)) parking.park(emitter.origin(action.origin), action.node);
       break;
+    }
     case 'make-node':
     case 'make-mount-point':
       makeNode(emitter, action);
@@ -118,7 +130,10 @@ function emitAction(
       break;
     case 'clone': {
       const mount = tree.get(action.mount) as Mount;
-      cloneMount(emitter, action, plan.origins[action.origin] as Origin, mount.mountPoint);
+      const origin = plan.origins[action.origin] as Origin;
+      const isTaken = uses.takerAtOnce(action.origin) !== undefined;
+      if (isTaken && isMadeWhole(action, origin)) emitter.setMount(mount.id, emitter.origin(action.origin));
+      else cloneMount(emitter, action, origin, mount.mountPoint);
       if (!tree.parentOf(mount)) parking.park(emitter.mount(action.mount), 'directory');
       break;
     }

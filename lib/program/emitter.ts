@@ -4,7 +4,7 @@ import { ById } from '../model/by-id.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { OriginId } from '../plan/steps.ts';
-import { type OpArguments, ProgramBuilder } from './builder.ts';
+import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';
 import { exportKey, exportName, importKey, importName, type SlotKey } from './slot-keys.ts';
@@ -38,7 +38,13 @@ export class Emitter {
   readonly #imports: readonly Import[];
   readonly #exports: readonly Export[];
 
-  constructor(tree: MountTree, imports: readonly Import[], exports: readonly Export[]) {
+  /** @param hasOpenTreeAttr whether one call clones a mount and gives the clone its attributes. */
+  constructor(
+    tree: MountTree,
+    imports: readonly Import[],
+    exports: readonly Export[],
+    readonly hasOpenTreeAttr: boolean,
+  ) {
     this.#mounts = new ById(tree.mounts);
     this.#imports = imports;
     this.#exports = exports;
@@ -136,6 +142,11 @@ export class Emitter {
     this.#builder.openTree(directory, path, flags, out);
   }
 
+  openTreeAttr(directory: number, path: string, flags: number, out: number, change: AttributeBits): void {
+    this.#stepOfOp.push(this.step);
+    this.#builder.openTreeAttr(directory, path, flags, out, change);
+  }
+
   moveMount(from: number, to: number, path: string, flags: number): void {
     this.#stepOfOp.push(this.step);
     this.#builder.moveMount(from, to, path, flags);
@@ -151,9 +162,9 @@ export class Emitter {
     this.#builder.fsconfig(context, command, key, value);
   }
 
-  fsmount(context: number, flags: number, out: number): void {
+  fsmount(context: number, flags: number, out: number, attributes = 0): void {
     this.#stepOfOp.push(this.step);
-    this.#builder.fsmount(context, flags, out);
+    this.#builder.fsmount(context, flags, out, attributes);
   }
 
   mkdirat(directory: number, path: string, mode: number): void {

@@ -1,4 +1,5 @@
 import { ById } from '../model/by-id.ts';
+import type { Mount } from '../model/mount.ts';
 import type { Script } from '../plan/script.ts';
 import type { Action, GroupKey, OriginId } from '../plan/steps.ts';
 import type { Emitter } from './emitter.ts';
@@ -10,7 +11,9 @@ export class LastUses {
   readonly #groups = new Map<GroupKey, number>();
   /** Groups whose holders are clones of origins. */
   readonly #ofOrigins = new Set<GroupKey>();
-  readonly #taken = new Set<OriginId>();
+  readonly #taken = new Map<OriginId, Mount>();
+  /** Origins in which mount points are made. */
+  readonly #changed = new Set<OriginId>();
 
   constructor(script: Script) {
     this.#mounts = new ById(script.tree.mounts);
@@ -20,6 +23,11 @@ export class LastUses {
   /** Whether the origin becomes a mount of the tree itself. */
   isTaken(origin: OriginId): boolean {
     return this.#taken.has(origin);
+  }
+
+  /** The mount that the origin becomes, where nothing is done in the origin before it is that mount. */
+  takerAtOnce(origin: OriginId): Mount | undefined {
+    return this.#changed.has(origin) ? undefined : this.#taken.get(origin);
   }
 
   /** How many detached mounts are closed without having been mounted anywhere. */
@@ -63,13 +71,14 @@ export class LastUses {
     if (line === 'place') this.#mounts.set(mount.parentId, index);
     else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
     else if (line === 'set-group') this.#groups.set(script.actions.groupOf(mount) as GroupKey, index);
-    else if (script.actions.takes(mount)) this.#taken.add(script.actions.originOf(mount));
+    else if (script.actions.takes(mount)) this.#taken.set(script.actions.originOf(mount), mount);
     else this.#origins[script.actions.originOf(mount)] = index;
   }
 
   #learnAction(action: Action, index: number): void {
     if (hasMount(action)) this.#mounts.set(action.mount, index);
     if ('origin' in action) this.#origins[action.origin] = index;
+    if (action.kind === 'make-mount-point') this.#changed.add(action.origin);
     if (action.kind !== 'make-group') return;
     this.#groups.set(action.group, index);
     if (action.master !== undefined) this.#groups.set(action.master, index);

@@ -2,47 +2,103 @@
 import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_TREE } from '../flags.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import type { ActionOf, Origin } from '../plan/steps.ts';
+import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
+import { hasLongSource } from './origin-ops.ts';
 import type { Parking } from './yard.ts';
 
 const CLONE_FD = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
 const CLONE_BY_NAME = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW;
 
-/** A clone of a shared mount is its peer until it is made private. */
-export function cloneSource(emitter: Emitter, step: ActionOf<'clone-source'>): void {
-  const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
-  const clone = { a: emitter.get(`import:${step.of}:${step.source}`), s1: '', n: CLONE_FD, out };
-  if (step.clearsIdmap) {
-    emitter.op('open_tree_attr', { ...clone, f2: MOUNT_ATTR.IDMAP, f3: MS.PRIVATE });
+/** A clone is never seen without its attributes: until it is placed nobody can reach it. */
+function cloneWith(
+  emitter: Emitter,
+  from: { readonly directory: number; readonly path: string; readonly flags: number },
+  out: number,
+  change: AttributeBits | undefined,
+): void {
+  const { directory, path, flags } = from;
+  if (change && emitter.hasOpenTreeAttr) {
+    emitter.openTreeAttr(directory, path, flags, out, change);
     return;
   }
-  emitter.op('open_tree', clone);
-  emitter.setattr(out, 0, 0, MS.PRIVATE);
+  emitter.openTree(directory, path, flags, out);
+  if (change) emitter.setattr(out, change.set, change.clear, change.propagation);
+}
+
+/**
+ * A clone of a shared mount is its peer until it is made private.
+ *
+ * @param taker what the clone is to be at once.
+ */
+export function cloneSource(
+  emitter: Emitter,
+  step: ActionOf<'clone-source'>,
+  taker: ActionOf<'clone'> | undefined,
+): void {
+  const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
+  const { set, clear, propagation } = (taker && changeOf(taker, true)) ?? NO_CHANGE;
+  const change = { set, clear, propagation: propagation || MS.PRIVATE };
+  const from = { directory: emitter.get(`import:${step.of}:${step.source}`), path: '', flags: CLONE_FD };
+  if (step.clearsIdmap) {
+    emitter.openTreeAttr(from.directory, '', CLONE_FD, out, { ...change, clear: clear | MOUNT_ATTR.IDMAP });
+  } else cloneWith(emitter, from, out, change);
 }
 
 export function cloneMount(emitter: Emitter, step: ActionOf<'clone'>, origin: Origin, name: string): void {
   const from = emitter.origin(step.origin);
-  if (step.take) emitter.setMount(step.mount, from);
-  else cloneOut(emitter, from, step.path, origin, emitter.slotOfMount(step.mount, name));
-
-  const inherits = origin.kind === 'host';
-  if (step.attributes === 0 && !inherits && !step.unbindable && !step.idmap) return;
-  const set = step.attributes | (step.idmap ? MOUNT_ATTR.IDMAP : 0);
-  const clear = (MOUNT_ATTR_ALL & ~set) | MOUNT_ATTR_ATIME;
-  const userns = step.idmap ? emitter.get(`import:idmap:${step.mount}`) : undefined;
-  emitter.setattr(emitter.mount(step.mount), set, clear, step.unbindable ? MS.UNBINDABLE : 0, userns);
+  const change = changeOf(step, origin.kind === 'host');
+  if (step.take) {
+    emitter.setMount(step.mount, from);
+    if (change) emitter.setattr(from, change.set, change.clear, change.propagation);
+    return;
+  }
+  const out = emitter.slotOfMount(step.mount, name);
+  cloneOut(emitter, from, step.path, origin, out, step.idmap ? undefined : change);
+  if (!step.idmap || !change) return;
+  const userns = emitter.get(`import:idmap:${step.mount}`);
+  emitter.setattr(out, change.set | MOUNT_ATTR.IDMAP, change.clear, change.propagation, userns);
 }
 
-function cloneOut(emitter: Emitter, from: number, path: string, origin: Origin, out: number): void {
+/**
+ * What fsmount(2) gives the mount of a new filesystem that is to be a mount of the tree; nothing where it cannot give
+ * all: nodes are still made in the filesystem, and propagation is not its to set.
+ */
+export function attributesOfNew({ attributes, unbindable }: ActionOf<'clone'>): number | undefined {
+  return unbindable || attributes & MOUNT_ATTR.RDONLY ? undefined : attributes;
+}
+
+/** Whether the origin that a mount takes was made with all that the mount is to have. */
+export function isMadeWhole(step: ActionOf<'clone'>, origin: Origin): boolean {
+  return origin.kind === 'host' || (!hasLongSource(origin) && attributesOfNew(step) !== undefined);
+}
+
+const NO_CHANGE: AttributeBits = { set: 0, clear: 0, propagation: 0 };
+
+/** What a clone is to have that it does not have as a clone; `inherits`: of a host's mount, whose attributes it has. */
+function changeOf(step: ActionOf<'clone'>, inherits: boolean): AttributeBits | undefined {
+  if (step.attributes === 0 && !inherits && !step.unbindable && !step.idmap) return undefined;
+  const clear = (MOUNT_ATTR_ALL & ~step.attributes) | MOUNT_ATTR_ATIME;
+  return { set: step.attributes, clear, propagation: step.unbindable ? MS.UNBINDABLE : 0 };
+}
+
+function cloneOut(
+  emitter: Emitter,
+  from: number,
+  path: string,
+  origin: Origin,
+  out: number,
+  change: AttributeBits | undefined,
+): void {
   if (path === '/') {
-    emitter.openTree(from, '', CLONE_FD, out);
+    cloneWith(emitter, { directory: from, path: '', flags: CLONE_FD }, out, change);
   } else if (origin.kind === 'filesystem' && takesNodes(origin.type)) {
     emitter.withinReach(from, path.slice(1), (directory, rest) => {
-      emitter.openTree(directory, rest, CLONE_BY_NAME, out);
+      cloneWith(emitter, { directory, path: rest, flags: CLONE_BY_NAME }, out, change);
     });
   } else {
-    emitter.withResolved(from, path.slice(1), path, (slot) => {
-      emitter.openTree(slot, '', CLONE_FD, out);
+    emitter.withResolved(from, path.slice(1), path, (directory) => {
+      cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
     });
   }
 }
@@ -79,23 +135,19 @@ export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): v
 /** A holder: private, then slave of its master's holder, then shared, as its group is. */
 export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parking: Parking): void {
   const out = emitter.slot(`group:${step.group}`, step.group);
-  if ('mountOf' in step.from) {
-    emitter.op('open_tree', {
-      a: emitter.get(`import:${step.from.of}:${step.from.mountOf}`),
-      s1: '',
-      n: CLONE_FD,
-      out,
-    });
-    emitter.setattr(out, 0, 0, MS.SLAVE);
-  } else {
-    emitter.op('open_tree', { a: emitter.origin(step.from.origin), s1: '', n: CLONE_FD, out });
-  }
+  const { from, master, shared } = step;
+  const isAlone = !step.followsHost && master === undefined;
+  const directory =
+    'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
+  const propagation = 'mountOf' in from ? MS.SLAVE : isAlone && shared ? MS.SHARED : 0;
+  const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
+  cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   parking.park(out, step.node);
-  if (step.master !== undefined) {
-    setGroup(emitter, emitter.get(`group:${step.master}`), out);
-    if (step.master.startsWith('peers:')) emitter.setattr(out, 0, 0, MS.SLAVE);
+  if (master !== undefined) {
+    setGroup(emitter, emitter.get(`group:${master}`), out);
+    if (master.startsWith('peers:')) emitter.setattr(out, 0, 0, MS.SLAVE);
   }
-  if (step.shared) emitter.setattr(out, 0, 0, MS.SHARED);
+  if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
 export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {

@@ -40,7 +40,7 @@ export function hasLongSource(origin: Origin): boolean {
 }
 
 /** fsopen, fsconfig, fsmount: a detached mount of a new filesystem, or of a window. */
-export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin): void {
+export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin, attributes = 0): void {
   if (origin.kind !== 'filesystem' || hasLongSource(origin)) return; // made beforehand, see longSourceOps
   const context = emitter.temporary(`${origin.type} context`);
   emitter.fsopen(origin.type, FSOPEN_CLOEXEC, context);
@@ -48,7 +48,7 @@ export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin): 
   for (const { key, value } of origin.parameters)
     emitter.fsconfig(context, value === undefined ? FSCONFIG.SET_FLAG : FSCONFIG.SET_STRING, key, value);
   emitter.fsconfig(context, FSCONFIG.CMD_CREATE);
-  emitter.fsmount(context, FSMOUNT_CLOEXEC, originSlot(emitter, id, origin));
+  emitter.fsmount(context, FSMOUNT_CLOEXEC, originSlot(emitter, id, origin), attributes);
   emitter.close(context);
 }
 
