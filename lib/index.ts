@@ -49,11 +49,17 @@ export type {
 export type { Problem, ProblemCode } from './model/problems.ts';
 export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
+export type { HostPath } from './plan/host-path.ts';
 export type { Restorable } from './plan/namespaces.ts';
-export type { HeldNamespace, Into, OtherNamespace, RestoreOptions, TargetName } from './plan/options.ts';
+export type {
+  Engine,
+  HeldNamespace,
+  Into,
+  OtherNamespace,
+  RestoreOptions,
+  TargetName,
+} from './plan/options.ts';
 export {
-  type Engine,
-  type HostPath,
   type PlanNotes,
   type PlanView,
   RestorePlan,

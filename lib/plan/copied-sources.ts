@@ -10,8 +10,8 @@ import type { Choices } from './choices.ts';
 import { ignoreCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { type Findings, mountOriginSource } from './findings.ts';
 import type { GroupOrigins } from './group-origins.ts';
+import type { HostPath } from './host-path.ts';
 import type { Masters } from './masters.ts';
-import type { HostPath } from './plan.ts';
 import type { Cure } from './requirements.ts';
 import type { Supplies } from './supply.ts';
 

@@ -1,6 +1,6 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import type { OriginKey } from './layout.ts';
-import type { OriginSteps } from './origin-steps.ts';
+import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { OriginId, Step } from './steps.ts';
 
@@ -49,9 +49,4 @@ function deletion({ deletedRoots, kinds }: Resolution, key: OriginKey, origin: O
     ...[waiting, ...others].flatMap((place) => takeName(place, reason)),
     rename(aside, path, 'the live one has its name again'),
   ];
-}
-
-/** The superblock itself becomes read-only when all that had to be created or deleted in it is. */
-export function readOnlyStep(origin: OriginId): Step {
-  return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
 }

@@ -2,7 +2,7 @@
 import type { HostFacts } from '../model/facts.ts';
 import { joinPath } from '../model/paths.ts';
 import { placeInCopy, usesCopy } from './copied-sources.ts';
-import type { HostPath } from './plan.ts';
+import type { HostPath } from './host-path.ts';
 import type { Resolution } from './resolve.ts';
 import type { Script } from './script.ts';
 import type { HostEffect } from './steps.ts';

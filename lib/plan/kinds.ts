@@ -7,7 +7,6 @@
 import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { DeletedRoots } from './deleted-roots.ts';
 import type { Layout, OriginKey, Spot } from './layout.ts';
 
 /** A spot known to be a directory and, through mounts, the same as one known to be a file. */
@@ -26,14 +25,21 @@ export interface Kinds {
   paths(origin: OriginKey): readonly PathString[];
 }
 
+/** Where deleted roots are while the tree is built. */
+interface DeletedPlaces {
+  spotOf(mount: Mount, shown: Spot): Spot;
+  /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
+  isReadOnly(origin: OriginKey): boolean;
+}
+
 /** What is known of an origin's paths from outside the tree: by the host, or by a trial of a filesystem. */
 export type KnownKind = (origin: OriginKey) => ((path: PathString) => Kind) | undefined;
 
-/** @param deletedRoots where the deleted ones are while the tree is built; nowhere, when it is left out. */
+/** @param deletedRoots without them, deleted roots are nowhere. */
 export function solveKinds(
   tree: MountTree,
   layout: Layout,
-  deletedRoots: DeletedRoots | undefined,
+  deletedRoots: DeletedPlaces | undefined,
   knownKind: KnownKind,
 ): Kinds {
   const spots = new SpotClasses();
@@ -75,7 +81,7 @@ function learnUnlinked(
   spots: SpotClasses,
   tree: MountTree,
   layout: Layout,
-  deletedRoots: DeletedRoots,
+  deletedRoots: DeletedPlaces,
 ): void {
   for (const mount of tree.mounts) {
     const shown = mount.deleted ? layout.roots.get(mount.id) : undefined;

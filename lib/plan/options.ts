@@ -20,6 +20,9 @@ export type Into =
 /** A kind of namespace besides mount and user namespaces. */
 export type OtherNamespace = 'pid' | 'net' | 'ipc' | 'cgroup';
 
+/** How a tree is built where nobody sees it: as a detached tree, or in a private namespace. */
+export type Engine = 'detached' | 'yard';
+
 /** What the caller grants, supplies and asks for; see "What the host must give" in docs/architecture.md. */
 export interface RestoreOptions {
   /** A directory of this host that supplies the root mount. */
@@ -48,7 +51,7 @@ export interface RestoreOptions {
   /** With `into.at` below a shared mount: binds the destination on itself and makes it private first. */
   readonly makeDestinationPrivate?: boolean;
   /** Forces one engine. */
-  readonly engine?: 'detached' | 'yard' | 'classic';
+  readonly engine?: Engine | 'classic';
   /**
    * Builds in a new user namespace: the caller mapped to 0, or these maps (`INSIDE OUTSIDE LENGTH`), which an ordinary
    * user has written by newuidmap(1) and newgidmap(1).

@@ -3,7 +3,6 @@ import { own } from '../model/facts.ts';
 import { type Mount, nameOf, type OwnedNode, type PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import { endsReadOnly } from './deleted-roots.ts';
-import { readOnlyStep } from './deletion-steps.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
 import { hostSource, mountOriginSource } from './findings.ts';
@@ -214,6 +213,11 @@ const ORDINARY: { readonly [kind in NodeKind]: OwnedNode } = {
   directory: { kind: 'directory', mode: 0o755, uid: 0, gid: 0 },
   file: { kind: 'file', mode: 0o644, uid: 0, gid: 0 },
 };
+
+/** The superblock itself becomes read-only when all that had to be created or deleted in it is. */
+export function readOnlyStep(origin: OriginId): Step {
+  return { kind: 'superblock-read-only', origin, reason: 'its superblock is read-only' };
+}
 
 /** What the root of the mount that a host path lies on is. */
 export function mountRootNode(facts: HostFacts, source: PathString): NodeKind {

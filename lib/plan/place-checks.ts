@@ -6,7 +6,7 @@ import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import type { Findings } from './findings.ts';
 import type { Masters } from './masters.ts';
-import type { Engine } from './plan.ts';
+import type { Engine } from './options.ts';
 import type { Requirement } from './requirements.ts';
 
 /** Requires a fit destination and an engine; returns the privilege that running lacks. */

@@ -1,6 +1,7 @@
-import type { FileIdentity } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
+import type { HostPath } from './host-path.ts';
+import type { Engine } from './options.ts';
 import type { Requirement } from './requirements.ts';
 import type { Script } from './script.ts';
 import type { HostEffect, Origin, Step } from './steps.ts';
@@ -41,9 +42,6 @@ export interface PlanNotes {
   readonly assumed: readonly string[];
 }
 
-/** How a tree is built where nobody sees it: as a detached tree, or in a private namespace. */
-export type Engine = 'detached' | 'yard';
-
 /** What a {@link RestorePlan} is made of. */
 export interface PlanParts {
   readonly engine: Engine;
@@ -56,14 +54,6 @@ export interface PlanParts {
   readonly imports: readonly HostPath[];
   readonly makeTarget: () => Target;
   readonly makeNotes: () => PlanNotes;
-}
-
-/** A path of the host to hold by O_PATH fd: `path` itself, or the root of the mount that it lies on. */
-export interface HostPath {
-  readonly path: PathString;
-  readonly of: 'path' | 'mount';
-  /** Looked up again by the program, in a copy of the caller's mounts; it must be the file that inspection saw. */
-  readonly inCopy?: { readonly path: PathString; readonly identity?: FileIdentity };
 }
 
 /** What a restore will do; nothing is done yet. */

@@ -1,6 +1,7 @@
 /** Host paths that a program opens itself, because it has a copy of the caller's mounts. */
 import { O, RESOLVE } from '../flags.ts';
-import type { HostPath, RestorePlan } from '../plan/plan.ts';
+import type { HostPath } from '../plan/host-path.ts';
+import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/script.ts';
 import type { Emitter } from './emitter.ts';
 import { importKey, importName } from './slot-keys.ts';

@@ -9,7 +9,15 @@ import { native } from './native.ts';
 import { runSmall, smallProgram } from './small-program.ts';
 import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
 import { MOUNT_MASK, mountOfStatus, readMount } from './statmount-mount.ts';
-import type { TableOptions } from './table.ts';
+
+/** Which namespace it is, as far as that is known. */
+export interface TableOptions {
+  /** Its file and the root directory that the mountinfo is read under; none for the caller's own. */
+  readonly namespace?: Fd | undefined;
+  readonly root?: Fd | undefined;
+  /** Reads mounts, too, that are hidden from the reader because another mount covers the root of the namespace. */
+  readonly whole?: boolean;
+}
 
 const LSMT_ROOT = -1n;
 const MASK = BigInt(STATMOUNT.MNT_BASIC | STATMOUNT.MNT_UIDMAP | STATMOUNT.MNT_GIDMAP);

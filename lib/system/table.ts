@@ -2,22 +2,13 @@ import { BusyTableError, UnseenMountsError } from '../errors.ts';
 import { parseMountinfo } from '../formats/mountinfo.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
-import { completeTable, countMounts, listMounts } from './listing.ts';
+import { completeTable, countMounts, listMounts, type TableOptions } from './listing.ts';
 import { native } from './native.ts';
 import { readWhole } from './procfs.ts';
 
 const READINGS = 100;
 /** What the kernel prints of mountinfo at one time, under the lock of the mount tables. */
 const ONE_MOMENT = 4096;
-
-/** Which namespace it is, as far as that is known. */
-export interface TableOptions {
-  /** Its file and the root directory that the mountinfo is read under; none for the caller's own. */
-  readonly namespace?: Fd | undefined;
-  readonly root?: Fd | undefined;
-  /** Reads mounts, too, that are hidden from the reader because another mount covers the root of the namespace. */
-  readonly whole?: boolean;
-}
 
 /** What can be replaced to see what becomes of it. */
 interface Looks {
