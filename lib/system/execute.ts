@@ -5,7 +5,7 @@ import type { Step } from '../plan/steps.ts';
 import type { CompiledProgram, Export } from '../program/compiled.ts';
 import { opCounts } from '../program/decode.ts';
 import { describeOp } from '../program/listing.ts';
-import { callsDone, cancelRun, endWithProcess, newControl } from './control.ts';
+import { AsyncRun } from './async-run.ts';
 import { errnoName } from './errno.ts';
 import { failureOf, type Purpose } from './failure.ts';
 import { OwnedFd } from './fd.ts';
@@ -45,35 +45,54 @@ export interface Executed {
 
 const PROGRESS_INTERVAL_MS = 100;
 
-/**
- * Runs a compiled restore, once.
- *
- * @throws {MountError} the call that was refused; all before it was taken back.
- * @throws {UndoError} what could not be taken back.
- * @throws {CancelledError} when the signal fired.
- */
-export async function execute(execution: Execution, options: ExecuteOptions = {}): Promise<Executed> {
-  const { signal, onProgress } = options;
-  if (signal?.aborted) throw new CancelledError(signal.reason);
-  const control = newControl();
-  const cancel = () => cancelRun(control);
-  const total = opCounts(execution.program.bytes).main;
-  const report = () => onProgress?.({ done: callsDone(control), total });
-  signal?.addEventListener('abort', cancel, { once: true });
-  const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
-  const forget = endWithProcess(control);
-  try {
-    const result = await native.run({ ...requestOf(execution), control });
-    if (result.status === 'done') queueMicrotask(report); // apart, so that no throw of it loses the fds
-    return exportsOf(execution, result, signal);
-  } finally {
-    forget();
-    clearInterval(timer);
-    signal?.removeEventListener('abort', cancel);
+/** A compiled restore that runs while JavaScript goes on. */
+export class StartedExecution implements Disposable {
+  readonly #execution: Execution;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: ExecuteOptions['onProgress'];
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly run: AsyncRun;
+
+  /** @throws {CancelledError} when the signal has fired already. */
+  constructor(execution: Execution, { signal, onProgress }: ExecuteOptions = {}) {
+    if (signal?.aborted) throw new CancelledError(signal.reason);
+    this.#execution = execution;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+    this.run = new AsyncRun(requestOf(execution));
+    signal?.addEventListener('abort', this.#cancel, { once: true });
+    if (onProgress) this.#timer = setInterval(this.#report, PROGRESS_INTERVAL_MS);
+  }
+
+  readonly #cancel = () => this.run.cancel();
+  readonly #report = () =>
+    this.#onProgress?.({ done: this.run.callsDone, total: opCounts(this.#execution.program.bytes).main });
+
+  /**
+   * What came of the run, once, when it is over; nothing before.
+   * @throws {MountError} the call that was refused; all before it was taken back.
+   * @throws {UndoError} what could not be taken back.
+   * @throws {CancelledError} when the signal fired.
+   */
+  take(): Executed | undefined {
+    const result = this.run.take();
+    if (!result) return undefined;
+    if (result.status === 'done') queueMicrotask(this.#report); // apart, so that no throw of it loses the fds
+    return exportsOf(this.#execution, result, this.#signal);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#cancel);
   }
 }
 
-/** {@link execute}, joined. */
+/**
+ * Runs a compiled restore, joined.
+ *
+ * @throws {MountError} the call that was refused; all before it was taken back.
+ * @throws {UndoError} what could not be taken back.
+ */
 export function executeSync(execution: Execution): Executed {
   return exportsOf(execution, native.runSync(requestOf(execution)));
 }

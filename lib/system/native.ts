@@ -150,12 +150,20 @@ export interface RunResult {
   readonly exports: readonly number[];
 }
 
+/** A program that runs, or ran, in a thread of its own. */
+export interface StartedRun {
+  /** Settles when the run is over; never rejects. */
+  readonly over: Promise<void>;
+  /** The result, once, when the run is over; else nothing. Fds in a result that nobody takes are closed. */
+  take(): RunResult | undefined;
+}
+
 export interface Native {
   readonly sys: NativeSys;
   /** Checks the program, runs it, joins. Throws only when an argument has the wrong type. */
   runSync(request: RunRequest): RunResult;
-  /** The same without blocking the event loop; never rejects but for argument types. */
-  run(request: RunRequest): Promise<RunResult>;
+  /** The same without blocking the event loop. Throws only when an argument has the wrong type. */
+  start(request: RunRequest): StartedRun;
   /** A user namespace with these maps, held by the fd returned, or { stage, errno }. */
   userNamespace(uidMap: Bytes, gidMap: Bytes): number | { readonly stage: string; readonly errno: number };
   /** The op codes and sizes compiled into the addon, for the test that compares them with `program/format`. */

@@ -6,6 +6,7 @@ import type { PathString } from '../model/mount.ts';
 import { callString, checked, quote } from './arguments.ts';
 import { captureTree } from './capture.ts';
 import { errnoName } from './errno.ts';
+import { undoneByExit } from './exit.ts';
 import { failureOf } from './failure.ts';
 import type { OwnedFd } from './fd.ts';
 import { native } from './native.ts';
@@ -49,13 +50,15 @@ export async function pinNamespace(
   user?: OwnedFd,
 ): Promise<{ readonly report: PinReport; readonly copy?: OwnedFd }> {
   const made = makeFile(path);
+  const removeFile = () => made && native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0) < 0;
+  using _exit = undoneByExit({ giveUp: () => (removeFile() ? [`${path}, which was made for the pin`] : []) });
   try {
     const refused = tryPin(namespace, path);
     if (!refused) return { report: { path, copied: false } };
     if (refused.code !== 'EINVAL') throw refused;
     return { report: { path, copied: true }, copy: await pinCopy(namespace, path, user, refused) };
   } catch (error) {
-    if (made) native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0);
+    removeFile();
     throw error;
   }
 }

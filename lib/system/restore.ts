@@ -6,26 +6,16 @@ import { UnmetRequirementsError } from '../plan/requirements.ts';
 import { planFrom } from '../plan/restore.ts';
 import { compileRestore } from '../program/compile.ts';
 import { opCounts } from '../program/decode.ts';
-import { AttachedTree } from './attached.ts';
-import { readTree } from './capture.ts';
-import {
-  type Executed,
-  type ExecuteOptions,
-  type Execution,
-  type ExportedFds,
-  execute,
-  executeSync,
-} from './execute.ts';
-import type { OwnedFd } from './fd.ts';
+import { Built, type Prepared } from './built.ts';
+import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
+import { undoneByExit } from './exit.ts';
 import type { HeldHost } from './held.ts';
-import type { DoneEffects } from './host-effects.ts';
 import { inspectHostHolding } from './inspect.ts';
-import { MountNamespace } from './namespace.ts';
 import { type OwnerView, ownerView } from './owner-ids.ts';
-import { type Keeper, letGo, RestoredTree, type RestoreReport } from './restored.ts';
+import { RestoredTree, type RestoreReport } from './restored.ts';
 import { atOnce, inTurns, type Stages } from './stages.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { mapOf, owningUserNamespace } from './userns.ts';
+import { mapOf } from './userns.ts';
 import { verifyOnHost } from './verify.ts';
 
 /** How {@link restoreTreeSync} goes about it. */
@@ -54,20 +44,25 @@ export async function restoreTree(
 ): Promise<RestoredTree> {
   const prepared = await inTurns(prepare(input, options));
   using _held = prepared.held;
-  return await inTurns(finish(prepared, await execute(prepared, options), options));
+  using started = new StartedExecution(prepared, options);
+  let built: Built | undefined;
+  const take = () => {
+    const executed = built ? undefined : started.take();
+    if (executed) built = new Built(prepared, executed, options);
+    return built;
+  };
+  using _exit = undoneByExit({ run: started.run, giveUp: () => leftAtExit(take) });
+  await started.run.over;
+  using whole = take() as Built;
+  return await inTurns(finish(whole, options));
 }
 
 /** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
 export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyncOptions = {}): RestoredTree {
   const prepared = atOnce(prepare(input, options));
   using _held = prepared.held;
-  return atOnce(finish(prepared, executeSync(prepared), options));
-}
-
-interface Prepared extends Execution {
-  /** In whose ids the tree is read back. */
-  readonly owners: OwnerView;
-  readonly watch: Stopwatch;
+  using built = new Built(prepared, executeSync(prepared), options);
+  return atOnce(finish(built, options));
 }
 
 function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<Prepared> {
@@ -89,20 +84,13 @@ function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<
   }
 }
 
-function* finish(
-  prepared: Prepared,
-  { trees: exports, effects }: Executed,
-  options: RestoreSyncOptions,
-): Stages<RestoredTree> {
-  const { plan, program, held, owners, watch } = prepared;
-  using _effects = effects;
+function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree> {
+  const { plan, program, held, watch } = built.prepared;
   watch.lap('run');
-  let keeper: Keeper = { namespaces: [], tables: [] };
-  const read = () =>
-    keeper.attached ? [keeper.attached.read()] : exports.map((fds) => readBack(fds, owners));
   const verified = options.verify !== false;
   try {
-    keeper = keeperOf(exports, held, options);
+    const keeper = built.keep();
+    const read = built.reader();
     const trees = verified ? read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
@@ -119,7 +107,7 @@ function* finish(
     };
     return new RestoredTree({ trees, read, plan, differences, report, keeper });
   } catch (error) {
-    throw afterTakingBack(keeper, prepared, effects, error); // what could not be read back is not left standing
+    throw afterTakingBack(built, error); // what could not be read back is not left standing
   }
 }
 
@@ -133,58 +121,22 @@ function together(trees: readonly MountTree[]): MountTree {
   return trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
 }
 
-const ROOT_REPLACED = 'the tree is the root of the namespace, and what was its root before is unmounted';
-
 /** The error, or an {@link UndoError} around it when the tree could not be taken away or the host not be put back. */
-function afterTakingBack(keeper: Keeper, { plan }: Prepared, effects: DoneEffects, error: unknown): unknown {
-  const left: string[] = plan.hostEffects.some(({ kind }) => kind === 'replace-root') ? [ROOT_REPLACED] : [];
-  try {
-    letGo(keeper);
-  } catch (refused) {
-    if (!(refused instanceof MountyardError)) throw refused;
-    left.push(refused.message);
-  }
-  left.push(...effects.takeBack());
+function afterTakingBack(built: Built, error: unknown): unknown {
+  const left = built.takeBack();
   return error instanceof MountyardError && left.length > 0 ? new UndoError(error, left) : error;
 }
 
-function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): MountTree {
-  using table = mountinfo as OwnedFd;
-  return readTree(table, root as OwnedFd, owners, namespace);
-}
-
-function keeperOf(
-  exports: readonly ExportedFds[],
-  held: HeldHost,
-  { into, userNamespace }: RestoreOptions,
-): Keeper {
-  if (into?.at !== undefined) {
-    const { root, destination } = exports[0] ?? {};
-    return { attached: new AttachedTree(root as OwnedFd, into.at, destination, held.takeTarget()) };
-  }
-  const namespaces: MountNamespace[] = [];
-  const tables = exports.map(({ mountinfo }) => mountinfo as OwnedFd);
+/** Of a restore that nobody is told of any more: takes it back, and says what could not be. */
+function leftAtExit(take: () => Built | undefined): readonly string[] {
+  let built: Built | undefined;
   try {
-    for (const { namespace, root } of exports) {
-      const fd = namespace as OwnedFd;
-      namespaces.push(namespaceOf(fd, root, held, userNamespace));
-    }
+    built = take();
+    if (!built) return ['a call of the restore did not come back, and what it had done stays'];
+    built.keep();
   } catch (error) {
-    letGo({ namespaces, tables });
-    for (const fds of exports) for (const fd of Object.values(fds)) fd.close();
-    throw error;
+    if (error instanceof UndoError) return error.left;
+    if (!(error instanceof MountyardError)) throw error;
   }
-  return { namespaces, tables };
-}
-
-function namespaceOf(
-  fd: OwnedFd,
-  view: OwnedFd | undefined,
-  { target, keeper }: HeldHost,
-  userNamespace: RestoreOptions['userNamespace'],
-): MountNamespace {
-  if (target) return target.heldBy(fd, view);
-  if (keeper) return new MountNamespace(fd, { view, keeper: keeper.share() });
-  const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
-  return new MountNamespace(fd, { view, ...owner });
+  return built?.takeBack() ?? [];
 }

@@ -1,5 +1,7 @@
 import { ProgramBuilder } from '../program/builder.ts';
 import type { CompiledProgram } from '../program/compiled.ts';
+import { AsyncRun } from './async-run.ts';
+import { undoneByExit } from './exit.ts';
 import { failureOf } from './failure.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { native, type RunPlace, type RunRequest, type RunResult } from './native.ts';
@@ -55,7 +57,10 @@ export async function runSmallAsync(
   subject: string,
   place = THREAD,
 ): Promise<OwnedFd[]> {
-  return exportsOf(small, await native.run(requestOf(small.program, imports, place)), subject);
+  const run = new AsyncRun(requestOf(small.program, imports, place));
+  using _exit = undoneByExit({ run, giveUp: () => [] });
+  await run.over;
+  return exportsOf(small, run.take() as RunResult, subject);
 }
 
 function requestOf(program: CompiledProgram, imports: readonly Fd[], place: RunPlace): RunRequest {

@@ -135,71 +135,93 @@ Napi::Value run_sync(const Napi::CallbackInfo& info) {
   return to_result(info.Env(), run);
 }
 
-// A run whose thread settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
-// thread has let go of the function or when the environment ends, joins the thread and only then deletes what
+// What a thread runs and JavaScript takes the result of.
+struct Started {
+  Request request;
+  std::atomic<bool> over = false;
+  bool taken = false;
+
+  void end() noexcept {
+    over.store(true, std::memory_order_release);
+    if (request.ended != nullptr) std::atomic_ref(*request.ended).store(1, std::memory_order_release);
+  }
+};
+
+// The result, once, when the run is over; else undefined.
+Napi::Value take(Napi::Env env, Started& started) {
+  if (started.taken || !started.over.load(std::memory_order_acquire)) return env.Undefined();
+  const Napi::Object result = to_result(env, *started.request.run);
+  started.taken = true;
+  return result;
+}
+
+// The thread of a run, which settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
+// thread has let go of the function or when the environment ends, joins the thread and only then lets go of what
 // the thread uses. A worker that is terminated thus cancels its program and waits for what is undone; process.exit()
-// runs no finalizer, which is why it has listeners in lib/system/exit.ts.
+// runs no finalizer, which is why lib/system/exit.ts listens for it.
 class AsyncRun {
  public:
-  static Napi::Promise start(Napi::Env env, Request request) {
-    std::unique_ptr<AsyncRun> owner(new AsyncRun(env, std::move(request)));
+  static Napi::Promise start(Napi::Env env, std::shared_ptr<Started> started) {
+    std::unique_ptr<AsyncRun> owner(new AsyncRun(env, std::move(started)));
     const Napi::Promise promise = owner->deferred_.Promise();
     owner->settle_ = Settle::New(env, "mountyard", 0, 1, owner.get(), &AsyncRun::finalize);
     AsyncRun* const self = owner.release();
     const host::Failure failure = host::start_thread(self->thread_, [self] {
-      self->request_.run->execute();
-      self->say_ended();
+      self->started_->request.run->execute();
       self->hand_over();
     });
     if (failure.stage != host::Stage::none) {
-      self->request_.run->fail(failure);
+      self->started_->request.run->fail(failure);
       self->hand_over();
     }
     return promise;
   }
 
  private:
-  AsyncRun(Napi::Env env, Request request)
-      : deferred_(Napi::Promise::Deferred::New(env)), request_(std::move(request)) {}
+  AsyncRun(Napi::Env env, std::shared_ptr<Started> started)
+      : deferred_(Napi::Promise::Deferred::New(env)), started_(std::move(started)) {}
 
   static void settle(Napi::Env env, Napi::Function /*none*/, AsyncRun* self, void* /*none*/) {
-    // No environment: it ends, and nobody waits for the result.
-    if (env == nullptr) return;
-    self->deferred_.Resolve(to_result(env, *self->request_.run));
+    // No environment: it ends, and nobody waits.
+    if (env != nullptr) self->deferred_.Resolve(env.Undefined());
   }
 
   static void finalize(Napi::Env /*env*/, void* /*none*/, AsyncRun* self) {
     // Does nothing to a program that is over; nobody would ever take the result of another one.
-    self->request_.run->cancel();
+    self->started_->request.run->cancel();
     if (self->thread_.joinable()) self->thread_.join();
     delete self;
   }
 
-  void say_ended() noexcept {
-    if (request_.ended != nullptr) std::atomic_ref(*request_.ended).store(1, std::memory_order_release);
-  }
-
   // The last that the thread does. A call that is answered with napi_closing has released the function.
   void hand_over() noexcept {
+    started_->end();
     if (settle_.NonBlockingCall() == napi_ok) settle_.Release();
   }
 
   using Settle = Napi::TypedThreadSafeFunction<AsyncRun, void, &AsyncRun::settle>;
 
   Napi::Promise::Deferred deferred_;
-  Request request_;
+  std::shared_ptr<Started> started_;
   Settle settle_;
   std::thread thread_;
 };
 
-Napi::Value run(const Napi::CallbackInfo& info) {
-  Request request = to_request(info);
-  if (request.run->defect().name != nullptr) {
-    const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(info.Env());
-    deferred.Resolve(to_result(info.Env(), *request.run));
-    return deferred.Promise();
-  }
-  return AsyncRun::start(info.Env(), std::move(request));
+Napi::Promise resolved(Napi::Env env) {
+  const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
+  deferred.Resolve(env.Undefined());
+  return deferred.Promise();
+}
+
+Napi::Value start(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto started = std::make_shared<Started>(to_request(info));
+  Napi::Object run = Napi::Object::New(env);
+  run["take"] = Napi::Function::New(env, [started](const Napi::CallbackInfo& call) { return take(call.Env(), *started); });
+  const bool refused = started->request.run->defect().name != nullptr;
+  if (refused) started->end();
+  run["over"] = refused ? resolved(env) : AsyncRun::start(env, started);
+  return run;
 }
 
 Napi::Value user_namespace(const Napi::CallbackInfo& info) {
@@ -222,7 +244,7 @@ Napi::Value user_namespace(const Napi::CallbackInfo& info) {
 
 void add_run(Napi::Object exports) {
   add(exports, "runSync", run_sync);
-  add(exports, "run", run);
+  add(exports, "start", start);
   add(exports, "userNamespace", user_namespace);
 }
 

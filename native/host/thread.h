@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cerrno>
 #include <csignal>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -27,7 +29,8 @@ class SignalsBlocked {
 };
 
 // A fresh thread, never Node's own nor one of libuv's pool: it has the caller's namespaces, and what it changes
-// of them ends with it. A system that has no thread to give (RLIMIT_NPROC) is a Failure and no exception.
+// of them ends with it. A system that has no thread to give (RLIMIT_NPROC) or no memory for one is a Failure and no
+// exception.
 template <typename Body>
 Failure start_thread(std::thread& thread, Body&& body) {
   const SignalsBlocked blocked;
@@ -36,6 +39,8 @@ Failure start_thread(std::thread& thread, Body&& body) {
     return {};
   } catch (const std::system_error& error) {
     return {Stage::thread, error.code().value()};
+  } catch (const std::bad_alloc&) {
+    return {Stage::thread, ENOMEM};
   }
 }
 

@@ -9,12 +9,12 @@ import { planRestore } from '../../lib/plan/restore.ts';
 import { compileRestore } from '../../lib/program/compile.ts';
 import { openat2 } from '../../lib/sys.ts';
 import { readTree } from '../../lib/system/capture.ts';
-import { type Execution, type ExportedFds, execute } from '../../lib/system/execute.ts';
+import type { Execution, ExportedFds } from '../../lib/system/execute.ts';
 import type { OwnedFd } from '../../lib/system/fd.ts';
 import { inspectHostHolding } from '../../lib/system/inspect.ts';
-import { native } from '../../lib/system/native.ts';
 import { ownerView } from '../../lib/system/owner-ids.ts';
 import { smallProgram } from '../../lib/system/small-program.ts';
+import { execute, runAsync } from '../support/async-run.ts';
 import { HostileRootfs } from '../support/hostile-rootfs.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { closeAll } from '../support/op-by-op.ts';
@@ -46,7 +46,7 @@ class Swapper {
     });
     const request = { program: program.bytes, imports: Int32Array.of(directory.number) };
     while (!this.#stopped) {
-      const result = await native.run({ ...request, place: { kind: 'thread' } });
+      const result = await runAsync({ ...request, place: { kind: 'thread' } });
       expect(result.status === 'done' ? 0 : result.errno).toBe(0);
       this.swaps += SWAPS_AT_ONCE;
     }

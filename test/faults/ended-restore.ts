@@ -4,9 +4,9 @@ import { existsSync, rmdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
+import type { RestoreSyncOptions } from '../../lib/system/restore.ts';
 import type { TestedEngine } from '../support/live.ts';
 import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
 import { children } from './state.ts';
@@ -31,7 +31,10 @@ interface Ending {
   /** `CALL:ACTION`, as native/sys/faults.h takes it. */
   readonly fault?: string;
   readonly killAfter?: number;
-  readonly exitAfter?: number;
+  /** Exits by itself: after so many milliseconds, or when the restore is so far. */
+  readonly exit?: number | 'attached' | 'read back' | 'thrown';
+  /** `false`: what was built is not read back. */
+  readonly verify?: boolean;
 }
 
 /** A private source to share, in which a mount point is missing, and a place to attach. */
@@ -43,9 +46,10 @@ export class HostOfEnded implements Disposable {
 
   constructor(readonly engine: TestedEngine) {}
 
-  /** How the process ended, and how many calls it made if it came to its own end. */
-  async restore({ fault = '0:0', killAfter, exitAfter }: Ending) {
-    const options: RestoreOptions = {
+  /** How the process ended; how many calls it made if it came to its own end, and whether it knew of its tree. */
+  async restore({ fault = '0:0', killAfter, exit, verify = true }: Ending) {
+    const options: RestoreSyncOptions = {
+      verify,
       engine: this.engine,
       into: { at: this.#at },
       external: { '/followed': this.#disk },
@@ -54,18 +58,21 @@ export class HostOfEnded implements Disposable {
       makeMountPoints: true,
     };
     const env = { ...process.env, NODE_OPTIONS: '', MOUNTYARD_FAULT: fault };
-    const child = spawn(process.execPath, [SCRIPT], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [SCRIPT], {
+      env,
+      stdio: ['pipe', 'pipe', exit === 'thrown' ? 'ignore' : 'inherit'],
+    });
     const ended = new Promise<NodeJS.Signals | number | null>((resolve) => {
       child.once('close', (status, signal) => resolve(status ?? signal));
     });
     child.stdin.on('error', () => {}); // it may be killed before it has read all
-    child.stdin.end(JSON.stringify({ table: TABLE, options, exitAfter }));
+    child.stdin.end(JSON.stringify({ table: TABLE, options, exit }));
     let out = '';
     child.stdout.on('data', (data) => {
       out += String(data);
     });
     if (killAfter !== undefined) await delay(killAfter).then(() => child.kill('SIGKILL'));
-    return { ended: await ended, calls: Number(out) };
+    return { ended: await ended, calls: Number(out), told: out === 'told\n' };
   }
 
   /** What was left; it is taken away, and then all is as it was. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { isMachineRoot } from '../support/privilege.ts';
@@ -5,6 +6,7 @@ import { HostOfEnded } from './ended-restore.ts';
 import { FULL } from './every-call.ts';
 import { ACTION } from './hook.ts';
 
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;
 const HOURS = 6 * 3_600_000;
 /** Of each of the tests below, with each engine. */
 const KILLS = FULL ? 250 : 4;
@@ -52,13 +54,44 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
       HOURS,
     );
 
-    test('process.exit takes back what was done on the host, or leaves the whole tree', async () => {
+    test('process.exit takes back all that was done on the host, unless the caller has the tree', async () => {
       using host = new HostOfEnded(engine);
-      for (const exitAfter of [0, 2, 5, 10, 20, 40]) {
-        const { ended } = await host.restore({ exitAfter });
+      for (const exit of [0, 2, 5, 10, 20, 40, 80, 160]) {
+        const { ended, told } = await host.restore({ exit });
         expect(ended).toBe(7);
-        expect(['nothing', 'whole']).toContain(host.putBack());
+        expect({ exit, told, left: host.putBack() }).toEqual({
+          exit,
+          told,
+          left: told ? 'whole' : 'nothing',
+        });
       }
+    });
+
+    test('what cannot be taken back when the process exits is told', () => {
+      const script = `
+        import { parseMountinfo, restoreTree } from ${JSON.stringify(LIBRARY)};
+        const onProgress = ({ done, total }) => done === total && process.exit(7);
+        const into = { namespace: process.pid };
+        restoreTree(parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'), { into, onProgress, engine: '${engine}' });`;
+      const node = [process.execPath, '--input-type=module', '--eval', script];
+      const env = { ...process.env, NODE_OPTIONS: '' };
+      const { status, stderr } = spawnSync('unshare', ['--mount', ...node], { encoding: 'utf8', env });
+      expect(stderr).toMatch(
+        /MOUNTYARD_EXIT.*could not be taken back:\n {2}- the tree is the root of the name/,
+      );
+      expect(status).toBe(7);
+    });
+
+    test.each([
+      ['attached', true, 7],
+      ['attached', false, 7],
+      ['read back', true, 7],
+      ['read back', false, 7],
+      ['thrown', true, 1],
+    ] as const)('a process that exits when its tree is %s (verified: %s)', async (exit, verify, status) => {
+      using host = new HostOfEnded(engine);
+      expect(await host.restore({ exit, verify })).toMatchObject({ ended: status, told: false });
+      expect(host.putBack()).toBe('nothing');
     });
   },
 );

@@ -16,8 +16,9 @@ import { ProgramBuilder } from '../../lib/program/builder.ts';
 import { compileRestore } from '../../lib/program/compile.ts';
 import type { CompiledProgram } from '../../lib/program/compiled.ts';
 import * as sys from '../../lib/sys.ts';
-import { type Execution, execute, executeSync } from '../../lib/system/execute.ts';
+import { type Execution, executeSync } from '../../lib/system/execute.ts';
 import { inspectHostHolding } from '../../lib/system/inspect.ts';
+import { execute } from '../support/async-run.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { native, type RunPlace } from '../../lib/system/native.ts';
+import { runAsync } from '../support/async-run.ts';
 import { answersOfWorkers } from '../support/workers.ts';
 import { hasEveryId } from './ids.ts';
 import { build, open, slow, type TestProgram, tmpfs } from './program-builder.ts';
@@ -27,7 +28,8 @@ describe('worker threads', () => {
       const native = ${addon};
       const request = { program: Buffer.from(workerData, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } };
       const first = native.runSync(request);
-      native.run(request).then((second) => parentPort.postMessage([first.status, second.status]));`;
+      const run = native.start(request);
+      run.over.then(() => parentPort.postMessage([first.status, run.take().status]));`;
     const workerData = base64({ main: tmpfs(1, 0) });
     expect(await answersOfWorkers(4, code, workerData)).toEqual(Array(4).fill(['done', 'done']));
   });
@@ -35,7 +37,7 @@ describe('worker threads', () => {
   test('may be terminated while a program runs, which is cancelled', async () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
-      ${addon}.run({
+      ${addon}.start({
         program: Buffer.from(workerData.program, 'base64'), imports: new Int32Array(0),
         place: { kind: 'thread' }, control: workerData.control,
       });
@@ -56,7 +58,7 @@ describe('worker threads', () => {
 test('a process may exit while a program runs, and is not kept from it', () => {
   const code = `
     const native = ${addon};
-    native.run({ program: Buffer.from(process.env.PROGRAM, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } });
+    native.start({ program: Buffer.from(process.env.PROGRAM, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } });
     setImmediate(() => process.exit(7));`;
   // The thread that is left behind is what this test is about, so ThreadSanitizer need not say so.
   const TSAN_OPTIONS = `${process.env.TSAN_OPTIONS ?? ''}:report_thread_leaks=0`;
@@ -70,7 +72,8 @@ test.skipIf(!hasEveryId)(
     const code = `
     const native = ${addon};
     const request = { program: Buffer.from(process.env.PROGRAM, 'base64'), imports: new Int32Array(0), place: { kind: 'thread' } };
-    native.run(request).then((result) => console.log(JSON.stringify([native.runSync(request), result])));`;
+    const run = native.start(request);
+    run.over.then(() => console.log(JSON.stringify([native.runSync(request), run.take()])));`;
     // Root is exempt from RLIMIT_NPROC, and libuv's pool must not need threads of its own.
     const output = execFileSync(
       'setpriv',
@@ -151,7 +154,7 @@ describe('a program that never ends', () => {
   });
 
   test('fails when its child is killed', async () => {
-    const running = native.run({ program: endless, imports: new Int32Array(0), place: ownMounts });
+    const running = runAsync({ program: endless, imports: new Int32Array(0), place: ownMounts });
     const [child] = await descendantsOf(process.pid, 1);
     process.kill(child as number, 'SIGKILL');
     expect(await running).toMatchObject({ status: 'failed', op: -1, stage: 'child', exports: [] });

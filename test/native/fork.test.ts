@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { native, type RunPlace, type RunResult } from '../../lib/system/native.ts';
+import { runAsync } from '../support/async-run.ts';
 import { openFds } from './fds.ts';
 import { hasEveryId, otherId } from './ids.ts';
 import { build, mkdir, open, place, slow, type TestProgram, tmpfs } from './program-builder.ts';
@@ -78,7 +79,7 @@ describe('a forked child in a new user namespace', () => {
 
   test('does so asynchronously, many at once', async () => {
     const request = { program: build(restoreAndExport), imports: new Int32Array(0), place: userPlace() };
-    const results = await Promise.all(Array.from({ length: 8 }, () => native.run(request)));
+    const results = await Promise.all(Array.from({ length: 8 }, () => runAsync(request)));
     for (const { status, exports } of results) {
       expect(status).toBe('done');
       closeAll(exports);
@@ -146,7 +147,7 @@ describe('a forked child in a new user namespace', () => {
 
   test('sees control words and is cancelled by them', async () => {
     const control = new Int32Array(new SharedArrayBuffer(8));
-    const running = native.run({
+    const running = runAsync({
       program: build(slow(200_000)),
       imports: new Int32Array(0),
       place: userPlace(),

@@ -14,8 +14,10 @@ const { program, place, twice } = JSON.parse(readFileSync(0, 'utf8'), (_, value)
 );
 const request = { program, imports: new Int32Array(0), place };
 
-if (twice) native.run(request).then((result) => print([result, native.runSync(request)]));
-else print(native.runSync(request));
+if (twice) {
+  const run = native.start(request);
+  run.over.then(() => print([run.take(), native.runSync(request)]));
+} else print(native.runSync(request));
 
 function print(value) {
   process.stdout.write(JSON.stringify(value));

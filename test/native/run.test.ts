@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { native, type RunResult } from '../../lib/system/native.ts';
+import { runAsync } from '../support/async-run.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { openFds } from './fds.ts';
 import { mkdir, open, type TestProgram } from './program-builder.ts';
@@ -37,7 +38,7 @@ describe('a program that succeeds', () => {
   });
 
   test('does the same without blocking the event loop', async () => {
-    const results = await Promise.all(Array.from({ length: 20 }, () => native.run(request(nested))));
+    const results = await Promise.all(Array.from({ length: 20 }, () => runAsync(request(nested))));
     for (const { status, exports } of results) {
       expect(status).toBe('done');
       closeSync(exports[0] as number);
@@ -120,7 +121,7 @@ describe('control words', () => {
       undo: [{ call: 'unlinkat', a: 0, s1: 'a', n: AT_REMOVEDIR, guard: 0 }],
       imports: 1,
     };
-    const running = native.run({ ...request(program, [scratch.top]), control });
+    const running = runAsync({ ...request(program, [scratch.top]), control });
     while (Atomics.load(control, 1) < 2) await new Promise(setImmediate);
     Atomics.store(control, 0, 1);
     const result = await running;
