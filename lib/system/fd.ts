@@ -3,14 +3,15 @@ import { decodeBytes } from '../model/bytes.ts';
 import { native } from './native.ts';
 
 interface Held {
-  readonly fd: number;
+  readonly fd: number | Int32Array;
   readonly name: string;
 }
 
 let warned = false;
 
 const forgotten = new FinalizationRegistry<Held>(({ fd, name }) => {
-  native.sys.close(fd);
+  if (typeof fd === 'number') native.sys.close(fd);
+  else native.sys.closeEach(fd);
   if (warned) return;
   warned = true;
   process.emitWarning(`the fd of ${name} was closed by garbage collection; call close() or use \`using\``, {
@@ -71,6 +72,35 @@ export class OwnedFd implements Disposable {
     return `OwnedFd ${this.toString()}`;
   }
 }
+
+/** Holds many file descriptors, in one go as it closes them; where one could not be had there is the -errno. */
+export class OwnedFds implements Disposable {
+  #fds: Int32Array;
+
+  /** Takes over `fds`; `name` stands for all of them. */
+  constructor(fds: Int32Array, name: string) {
+    this.#fds = fds;
+    forgotten.register(this, { fd: fds, name }, this);
+  }
+
+  /** The number, or -errno; -1 when they are closed. */
+  at(index: number): number {
+    return this.#fds[index] ?? -1;
+  }
+
+  close(): void {
+    forgotten.unregister(this);
+    native.sys.closeEach(this.#fds);
+    this.#fds = new Int32Array(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** An fd that something else closes. */
+export type HeldFd = Pick<OwnedFd, 'number' | 'name'>;
 
 /** A file descriptor that is borrowed for one call. */
 export type Fd = OwnedFd | number;

@@ -1,24 +1,38 @@
 import type { IdMap, PathString } from '../model/mount.ts';
 import type { Import } from '../program/compiled.ts';
-import type { OwnedFd } from './fd.ts';
+import type { HeldFd, OwnedFd } from './fd.ts';
 import type { NamespaceKeeper } from './keeper.ts';
 import type { MountNamespace } from './namespace.ts';
 import type { RunPlace } from './native.ts';
+import type { OpenedPaths } from './open-paths.ts';
 import { Procfs } from './procfs.ts';
 import { idmapNamespace } from './userns.ts';
 
 /** The fds that inspection opened, held until the program has used them, so that no path is resolved twice. */
 export class HeldHost implements Disposable {
-  readonly #fds = new Map<string, OwnedFd>();
+  #paths: OpenedPaths | undefined;
+  readonly #mountRoots = new Map<PathString, HeldFd>();
+  /** Those of the mount roots that are no source's own. */
+  readonly #opened: OwnedFd[] = [];
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
   #target: MountNamespace | undefined;
 
   constructor(readonly procfs: Procfs = Procfs.open()) {}
 
-  /** Keeps the fd of a source, or of the root of the mount that it lies on. */
-  keep(path: PathString, of: 'path' | 'mount', fd: OwnedFd): void {
-    this.#fds.set(keyOf(path, of), fd);
+  /** Keeps the fds of the sources. */
+  keepPaths(paths: OpenedPaths): void {
+    this.#paths = paths;
+  }
+
+  /** Keeps an fd that a mount root was opened with. */
+  keep(fd: OwnedFd): void {
+    this.#opened.push(fd);
+  }
+
+  /** Tells the fd of the root of the mount that a source lies on. */
+  setMountRoot(path: PathString, fd: HeldFd): void {
+    this.#mountRoots.set(path, fd);
   }
 
   /** Keeps the namespace that the tree is for; it is the caller's to take over, or closed with the rest. */
@@ -57,19 +71,21 @@ export class HeldHost implements Disposable {
   }
 
   /** A source's fd; `undefined` when inspection could not open it. */
-  get(path: PathString, of: 'path' | 'mount'): OwnedFd | undefined {
-    return this.#fds.get(keyOf(path, of));
+  get(path: PathString, of: 'path' | 'mount'): HeldFd | undefined {
+    if (of === 'mount') return this.#mountRoots.get(path);
+    const opened = this.#paths?.get(path);
+    return typeof opened === 'object' ? opened.fd : undefined;
   }
 
   /** The fd for an import slot. */
-  importFd(slot: Import): OwnedFd {
+  importFd(slot: Import): HeldFd {
     const fd = this.#find(slot);
     if (!fd)
       throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
     return fd;
   }
 
-  #find(slot: Import): OwnedFd | undefined {
+  #find(slot: Import): HeldFd | undefined {
     switch (slot.kind) {
       case 'source':
         return this.get(slot.path, slot.of);
@@ -91,7 +107,8 @@ export class HeldHost implements Disposable {
   }
 
   close(): void {
-    for (const fd of this.#fds.values()) fd.close();
+    this.#paths?.close();
+    for (const fd of this.#opened) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();
     this.#target?.close();
@@ -102,8 +119,4 @@ export class HeldHost implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function keyOf(path: PathString, of: 'path' | 'mount'): string {
-  return `${of}:${path}`;
 }

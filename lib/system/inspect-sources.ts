@@ -7,11 +7,12 @@ import type { MountTree } from '../model/tree.ts';
 import { mountSetattr, openat2, openTree } from './calls-tree.ts';
 import { errnoName } from './errno.ts';
 import { failureOf } from './failure.ts';
-import { OwnedFd } from './fd.ts';
+import { type HeldFd, OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
 import { kindOfMode, lookUp, statFd, statOpen } from './lookup.ts';
 import type { MountNamespace } from './namespace.ts';
 import type { NativeStat } from './native.ts';
+import { type OpenedPath, OpenedPaths } from './open-paths.ts';
 import { placeInside } from './other-namespaces.ts';
 import { runSmallRaw, smallProgram } from './small-program.ts';
 
@@ -25,33 +26,52 @@ export interface SourceView {
 }
 
 /**
- * Looks at a host path that the caller named, and at paths below it. The path is the caller's own word and may lead
- * through symlinks of the host; what is below it may not. Its fd, and that of the root of its mount, go to `held`.
+ * Looks at host paths that the caller named, and at paths below each. The paths are the caller's own word and may lead
+ * through symlinks of the host; what is below them may not. Their fds, and those of the roots of their mounts, go to
+ * `held`.
  */
-export function inspectSource(view: SourceView, path: PathString, below: Iterable<PathString>): SourceFact {
-  const fd = openHostPath(path);
-  if (typeof fd === 'string')
-    return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd, paths: {} };
-  view.held.keep(path, 'path', fd);
-  const status = statOrErrno(fd);
-  if (typeof status === 'string') return { path, kind: 'unknown', error: status, paths: {} };
+export function inspectSources(
+  view: SourceView,
+  sources: ReadonlyMap<PathString, Iterable<PathString>>,
+): { [path: PathString]: SourceFact } {
+  const opened = new OpenedPaths([...sources.keys()]);
+  view.held.keepPaths(opened);
+  const roots = new MountRoots(view.held);
+  return Object.fromEntries(
+    Array.from(sources, ([path, below]) => [path, inspectSource(view, path, below, opened.get(path), roots)]),
+  );
+}
+
+function inspectSource(
+  view: SourceView,
+  path: PathString,
+  below: Iterable<PathString>,
+  opened: OpenedPath | number,
+  roots: MountRoots,
+): SourceFact {
+  if (typeof opened === 'number') {
+    const error = errnoName(opened);
+    return { path, kind: error === 'ENOENT' ? 'absent' : 'unknown', error, paths: {} };
+  }
+  const { fd, status } = opened;
+  if (typeof status === 'number') return { path, kind: 'unknown', error: errnoName(status), paths: {} };
   const kind = kindOfMode(status.mode);
-  const paths = lookBelow(view, fd, below);
+  const paths = lookBelow(view, fd.number, below);
   const mount = view.host.get(Number(status.mountId));
-  const place = mount && pathInside(view, fd, mount);
+  const place = mount && pathInside(view, path, opened, mount);
   if (!mount || place === undefined) return { path, kind, paths };
-  const mountRootReachable = keepMountRoot(view.held, path, fd, mount, status.mountRoot);
-  const mountRoot = view.held.get(path, 'mount');
-  const rootStatus = mountRoot && statFd(mountRoot.number);
+  const identity = identityOf(status);
+  const root = status.mountRoot ? { fd, identity } : roots.of(mount, fd.number);
+  if (root) view.held.setMountRoot(path, root.fd);
   return {
     path,
     kind,
     root: joinPath(mount.root, place),
     mount,
-    mountRootReachable,
+    mountRootReachable: root !== undefined,
     submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
-    identity: identityOf(status),
-    ...(rootStatus && { mountRootIdentity: identityOf(rootStatus) }),
+    identity,
+    ...(root && { mountRootIdentity: root.identity }),
     paths,
   };
 }
@@ -116,13 +136,19 @@ function statOrErrno(fd: OwnedFd): NativeStat | string {
 }
 
 /** The path of an open file inside the mount it lies on; `undefined` when it is deleted or out of reach. */
-function pathInside({ held }: SourceView, fd: OwnedFd, mount: Mount): PathString | undefined {
+function pathInside(
+  { held }: SourceView,
+  path: PathString,
+  { fd, isReal }: OpenedPath,
+  mount: Mount,
+): PathString | undefined {
+  if (isReal) return relativePath(mount.mountPoint, path);
   const real = held.procfs.readLink('thread-self/fd', String(fd.number));
   return isSameFile(real, fd) ? relativePath(mount.mountPoint, real) : undefined;
 }
 
 /** /proc words a deleted file `/a (deleted)`, which may also be a file's real name. */
-function isSameFile(real: PathString, fd: OwnedFd): boolean {
+function isSameFile(real: PathString, fd: HeldFd): boolean {
   if (!real.endsWith(' (deleted)')) return real.startsWith('/');
   const other = openHostPath(real);
   if (typeof other === 'string') return false;
@@ -133,26 +159,41 @@ function isSameFile(real: PathString, fd: OwnedFd): boolean {
 
 const MAX_DEPTH = 4096;
 
-/** By its mount point or, where the way there is covered, by going up from `fd`; a covered root itself is out of reach. */
-function keepMountRoot(
-  held: HeldHost,
-  path: PathString,
-  fd: OwnedFd,
-  mount: Mount,
-  isRoot: boolean,
-): boolean {
-  const root = isRoot ? reopen(fd) : (openMountRoot(mount.mountPoint, mount) ?? climbToRoot(fd, mount));
-  if (!root) return false;
-  held.keep(path, 'mount', root);
-  return true;
+interface MountRoot {
+  readonly fd: HeldFd;
+  readonly identity: FileIdentity;
 }
 
-function reopen(fd: OwnedFd): OwnedFd | undefined {
-  try {
-    return openTree(fd);
-  } catch (error) {
-    if (error instanceof MountError) return undefined;
-    throw error;
+/** The roots of mounts that sources lie on, opened once for each mount. */
+class MountRoots {
+  readonly #held: HeldHost;
+  readonly #known = new Map<Mount, MountRoot>();
+  readonly #covered = new Set<Mount>();
+
+  constructor(held: HeldHost) {
+    this.#held = held;
+  }
+
+  /**
+   * By the mount point or, where the way there is covered, by going up from a file of the mount; a covered root itself
+   * is out of reach.
+   */
+  of(mount: Mount, from: number): MountRoot | undefined {
+    const known = this.#known.get(mount);
+    if (known) return known;
+    const fd = this.#open(mount) ?? climbToRoot(from, mount);
+    if (!fd) return undefined;
+    this.#held.keep(fd);
+    const root = { fd, identity: identityOf(statOpen(fd)) };
+    this.#known.set(mount, root);
+    return root;
+  }
+
+  #open(mount: Mount): OwnedFd | undefined {
+    if (this.#covered.has(mount)) return undefined;
+    const fd = openMountRoot(mount.mountPoint, mount);
+    if (!fd) this.#covered.add(mount);
+    return fd;
   }
 }
 
@@ -165,7 +206,7 @@ function openMountRoot(path: PathString, mount: Mount): OwnedFd | undefined {
   return undefined;
 }
 
-function climbToRoot(from: OwnedFd, mount: Mount): OwnedFd | undefined {
+function climbToRoot(from: number, mount: Mount): OwnedFd | undefined {
   let current: OwnedFd | undefined;
   try {
     for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
@@ -192,12 +233,12 @@ function hasSubmounts(host: MountTree, mount: Mount, path: PathString): boolean 
 /** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
 function lookBelow(
   view: SourceView,
-  fd: OwnedFd,
+  fd: number,
   below: Iterable<PathString>,
 ): { [path: PathString]: PathFact } {
   let clone: OwnedFd | undefined;
   const facts = Array.from(below, (path): [PathString, PathFact] => {
-    let fact = lookUp(fd.number, path);
+    let fact = lookUp(fd, path);
     if (fact === 'covered' && view.mayMount) {
       clone ??= cloneAlone(fd);
       if (clone) fact = lookUp(clone.number, path);
@@ -208,7 +249,7 @@ function lookBelow(
   return Object.fromEntries(facts);
 }
 
-function cloneAlone(fd: OwnedFd): OwnedFd | undefined {
+function cloneAlone(fd: number): OwnedFd | undefined {
   let clone: OwnedFd | undefined;
   try {
     clone = openTree(fd, ['CLONE']);

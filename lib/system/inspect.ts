@@ -1,5 +1,5 @@
 import { MountError } from '../errors.ts';
-import type { DestinationFact, FilesystemFact, HostFacts, SourceFact } from '../model/facts.ts';
+import type { DestinationFact, FilesystemFact, HostFacts } from '../model/facts.ts';
 import { questionsOf } from '../plan/ask.ts';
 import { type Draft, draftRestore } from '../plan/draft.ts';
 import type { Restorable } from '../plan/namespaces.ts';
@@ -10,7 +10,7 @@ import { type FilesystemView, inspectFilesystem } from './inspect-filesystems.ts
 import {
   inspectDestination,
   inspectDestinationInside,
-  inspectSource,
+  inspectSources,
   type SourceView,
 } from './inspect-sources.ts';
 import { NamespaceKeeper } from './keeper.ts';
@@ -57,10 +57,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
     const host = captureOwn(held.procfs);
     const namespaces = settlePlace(held, options);
     const sourceView: SourceView = { host, held, mayMount };
-    const sources = mapEntries(
-      questions.sources,
-      (path, below): SourceFact => inspectSource(sourceView, path, below),
-    );
+    const sources = inspectSources(sourceView, questions.sources);
     const own = options.userNamespace === undefined && !held.target?.others.user;
     const mayTry = own ? mayMount : held.target !== undefined || userNamespace === true;
     const filesystemView: FilesystemView = {

@@ -4,7 +4,7 @@ import type { PathFact } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
 import { refusal } from './arguments.ts';
 import { errnoName } from './errno.ts';
-import { fdText, type OwnedFd } from './fd.ts';
+import type { HeldFd } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -23,11 +23,12 @@ export function statFd(fd: number): NativeStat | undefined {
 }
 
 /** {@link statFd} of a file that must be there. @throws {MountError} */
-export function statOpen(fd: OwnedFd): NativeStat {
+export function statOpen(fd: HeldFd): NativeStat {
   const status = native.sys.statx(fd.number, NO_BYTES, AT.EMPTY_PATH);
   if (typeof status !== 'number') return status;
   const made = ['AT_EMPTY_PATH', 'STATX_BASIC_STATS|STATX_MNT_ID'];
-  throw refusal(status, { syscall: 'statx', arguments: [fdText(fd), '""', ...made], path: fd.name });
+  const shown = `${fd.number}<${fd.name}>`;
+  throw refusal(status, { syscall: 'statx', arguments: [shown, '""', ...made], path: fd.name });
 }
 
 /** What a file is, by its mode. */

@@ -88,9 +88,17 @@ export interface NativeSys {
   socketpair(): readonly [number, number] | number;
   /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
   statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
-  /** statx of many paths, each with its NUL: 48 bytes for each, see `system/stats`. */
+  /** statx of many paths, each with its NUL: 56 bytes for each, see `system/stats`. */
   statxEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
   statxUniqueEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
+  /** openat2 of many paths, each with its NUL, and statx of what was opened: each fd, or -errno, and 56 bytes. */
+  openEach(
+    paths: Bytes,
+    flags: bigint,
+    resolve: bigint,
+  ): { readonly fds: Int32Array; readonly records: ArrayBuffer };
+  /** Closes each that is none of an -errno. */
+  closeEach(fds: Int32Array): number;
   readlinkat(dirfd: number, path: Bytes): Bytes | number;
   /** The next entries of an open directory as getdents64(2) gives them, none at its end; or -errno. */
   getdents(fd: number): Bytes | number;

@@ -13,11 +13,11 @@ import type { MountTree } from '../model/tree.ts';
 import { takesNodes } from '../plan/filesystems.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
 import { statFd } from './lookup.ts';
-import type { RunPlace, RunResult } from './native.ts';
+import type { NativeStat, RunPlace, RunResult } from './native.ts';
 import type { OwnerView } from './owner-ids.ts';
 import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
-import { type NodeStat, Stats } from './stats.ts';
+import { Stats } from './stats.ts';
 import { rootsBelow, waysTo } from './ways.ts';
 
 /** How to get into the namespace whose mounts are looked at; none of them for the caller's own. */
@@ -79,7 +79,7 @@ interface Parent {
   readonly mount: MountDraft;
   readonly spots: readonly { readonly on: MountDraft; readonly path: PathString }[];
   readonly ways: readonly PathString[];
-  readonly status: NodeStat;
+  readonly status: NativeStat;
 }
 
 function parentsIn(tree: MountTree, root: number): Parent[] {
@@ -119,7 +119,7 @@ function placesOn(tree: MountTree, parent: Mount): Parent['spots'] {
  * The clone's status, when it is of what the path led to: the same file of the same filesystem is the same directory to
  * look in.
  */
-function statusOfClone({ status }: Parent, clone: OwnedFd): NodeStat | undefined {
+function statusOfClone({ status }: Parent, clone: OwnedFd): NativeStat | undefined {
   const seen = statFd(clone.number);
   return seen?.inode === status.inode && seen.device === status.device ? seen : undefined;
 }
@@ -127,14 +127,14 @@ function statusOfClone({ status }: Parent, clone: OwnedFd): NodeStat | undefined
 /** A clone to look in. */
 interface Clone {
   readonly fd: OwnedFd;
-  readonly status: NodeStat;
+  readonly status: NativeStat;
 }
 
 type Nodes = readonly (NodeStatus | undefined)[];
 type Look = (paths: readonly PathString[]) => Nodes;
 
 function nodesIn(mount: Mount, clone: Clone, paths: readonly PathString[], owners: OwnerView): Nodes {
-  const stats = new Stats(clone.fd.number, paths, LOOK_ONLY);
+  const stats = Stats.of(clone.fd.number, paths, LOOK_ONLY);
   const cloneId = Number(clone.status.mountId);
   return paths.map((path, index) => {
     // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.

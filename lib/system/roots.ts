@@ -13,9 +13,9 @@ import { behindIdmap, OrdinaryRoots } from '../model/nodes.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { deviceText } from './lookup.ts';
-import { native } from './native.ts';
+import { type NativeStat, native } from './native.ts';
 import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
-import { type NodeStat, Stats } from './stats.ts';
+import { Stats } from './stats.ts';
 
 /** No automount is triggered and no server asked: what the kernel has at hand is enough. */
 const AT_STATX_DONT_SYNC = 0x4000;
@@ -62,11 +62,11 @@ function fillVisibleRoots({ mounts }: MountTree, root: number, owners: OwnerView
 }
 
 /** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
-function statRoots(mounts: readonly Mount[], root: number): (NodeStat | undefined)[] {
+function statRoots(mounts: readonly Mount[], root: number): (NativeStat | undefined)[] {
   if (!mounts.every(({ uniqueId }) => uniqueId !== undefined))
     return mounts.map((mount) => statRoot(mount, root));
   const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
-  const stats = new Stats(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
+  const stats = Stats.of(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
   return mounts.map(({ uniqueId }, index) => stats.onMount(index, Number(uniqueId)));
 }
 
@@ -81,11 +81,11 @@ export function nodeThrough(
 }
 
 /** statx(2) of one mount's root, likewise. */
-export function statRoot(mount: Mount, root: number): NodeStat | undefined {
+export function statRoot(mount: Mount, root: number): NativeStat | undefined {
   const path = mount.mountPoint.slice(1);
   // The id that mountinfo shows may be another mount's since the table was read.
   const unique = mount.uniqueId !== undefined;
-  const stats = new Stats(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique);
+  const stats = Stats.of(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique);
   return stats.onMount(0, Number(mount.uniqueId ?? mount.id));
 }
 
@@ -100,7 +100,7 @@ const KINDS = new Map<number, FileKind>([
 ]);
 
 /** The node that was stat'ed at a path; `undefined` for what can be nowhere but in its own filesystem. */
-export function nodeOf(status: NodeStat, directory: number, path: PathString): OwnedNode | undefined {
+export function nodeOf(status: NativeStat, directory: number, path: PathString): OwnedNode | undefined {
   // An nsfs file or a pidfd has no type in its mode that can be made: to a mount it is a file.
   const kind = KINDS.get(status.mode & S_IFMT) ?? 'file';
   const node = { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid };

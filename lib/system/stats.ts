@@ -2,34 +2,43 @@ import { encodeBytes } from '../model/bytes.ts';
 import type { PathString } from '../model/mount.ts';
 import { type NativeStat, native } from './native.ts';
 
-export type NodeStat = Omit<NativeStat, 'mountRoot'>;
+/** STATX_ATTR_MOUNT_ROOT (linux/stat.h). */
+const MOUNT_ROOT = 0x2000n;
 
 /** What native/binding/stats.cpp writes for each path, in words of 4 and of 8 bytes. */
-const RECORD = { words: 12, error: 0, mode: 1, uid: 2, gid: 3 };
-const LONG_RECORD = { words: 6, device: 2, special: 3, mountId: 4, inode: 5 };
+const RECORD = { words: 14, error: 0, mode: 1, uid: 2, gid: 3 };
+const LONG_RECORD = { words: 7, device: 2, special: 3, mountId: 4, inode: 5, attributes: 6 };
 const WORD = 2 ** 32;
 
-/** statx(2) of many paths below a directory, which are looked at in one go. */
+/** statx(2) of many paths, which are looked at in one go. */
 export class Stats {
   readonly #words: Uint32Array;
   readonly #longs: BigUint64Array;
 
-  /** `unique`: with the ids of mounts that are never reused. */
-  constructor(directory: number, paths: readonly PathString[], flags: number, unique = false) {
-    const bytes = encodeBytes(paths.map((path) => `${path}\0`).join(''));
-    const records = native.sys[unique ? 'statxUniqueEach' : 'statxEach'](directory, bytes, flags);
+  /** Of paths below a directory; `unique`: with the ids of mounts that are never reused. */
+  static of(directory: number, paths: readonly PathString[], flags: number, unique = false): Stats {
+    const call = unique ? 'statxUniqueEach' : 'statxEach';
+    return new Stats(native.sys[call](directory, joinedPaths(paths), flags));
+  }
+
+  /** @param records as the calls for many paths give them. */
+  constructor(records: ArrayBuffer) {
     this.#words = new Uint32Array(records);
     this.#longs = new BigUint64Array(records);
   }
 
   /** Of the path of that index; `undefined` when the call was refused. */
-  at(index: number): NodeStat | undefined {
-    const isRefused = this.#words[RECORD.words * index + RECORD.error] !== 0;
-    return isRefused ? undefined : new StatAt(this.#words, this.#longs, index);
+  at(index: number): NativeStat | undefined {
+    return this.errno(index) === 0 ? new StatAt(this.#words, this.#longs, index) : undefined;
+  }
+
+  /** Why the call was refused; 0 when it was not. */
+  errno(index: number): number {
+    return this.#words[RECORD.words * index + RECORD.error] ?? 0;
   }
 
   /** The same where the path leads onto that mount. Ids count the mounts since the machine started: 53 bits hold them. */
-  onMount(index: number, mountId: number): NodeStat | undefined {
+  onMount(index: number, mountId: number): NativeStat | undefined {
     const at = RECORD.words * index + 2 * LONG_RECORD.mountId;
     const found = (this.#words[at] ?? 0) + (this.#words[at + 1] ?? 0) * WORD;
     return found === mountId ? this.at(index) : undefined;
@@ -37,7 +46,7 @@ export class Stats {
 }
 
 /** One of them: its 64-bit numbers are made when they are asked for, since few are. */
-class StatAt implements NodeStat {
+class StatAt implements NativeStat {
   readonly #longs: BigUint64Array;
   readonly #longAt: number;
   readonly mode: number;
@@ -65,7 +74,16 @@ class StatAt implements NodeStat {
     return this.#longs[this.#longAt + LONG_RECORD.mountId] ?? 0n;
   }
 
+  get mountRoot(): boolean {
+    return ((this.#longs[this.#longAt + LONG_RECORD.attributes] ?? 0n) & MOUNT_ROOT) !== 0n;
+  }
+
   get inode(): bigint {
     return this.#longs[this.#longAt + LONG_RECORD.inode] ?? 0n;
   }
+}
+
+/** Each with its NUL. */
+export function joinedPaths(paths: readonly PathString[]): Uint8Array {
+  return encodeBytes(paths.map((path) => `${path}\0`).join(''));
 }

@@ -1,4 +1,4 @@
-// The calls of NativeSys that stat files.
+// The calls of NativeSys that stat files, and those that open and close many.
 
 #include <cerrno>
 #include <cstring>
@@ -42,9 +42,9 @@ Value statx_unique(const CallbackInfo& info) { return stat_with(info, STATX_MNT_
 // statx(2) of one path, as lib/system/stats.ts reads it.
 struct StatRecord {
   uint32_t error, mode, uid, gid;
-  uint64_t device, special, mount_id, inode;
+  uint64_t device, special, mount_id, inode, attributes;
 };
-static_assert(sizeof(StatRecord) == 48);
+static_assert(sizeof(StatRecord) == 56);
 
 StatRecord stat_record(int dirfd, const char* path, uint32_t flags, uint32_t mount_id) {
   struct statx seen;
@@ -60,25 +60,65 @@ StatRecord stat_record(int dirfd, const char* path, uint32_t flags, uint32_t mou
   record.special = sys::encode_device(seen.stx_rdev_major, seen.stx_rdev_minor);
   record.mount_id = seen.stx_mnt_id;
   record.inode = seen.stx_ino;
+  record.attributes = seen.stx_attributes;
   return record;
+}
+
+// Calls `use` with each of many paths, which all have their NUL.
+template <typename Use>
+void for_each_path(const std::vector<unsigned char>& paths, Use use) {
+  const auto* path = reinterpret_cast<const char*>(paths.data());
+  const char* const end = path + paths.size();
+  while (path < end && std::memchr(path, 0, static_cast<size_t>(end - path)) != nullptr) {
+    use(path);
+    path += std::strlen(path) + 1;
+  }
+}
+
+template <typename Record>
+Napi::ArrayBuffer to_array_buffer(Napi::Env env, const std::vector<Record>& records) {
+  Napi::ArrayBuffer bytes = Napi::ArrayBuffer::New(env, records.size() * sizeof(Record));
+  if (!records.empty()) std::memcpy(bytes.Data(), records.data(), bytes.ByteLength());
+  return bytes;
 }
 
 // Of many paths in one crossing: `paths` has each with its NUL.
 Value stat_each(const CallbackInfo& info, uint32_t mount_id) {
   const Arguments in(info);
   const int dirfd = in.fd(0);
-  const std::vector<unsigned char> paths = to_bytes(info[1], "paths");
   const uint32_t flags = in.flags(2);
   std::vector<StatRecord> records;
-  const auto* path = reinterpret_cast<const char*>(paths.data());
-  const char* const end = path + paths.size();
-  while (path < end && std::memchr(path, 0, static_cast<size_t>(end - path)) != nullptr) {
-    records.push_back(stat_record(dirfd, path, flags, mount_id));
-    path += std::strlen(path) + 1;
+  for_each_path(to_bytes(info[1], "paths"),
+                [&](const char* path) { records.push_back(stat_record(dirfd, path, flags, mount_id)); });
+  return to_array_buffer(in.env(), records);
+}
+
+// openat2(2) of many paths, and statx(2) of what was opened.
+Value open_each(const CallbackInfo& info) {
+  const Arguments in(info);
+  open_how how{};
+  how.flags = in.bits(1);
+  how.resolve = in.bits(2);
+  std::vector<int32_t> fds;
+  std::vector<StatRecord> records;
+  for_each_path(to_bytes(info[0], "paths"), [&](const char* path) {
+    fds.push_back(sys::openat2(AT_FDCWD, path, how));
+    records.push_back(fds.back() < 0 ? StatRecord{.error = static_cast<uint32_t>(-fds.back())}
+                                     : stat_record(fds.back(), "", AT_EMPTY_PATH, STATX_MNT_ID));
+  });
+  Napi::Object opened = Napi::Object::New(in.env());
+  opened["fds"] = Napi::Int32Array::New(in.env(), fds.size(), to_array_buffer(in.env(), fds), 0);
+  opened["records"] = to_array_buffer(in.env(), records);
+  return opened;
+}
+
+Value close_each(const CallbackInfo& info) {
+  const Arguments in(info);
+  const Napi::Int32Array fds = to_int32_array(info[0], "fds");
+  for (size_t index = 0; index < fds.ElementLength(); ++index) {
+    if (fds[index] >= 0) sys::close(fds[index]);
   }
-  Napi::ArrayBuffer bytes = Napi::ArrayBuffer::New(in.env(), records.size() * sizeof(StatRecord));
-  if (!records.empty()) std::memcpy(bytes.Data(), records.data(), bytes.ByteLength());
-  return bytes;
+  return in.number(0);
 }
 
 Value statx_each(const CallbackInfo& info) { return stat_each(info, STATX_MNT_ID); }
@@ -92,6 +132,8 @@ void add_stats(Napi::Object sys) {
   add(sys, "statxUnique", statx_unique);
   add(sys, "statxEach", statx_each);
   add(sys, "statxUniqueEach", statx_unique_each);
+  add(sys, "openEach", open_each);
+  add(sys, "closeEach", close_each);
 }
 
 }  // namespace mountyard::binding

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { captureTree, inspectHost, parseMountinfo } from '../../lib/index.ts';
+import type { SourceFact } from '../../lib/model/facts.ts';
 import type { FilesystemQuestion } from '../../lib/plan/questions.ts';
 import * as sys from '../../lib/sys.ts';
 import { HeldHost } from '../../lib/system/held.ts';
 import { inspectFilesystem } from '../../lib/system/inspect-filesystems.ts';
-import { inspectDestination, inspectSource, type SourceView } from '../../lib/system/inspect-sources.ts';
+import { inspectDestination, inspectSources, type SourceView } from '../../lib/system/inspect-sources.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 
@@ -39,6 +40,8 @@ describe.skipIf(!isRoot)('host paths, as root', () => {
     using held = new HeldHost();
     return f({ host: captureTree(), held, mayMount });
   };
+  const inspectSource = (view: SourceView, path: string, below: string[]) =>
+    inspectSources(view, new Map([[path, below]]))[path] as SourceFact;
   const source = (path: string, below: string[] = [], mayMount = true) =>
     withView((view) => inspectSource(view, join(place, path), below), mayMount);
 
