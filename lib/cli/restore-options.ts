@@ -12,6 +12,7 @@ type ByTarget<T> = Record<TargetName, T>;
 export interface RestoreValues {
   readonly root?: PathString;
   readonly external?: ByTarget<PathString>;
+  readonly recursive?: readonly TargetName[];
   readonly slave?: ByTarget<PathString | true>;
   readonly shareSources?: true;
   readonly ignoreHostPropagation?: true;
@@ -44,6 +45,13 @@ export function addRestoreOptions(command: Command): Command {
       ),
     )
     .addOption(
+      option(
+        '--recursive <target>',
+        'the bind that supplies it brings along what is mounted below S (repeatable)',
+        anotherTarget,
+      ),
+    )
+    .addOption(
       perTarget(
         '--slave <T=S>',
         'T follows the mount that S is on; T alone: the one that supplies it',
@@ -54,13 +62,7 @@ export function addRestoreOptions(command: Command): Command {
     .option('--ignore-host-propagation', 'drops masters outside the tree')
     .addOption(targets('--fresh <target>', 'made anew and empty (repeatable, or all)'))
     .addOption(targets('--stand-in <target>', 'an empty tmpfs in its place (repeatable, or all)'))
-    .addOption(
-      option(
-        '--skip <target>',
-        'left out with all below it (repeatable)',
-        (word, before: TargetName[] = []) => [...before, readTarget(word)],
-      ),
-    )
+    .addOption(option('--skip <target>', 'left out with all below it (repeatable)', anotherTarget))
     .option('--make-mount-points', 'creates missing mount points in host filesystems too')
     .addOption(option('--dev <target>', 'gives the fresh tmpfs there the default device nodes', readTarget))
     .addOption(
@@ -89,6 +91,7 @@ export function restoreOptionsOf(values: RestoreValues): RestoreOptions {
   return defined({
     root: values.root,
     external: values.external,
+    recursive: values.recursive,
     slaves: values.slave,
     shareSources: values.shareSources,
     ignoreHostPropagation: values.ignoreHostPropagation,
@@ -148,6 +151,10 @@ function perTarget<T>(flags: string, description: string, read: (value: string |
     if (Object.hasOwn(before, name)) throw new UsageError(`${name} was given before`);
     return { ...before, [name]: read(value) };
   });
+}
+
+function anotherTarget(word: string, before: readonly TargetName[] = []): readonly TargetName[] {
+  return [...before, readTarget(word)];
 }
 
 function targets(flags: string, description: string): Option {

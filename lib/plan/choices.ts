@@ -8,6 +8,7 @@ import type { OtherNamespace, RestoreOptions, TargetName } from './options.ts';
 export interface Choices {
   readonly root: PathString | undefined;
   readonly external: ReadonlyMap<number, PathString>;
+  readonly recursive: ReadonlySet<number>;
   readonly slaves: ReadonlyMap<number, PathString | true>;
   readonly shareSources: boolean;
   readonly ignoreHostPropagation: boolean;
@@ -62,6 +63,7 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   return {
     root,
     external,
+    recursive: targetSet(namespaces, 'recursive', options.recursive),
     slaves,
     shareSources: options.shareSources ?? false,
     ignoreHostPropagation: options.ignoreHostPropagation ?? false,

@@ -7,11 +7,12 @@ import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
-import { ignoreCure, skipCure, standInCure, supplyCure } from './cures.ts';
-import { type Findings, mountOriginSource } from './findings.ts';
+import { ignoreCure, recursiveCure, skipCure, standInCure, supplyCure } from './cures.ts';
+import type { Findings } from './findings.ts';
 import type { GroupOrigins } from './group-origins.ts';
 import type { HostPath } from './host-path.ts';
 import type { Masters } from './masters.ts';
+import { mountOriginSource } from './origin-keys.ts';
 import type { Cure } from './requirements.ts';
 import type { Supplies } from './supply.ts';
 
@@ -41,7 +42,7 @@ export function placeInCopy(
 }
 
 /** The path without symlinks, in the caller's view. */
-function pathOf(fact: SourceFact | undefined): PathString | undefined {
+export function pathOf(fact: SourceFact | undefined): PathString | undefined {
   if (!fact?.mount || fact.root === undefined) return undefined;
   const below = relativePath(fact.mount.root, fact.root);
   return below === undefined ? undefined : joinPath(fact.mount.mountPoint, below);
@@ -61,7 +62,7 @@ export function requireCopyable(
     if (supply?.kind !== 'host') continue;
     const fact = own(facts.sources, supply.source);
     if (!fact?.mount) continue; // what is not there is told by itself, and what is not known is assumed
-    if (!bound.has(supply.source)) {
+    if (!bound.has(supply.source) && !supply.recursive) {
       bound.add(supply.source);
       requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, pathOf(fact)), findings);
     }
@@ -121,6 +122,7 @@ function requireAlone(
       `${fact.path}, for ${nameOf(mount)}, cannot be cloned in a user namespace without what is mounted below it: ` +
       `${named.join(', ')}${more} ${below.length === 1 ? 'is' : 'are'} locked there`,
     cures: [
+      recursiveCure(tree, mount),
       supplyCure(tree, mount),
       standInCure(tree, mount),
       skipCure(tree, mount),

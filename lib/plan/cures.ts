@@ -40,6 +40,25 @@ export function externalCure(tree: MountTree, mount: Mount): Cure {
   };
 }
 
+/** For a mount that the caller already supplies. */
+export function recursiveCure(tree: MountTree, mount: Mount): Cure {
+  return {
+    option: 'recursive',
+    cli: `--recursive ${typed(tree, mount)}`,
+    effect: 'what is mounted below the path comes along',
+  };
+}
+
+/** The host's own, with what is mounted below it: no user namespace may leave that out. */
+export function hostMountCure(tree: MountTree, mount: Mount, source: PathString, hasBelow: boolean): Cure {
+  const recursive = hasBelow ? ` ${recursiveCure(tree, mount).cli}` : '';
+  return {
+    option: 'external',
+    cli: `--external ${typed(tree, mount, `=${source}`)}${recursive}`,
+    effect: `the ${mount.type} of the host${hasBelow ? ', with all that is mounted below it' : ''}`,
+  };
+}
+
 /** Another source for a mount that the caller already supplies. */
 export function supplyCure(tree: MountTree, mount: Mount): Cure {
   return mount === mainRoot(tree) ? rootCure() : externalCure(tree, mount);

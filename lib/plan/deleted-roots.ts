@@ -9,7 +9,8 @@ import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole, splitOptions } from './filesystems.ts';
 import { solveKinds } from './kinds.ts';
-import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { Layout, Spot } from './layout.ts';
+import type { OriginKey } from './origin-keys.ts';
 import type { Supplies } from './supply.ts';
 
 interface OriginRoots {

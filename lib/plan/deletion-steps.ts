@@ -1,5 +1,5 @@
 import type { Mount, PathString } from '../model/mount.ts';
-import type { OriginKey } from './layout.ts';
+import type { OriginKey } from './origin-keys.ts';
 import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
 import type { OriginId, Step } from './steps.ts';

@@ -1,4 +1,6 @@
+import { UsageError } from '../errors.ts';
 import type { ById } from '../model/by-id.ts';
+import { type Mount, nameOf } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Choices, chooseFrom } from './choices.ts';
 import { completeTree } from './forest.ts';
@@ -25,5 +27,17 @@ export function draftRestore(input: Restorable, options: RestoreOptions): Draft 
   const choices = chooseFrom(namespaces, options);
   const tree = completeTree(namespaces.whole, choices);
   const supplies = assignSupplies(tree, choices);
+  refuseNeedlessRecursion(namespaces.whole, choices, supplies);
   return { options, choices, captured: namespaces.whole, tree, supplies, layout: layOut(tree, supplies) };
+}
+
+/** `recursive` on a mount that no host path is named for is a mistake worth telling. */
+function refuseNeedlessRecursion(tree: MountTree, choices: Choices, supplies: ById<Supply>): void {
+  for (const id of choices.recursive) {
+    const supply = supplies.get(id);
+    if (supply?.kind === 'host' && supply.recursive) continue;
+    throw new UsageError(
+      `recursive: no path of the host is named to supply ${nameOf(tree.get(id) as Mount)}: external or root names it`,
+    );
+  }
 }

@@ -3,11 +3,11 @@
 import type { FilesystemFact, HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { isMappedInside, OVERFLOW_ID } from '../model/id-maps.ts';
-import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
+import { type IdMap, type Mount, nameOf, UNREACHABLE } from '../model/mount.ts';
 import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
-import { externalCure, mapIdsCure, newNamespaceCure, skipCure, standInCure } from './cures.ts';
+import { externalCure, hostMountCure, mapIdsCure, newNamespaceCure, skipCure, standInCure } from './cures.ts';
 import {
   filesystemKey,
   filesystemRole,
@@ -20,7 +20,7 @@ import { mappedIds } from './mapped-ids.ts';
 import type { OtherNamespace } from './options.ts';
 import { buildsInUserNamespace } from './place-checks.ts';
 import type { Parameter } from './questions.ts';
-import type { Requirement } from './requirements.ts';
+import type { Cure, Requirement } from './requirements.ts';
 import type { Supplies } from './supply.ts';
 
 /** What keeps each superblock that should be made here from being made, by device; none for those that can be. */
@@ -63,7 +63,10 @@ export function checkFilesystems(
       ...optionDefects(tree, first, refused),
       ...(owners.length > 0
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
-        : makingDefects(tree, members, key, fact, inUserNamespace ? choices.newNamespaces : undefined)),
+        : makingDefects(tree, members, key, fact, {
+            beside: inUserNamespace ? choices.newNamespaces : undefined,
+            cures: hostCures(tree, first, choices, facts),
+          })),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
     if (fact?.creatable === undefined || fact.creatable === 'unknown')
@@ -147,12 +150,31 @@ function ownerDefect(
   };
 }
 
+/** Where a filesystem is made. */
+interface Surroundings {
+  /** Namespaces that are new beside a user namespace; absent in the caller's. */
+  readonly beside: ReadonlySet<OtherNamespace> | undefined;
+  readonly cures: readonly Cure[];
+}
+
+/** What a user namespace may not make, it may bind from the mounts that it has a copy of. */
+function hostCures(tree: MountTree, mount: Mount, choices: Choices, facts: HostFacts): Cure[] {
+  const { inUserNamespace } = facts.capabilities.privileges;
+  if (facts.destination?.idMap || (choices.userNamespace === undefined && !inUserNamespace)) return [];
+  const shown = facts.hostMounts?.find(
+    ({ type, root, mountPoint }) => type === mount.type && root === '/' && mountPoint !== UNREACHABLE,
+  );
+  if (!shown) return [];
+  const hasBelow = facts.hostMounts?.some(({ id, parentId }) => parentId === shown.id && id !== shown.id);
+  return [hostMountCure(tree, mount, shown.mountPoint, hasBelow === true)];
+}
+
 function makingDefects(
   tree: MountTree,
   members: readonly Mount[],
   key: string,
   fact: FilesystemFact | undefined,
-  beside: ReadonlySet<OtherNamespace> | undefined,
+  { beside, cures }: Surroundings,
 ): Requirement[] {
   const mount = members[0] as Mount;
   const tried = kernelObstacle(fact);
@@ -170,6 +192,7 @@ function makingDefects(
       reason: `${nameOf(mount)} is a ${key}, which cannot be mounted here: ${why}`,
       cures: [
         ...(lacks === undefined ? [] : [newNamespaceCure(lacks)]),
+        ...cures,
         externalCure(tree, mount),
         standInCure(tree, mount),
         skipCure(tree, mount),

@@ -2,7 +2,6 @@
 
 import type { HostFacts, PathFact } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import type { OriginKey, Spot } from './layout.ts';
 import type { Requirement } from './requirements.ts';
 
 export class Findings {
@@ -28,21 +27,4 @@ export function hostPathFact(facts: HostFacts, source: string, path: string): Pa
   const fact = own(facts.sources, source);
   if (!fact) return 'unknown';
   return path === '/' ? fact.kind : (own(fact.paths, path.slice(1)) ?? 'unknown');
-}
-
-/** The host path of a spot in a host origin. */
-export function hostSource(spot: Spot): string | undefined {
-  return spot.origin.startsWith('host:') ? spot.origin.slice('host:'.length) : undefined;
-}
-
-const MOUNT_OF = 'mount-of:';
-
-/** The origin that is the root of the mount that a host path lies on; no mount of the tree is cloned from it. */
-export function mountOrigin(source: string): OriginKey {
-  return MOUNT_OF + source;
-}
-
-/** The host path of such an origin. */
-export function mountOriginSource(origin: OriginKey): string | undefined {
-  return origin.startsWith(MOUNT_OF) ? origin.slice(MOUNT_OF.length) : undefined;
 }

@@ -6,8 +6,9 @@ import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { externalCure, skipCure } from './cures.ts';
-import { type Findings, hostSource, mountOrigin } from './findings.ts';
-import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { Findings } from './findings.ts';
+import type { Layout, Spot } from './layout.ts';
+import { hostSource, mountOrigin, type OriginKey } from './origin-keys.ts';
 import type { Supplies } from './supply.ts';
 
 /** By peer group id, for each group with members in the tree. */
@@ -77,7 +78,7 @@ function widest(
   const first = keys[0] ?? '';
   if (keys.length <= 1) return first;
 
-  const sources = keys.map((key) => hostSource({ origin: key, path: '/' }));
+  const sources = keys.map((key) => hostSource({ origin: key }));
   if (sources.every((source) => source === undefined)) {
     // Made here under several source names, a window is one superblock; anything else is not.
     if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return first;

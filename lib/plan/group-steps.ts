@@ -1,5 +1,6 @@
 import { type HostFacts, own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { relativePath } from '../model/paths.ts';
 import { suppliesAll, usesCopy } from './copied-sources.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
@@ -44,10 +45,22 @@ export class GroupSteps {
 
   /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
   join(mount: Mount): void {
+    const submounts = this.#resolution.submounts.get(mount.id);
+    if (submounts) this.#share([mount, ...submounts.map((below) => below.mount)]);
     const group = this.keyOf(mount);
     if (group === undefined) return;
     this.#make(group, mount);
     this.#script.addFor(mount, 'set-group');
+  }
+
+  /** What a recursive bind brought starts its groups by itself: a holder would have to be cloned without what is locked. */
+  #share([top, ...submounts]: readonly [Mount, ...Mount[]]): void {
+    for (const mount of [top, ...submounts]) {
+      if (mount.propagation.shared === undefined) continue;
+      const path = relativePath(top.mountPoint, mount.mountPoint) ?? '';
+      const reason = `all that is mounted on ${nameOf(mount)} is in place: it starts a peer group`;
+      this.#script.add({ kind: 'share', mount: top.id, path, reason });
+    }
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */

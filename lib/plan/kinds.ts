@@ -7,7 +7,8 @@
 import type { Kind, Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { Layout, Spot } from './layout.ts';
+import { hostSource, type OriginKey } from './origin-keys.ts';
 
 /** A spot known to be a directory and, through mounts, the same as one known to be a file. */
 export interface KindConflict {
@@ -66,7 +67,7 @@ export function solveKinds(
 
 function learnAll(spots: SpotClasses, knownKind: KnownKind): void {
   for (const [origin, paths] of spots.byOrigin) {
-    const isHost = origin.startsWith('host:');
+    const isHost = hostSource({ origin }) !== undefined;
     const known = knownKind(origin);
     for (const [path, node] of [...paths]) {
       const isRoot = path === '/' && !isHost;

@@ -4,10 +4,8 @@ import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath, pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole } from './filesystems.ts';
+import { hostOrigin, type OriginKey, wholeOrigin } from './origin-keys.ts';
 import { placeInOrigin, type Supplies, type Supply } from './supply.ts';
-
-/** One filesystem made here, one stand-in, or one host path: what mounts are cloned from. */
-export type OriginKey = string;
 
 /** A path in an origin; absolute, `/` being the origin's root. */
 export interface Spot {
@@ -61,7 +59,7 @@ class OriginKeys {
   of(mount: Mount, supply: Supply): OriginKey | undefined {
     switch (supply.kind) {
       case 'host':
-        return `host:${supply.source}`;
+        return supply.recursive ? wholeOrigin(mount.id, supply.source) : hostOrigin(supply.source);
       case 'fresh':
         return this.#fresh.get(mount.device) ?? this.#learn(mount);
       case 'stand-in':

@@ -3,7 +3,8 @@ import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { takesNodes } from './filesystems.ts';
 import type { Images } from './images.ts';
-import type { OriginKey, Spot } from './layout.ts';
+import type { Spot } from './layout.ts';
+import type { OriginKey } from './origin-keys.ts';
 import type { Resolution } from './resolve.ts';
 import type { ActionOf, GroupKey, OriginId } from './steps.ts';
 
@@ -64,7 +65,8 @@ export class MountActions {
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */
-  groupOf({ propagation: { shared, master } }: Mount): GroupKey | undefined {
+  groupOf({ id, propagation: { shared, master } }: Mount): GroupKey | undefined {
+    if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
     if (shared !== undefined) return `peers:${shared}`;
     if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;
     return `slaves:${master}`;

@@ -25,8 +25,9 @@ import { DEFAULT_DEVICES, mayMakeDevices } from './devices.ts';
 import { takesNodes } from './filesystems.ts';
 import type { Findings } from './findings.ts';
 import type { Kinds } from './kinds.ts';
-import type { Layout, OriginKey, Spot } from './layout.ts';
+import type { Layout, Spot } from './layout.ts';
 import { mappedIds } from './mapped-ids.ts';
+import type { OriginKey } from './origin-keys.ts';
 import { buildsInUserNamespace } from './place-checks.ts';
 import type { Supplies } from './supply.ts';
 

@@ -29,6 +29,11 @@ export interface RestoreOptions {
   readonly root?: PathString;
   /** Mounts that the host supplies: each is a bind of the path given. */
   readonly external?: { readonly [target: TargetName]: PathString };
+  /**
+   * Mounts that a recursive bind supplies: with what is mounted below the path on the host, as `mount --rbind` does.
+   * What comes along stays as it is, and supplies the mounts of the tree that are the same.
+   */
+  readonly recursive?: readonly TargetName[];
   /** Slaves of host mounts: the path whose mount's peer group is followed, or `true`: the mount that supplies it. */
   readonly slaves?: { readonly [target: TargetName]: PathString | true };
   /** Lets a private host mount named in `slaves` be made MS_SHARED, which stays. */

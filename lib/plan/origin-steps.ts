@@ -5,9 +5,8 @@ import { parentPath } from '../model/paths.ts';
 import { endsReadOnly } from './deleted-roots.ts';
 import { deviceSteps } from './devices.ts';
 import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
-import { hostSource, mountOriginSource } from './findings.ts';
-import type { OriginKey } from './layout.ts';
 import { givesItsGroup } from './nodes.ts';
+import { hostSource, mountOriginSource, type OriginKey } from './origin-keys.ts';
 import type { Resolution } from './resolve.ts';
 import type { Script } from './script.ts';
 import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
@@ -39,7 +38,7 @@ export class OriginSteps {
     if (known !== undefined) return known;
     const id = this.list.length;
     this.#ids.set(key, id);
-    const source = hostSource({ origin: key, path: '/' });
+    const source = hostSource({ origin: key });
     const wide = mountOriginSource(key);
     if (source !== undefined) this.#cloneSource(id, key, source, mount);
     else if (wide !== undefined) this.#cloneMountOf(id, wide, mount);
@@ -189,7 +188,17 @@ export class OriginSteps {
   #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {
     const node = this.#resolution.kinds.kindAt({ origin: key, path: '/' });
     const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
-    this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'path', node, mount: mount.id, reason });
+    const recursive = this.#resolution.submounts.has(mount.id) && ({ recursive: true } as const);
+    const step = {
+      kind: 'clone-source',
+      origin: id,
+      source,
+      of: 'path',
+      node,
+      mount: mount.id,
+      reason,
+    } as const;
+    this.#pushClone({ ...step, ...recursive });
     for (const missing of this.#resolution.missingMountPoints.get(key) ?? []) {
       this.#script.add({
         kind: 'make-mount-point',

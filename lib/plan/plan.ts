@@ -25,6 +25,8 @@ export interface PlanNotes {
   readonly skipped: readonly Mount[];
   /** Instances made anew and empty where the tree showed no `/` root. */
   readonly leftEmpty: readonly Mount[];
+  /** Mounts of the host that recursive binds brought along and that the tree did not have. */
+  readonly broughtAlong: readonly Mount[];
   readonly ignoredMasters: readonly { readonly mount: Mount; readonly master: number }[];
   /** Options that the kernel prints but does not accept. */
   readonly droppedOptions: readonly { readonly mount: Mount; readonly options: readonly string[] }[];

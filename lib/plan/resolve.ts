@@ -14,19 +14,21 @@ import { mayMakeDevices } from './devices.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemKey, filesystemRole, splitOptions, takesIdmap } from './filesystems.ts';
-import { Findings, hostPathFact, hostSource } from './findings.ts';
+import { Findings, hostPathFact } from './findings.ts';
 import { PLAIN_DIRECTORY } from './forest.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
 import { type Kinds, solveKinds } from './kinds.ts';
-import { type Layout, layOut, type OriginKey, type Spot } from './layout.ts';
+import { type Layout, layOut, type Spot } from './layout.ts';
 import { type Masters, resolveMasters } from './masters.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
 import { type Nodes, settleNodes } from './nodes.ts';
 import type { RestoreOptions } from './options.ts';
+import { hostSource, type OriginKey } from './origin-keys.ts';
 import { buildsInUserNamespace, requirePlace } from './place-checks.ts';
 import { requireReachable } from './reach.ts';
 import type { Requirement } from './requirements.ts';
 import { checkSources, type MissingMountPoints } from './source-checks.ts';
+import { type Submounts, settleSubmounts } from './submounts.ts';
 import type { Supplies, Supply } from './supply.ts';
 import { UNKNOWN_HOST } from './unknown-host.ts';
 
@@ -39,6 +41,8 @@ export interface Resolution {
   readonly tree: MountTree;
   readonly supplies: Supplies;
   readonly layout: Layout;
+  /** What recursive binds bring along beside those. */
+  readonly submounts: Submounts;
   readonly kinds: Kinds;
   readonly nodes: Nodes;
   readonly deletedRoots: DeletedRoots;
@@ -70,9 +74,10 @@ export function requirements(
   return [...resolution.requirements, ...resolution.toRun];
 }
 
-export function resolve(draft: Draft, facts: HostFacts): Resolution {
-  const { choices, tree: whole } = draft;
+export function resolve(drafted: Draft, facts: HostFacts): Resolution {
   const findings = new Findings();
+  const { draft, submounts } = settleSubmounts(drafted, facts, findings);
+  const { choices, tree: whole } = draft;
   const { supplies, layout } = settleSupplies(draft, facts, findings);
   const deletedRoots = new DeletedRoots(whole, layout, supplies);
   const kinds = solveKinds(whole, layout, deletedRoots, (origin) =>
@@ -107,6 +112,7 @@ export function resolve(draft: Draft, facts: HostFacts): Resolution {
     tree: whole,
     supplies,
     layout,
+    submounts,
     kinds,
     nodes,
     deletedRoots,
@@ -198,7 +204,7 @@ function knownKindIn(
   supplies: Supplies,
   facts: HostFacts,
 ): ((path: PathString) => Kind) | undefined {
-  const source = hostSource({ origin, path: '/' });
+  const source = hostSource({ origin });
   if (source !== undefined) return (path) => asKind(hostPathFact(facts, source, path));
   const first = layout.members.get(origin)?.[0];
   if (!first || supplies.get(first.id)?.kind !== 'fresh') return undefined;
@@ -214,7 +220,7 @@ function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findings: Fi
   findings.require({
     kind: 'node-kind',
     mounts: [mount],
-    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${place.origin.replace(/^host:/, '')}`,
+    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${hostSource(place) ?? place.origin}`,
     cures: [supplyCure(tree, mount), skipCure(tree, mount)],
   });
 }

@@ -9,10 +9,11 @@ import { type Draft, draftRestore } from './draft.ts';
 import { GroupSteps } from './group-steps.ts';
 import { hostEffects, hostPaths } from './host-effects.ts';
 import { findImages, type Images } from './images.ts';
-import type { OriginKey, Spot } from './layout.ts';
+import type { Spot } from './layout.ts';
 import { MountActions } from './mount-actions.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
+import type { OriginKey } from './origin-keys.ts';
 import { OriginSteps } from './origin-steps.ts';
 import { chooseEngine } from './place-checks.ts';
 import { RestorePlan } from './plan.ts';
@@ -45,7 +46,11 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
   }
   const ends = resolution.tree.roots.map((root) => [root, ...sharedCover(resolution.tree, root)]);
   const last = new Set(ends.flat());
-  const images = findImages(resolution.tree, resolution.layout, new Set([...last, ...idmapped(resolution)]));
+  const images = findImages(
+    resolution.tree,
+    resolution.layout,
+    new Set([...last, ...idmapped(resolution), ...wholes(resolution)]),
+  );
   const originIds = new Map<OriginKey, OriginId>();
   const actions = new MountActions(resolution, originIds, images);
   const built = new Script(resolution.tree, actions);
@@ -109,6 +114,11 @@ interface Building {
 /** The mounts that are given a map by an option. */
 function idmapped({ choices, tree }: Resolution): Mount[] {
   return [...choices.idmap.keys()].flatMap((id) => tree.get(id) ?? []);
+}
+
+/** The mounts that come with others of the host. */
+function wholes({ submounts, tree }: Resolution): Mount[] {
+  return [...submounts.keys()].flatMap((id) => tree.get(id) ?? []);
 }
 
 /** A root, and with it the mount that covers it when that is shared: they join their groups last. */

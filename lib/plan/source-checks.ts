@@ -7,8 +7,9 @@ import { joinPath, parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.ts';
-import { type Findings, hostPathFact, hostSource } from './findings.ts';
-import type { Layout, OriginKey, Spot } from './layout.ts';
+import { type Findings, hostPathFact } from './findings.ts';
+import type { Layout, Spot } from './layout.ts';
+import { hostSource, type OriginKey } from './origin-keys.ts';
 import type { Supplies } from './supply.ts';
 
 /** A mount point to create in a host filesystem. */

@@ -36,6 +36,8 @@ export type Action = { readonly mount?: number } & (
       readonly source: PathString;
       readonly of: 'path' | 'mount';
       readonly node: NodeKind;
+      /** With all that is mounted below it. */
+      readonly recursive?: true;
       /** The host's mount is idmapped, and its map is not to be the tree's. */
       readonly clearsIdmap?: true;
     }
@@ -123,6 +125,13 @@ export type Action = { readonly mount?: number } & (
       readonly shared: boolean;
     }
   | { readonly kind: 'set-group'; readonly mount: number; readonly group: GroupKey }
+  | {
+      /** Starts a peer group of its own: the mount, or what a recursive bind brought along at a path below it. */
+      readonly kind: 'share';
+      readonly mount: number;
+      /** Relative; '' is the mount itself. */
+      readonly path: PathString;
+    }
   | {
       readonly kind: 'rename';
       readonly origin: OriginId;

@@ -12,7 +12,13 @@ import { mainRoot } from './namespaces.ts';
  * place; or nothing yet.
  */
 export type Supply =
-  | { readonly kind: 'host'; readonly source: PathString; readonly below: PathString }
+  | {
+      readonly kind: 'host';
+      readonly source: PathString;
+      readonly below: PathString;
+      /** With all that is mounted below the path on the host. */
+      readonly recursive?: true;
+    }
   | { readonly kind: 'fresh'; readonly empty: boolean }
   | { readonly kind: 'stand-in'; readonly because: string }
   | { readonly kind: 'none' };
@@ -52,7 +58,8 @@ function supplyByHost(
 ): readonly Mount[] {
   const covers: Cover[] = [];
   const supply = (mount: Mount, source: PathString) => {
-    supplies.set(mount.id, { kind: 'host', source, below: '' });
+    const recursive = choices.recursive.has(mount.id) && ({ recursive: true } as const);
+    supplies.set(mount.id, { kind: 'host', source, below: '', ...recursive });
     covers.push({ root: mount.root, source });
   };
   const waiting = () => members.filter((mount) => !supplies.has(mount.id));

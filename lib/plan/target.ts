@@ -3,7 +3,7 @@
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { isIdentity } from '../model/id-maps.ts';
-import type { Mount, PathString, Propagation } from '../model/mount.ts';
+import type { IdMap, Mount, PathString, Propagation } from '../model/mount.ts';
 import { ownersInside } from '../model/owners.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
@@ -30,6 +30,9 @@ export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
     if (supply?.kind === 'fresh' && swallowsSource(mount.type)) looseSources.add(mount.id);
     return targetMount(mount, resolution, facts);
   });
+  for (const submounts of resolution.submounts.values()) {
+    for (const { mount } of submounts) mounts.push(targetSubmount(mount, resolution, facts));
+  }
   const tree = new MountTree(mounts);
   return { tree, standIns, looseSuperOptions, looseSources, hostMasters: resolution.masters.followed };
 }
@@ -37,9 +40,7 @@ export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
 function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mount {
   const { uniqueId: _id, verbatim: _line, ...kept } = mount;
   const idmap = resolution.choices.idmap.get(mount.id);
-  const { userNamespace } = resolution.choices;
-  const map = userNamespace && mappedIds(userNamespace, facts);
-  const made = map && !isIdentity(map) ? [map] : [];
+  const made = mapsInside(resolution, facts);
   const base = {
     ...kept,
     propagation: targetPropagation(mount.propagation, resolution.masters.ignored),
@@ -80,6 +81,22 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
   }
 }
 
+/** What a recursive bind brings is as the host has it. */
+function targetSubmount(mount: Mount, resolution: Resolution, facts: HostFacts): Mount {
+  const { propagation } = mount;
+  return {
+    ...mount,
+    superOptions: ownersInside(mount.superOptions, mapsInside(resolution, facts)),
+    propagation: targetPropagation(propagation, resolution.masters.ignored),
+  };
+}
+
+/** Through which map owners are told where the tree is. */
+function mapsInside({ choices: { userNamespace } }: Resolution, facts: HostFacts): readonly IdMap[] {
+  const map = userNamespace && mappedIds(userNamespace, facts);
+  return map && !isIdentity(map) ? [map] : [];
+}
+
 function targetPropagation(propagation: Propagation, ignored: ReadonlySet<number>): Propagation {
   const { shared, master, unbindable } = propagation;
   return {
@@ -111,16 +128,19 @@ function standIns({ tree, supplies }: Resolution): PlanNotes['standIns'] {
 export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
   const { captured, tree, supplies, masters } = resolution;
   const { inOrder } = tree;
+  const submounts = [...resolution.submounts.values()].flat();
+  const brought = new Set(submounts.map(({ mount }) => mount.id));
   const fresh = inOrder.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
   const windows = fresh.filter((mount) => filesystemRole(mount.type) === 'window');
   const firstOfSuperblock = (mount: Mount) => tree.superblocks.get(mount.device)?.[0] === mount;
   return {
     standIns: standIns(resolution),
-    skipped: skippedMounts(captured, tree),
+    skipped: skippedMounts(captured, tree).filter(({ id }) => !brought.has(id)),
     leftEmpty: fresh.filter((mount) => {
       const supply = supplies.get(mount.id);
       return supply?.kind === 'fresh' && supply.empty;
     }),
+    broughtAlong: submounts.flatMap(({ mount, wanted }) => (wanted ? [] : [mount])),
     ignoredMasters: (masters.ignored.size === 0 ? [] : inOrder).flatMap((mount) => {
       const { master } = mount.propagation;
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];

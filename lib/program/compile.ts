@@ -29,6 +29,7 @@ import {
   joinGroup,
   makeGroup,
   placeMount,
+  shareMount,
   shareSource,
 } from './mount-ops.ts';
 import {
@@ -151,6 +152,9 @@ function emitAction(
       break;
     case 'set-group':
       joinGroup(emitter, action);
+      break;
+    case 'share':
+      shareMount(emitter, action);
       break;
     case 'rename':
       renameNode(emitter, action);

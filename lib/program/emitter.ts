@@ -215,6 +215,23 @@ export class Emitter {
     if (from !== directory) this.close(from);
   }
 
+  /** An O_PATH fd of a directory below another, in whatever mount is there; the caller closes it. */
+  crossing(directory: number, path: string): number {
+    const out = this.temporary(path);
+    this.withinReach(directory, path, (from, rest) => {
+      const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+      this.op('openat2', {
+        a: from,
+        s1: rest,
+        f1: flags,
+        f3: BENEATH & ~RESOLVE.NO_XDEV,
+        out,
+        retries: RETRIES,
+      });
+    });
+    return out;
+  }
+
   /** Calls `use` with an O_PATH fd of a path that must not lead through a symlink or another mount. */
   withResolved(directory: number, path: string, name: string, use: (slot: number) => void): void {
     this.withinReach(directory, path, (from, rest) => {

@@ -105,7 +105,7 @@ type Dismiss = (slot: number, origin?: OriginId) => void;
 
 type OfMount = Extract<
   Action,
-  { kind: 'clone' | 'set-group' | 'become-root' | 'replace-root' | 'lift' | 'attach' }
+  { kind: 'clone' | 'set-group' | 'share' | 'become-root' | 'replace-root' | 'lift' | 'attach' }
 >;
 
 /** Whether the action uses its mount; `make-node` and others only name the one that they serve. */
@@ -113,6 +113,7 @@ function hasMount(action: Action): action is OfMount {
   switch (action.kind) {
     case 'clone':
     case 'set-group':
+    case 'share':
     case 'become-root':
     case 'replace-root':
     case 'lift':

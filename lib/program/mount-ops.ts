@@ -40,9 +40,25 @@ export function cloneSource(
   const { set, clear, propagation } = (taker && changeOf(taker, true)) ?? NO_CHANGE;
   const change = { set, clear, propagation: propagation || MS.PRIVATE };
   const from = { directory: emitter.get(`import:${step.of}:${step.source}`), path: '', flags: CLONE_FD };
-  if (step.clearsIdmap) {
+  if (step.recursive) {
+    // What comes along becomes private and stays as it is otherwise.
+    emitter.openTree(from.directory, '', CLONE_FD | AT.RECURSIVE, out);
+    emitter.op('mount_setattr', { a: out, s1: '', n: AT.EMPTY_PATH | AT.RECURSIVE, f3: MS.PRIVATE });
+    if (taker) emitter.setattr(out, set, clear, propagation);
+  } else if (step.clearsIdmap) {
     emitter.openTreeAttr(from.directory, '', CLONE_FD, out, { ...change, clear: clear | MOUNT_ATTR.IDMAP });
   } else cloneWith(emitter, from, out, change);
+}
+
+/** By mount(2) on the working directory, which works inside a detached tree, where mount_setattr(2) does not. */
+export function shareMount(emitter: Emitter, step: ActionOf<'share'>): void {
+  const top = emitter.mount(step.mount);
+  const directory = step.path === '' ? top : emitter.crossing(top, step.path);
+  emitter.op('fchdir', { a: directory });
+  emitter.op('mount', { s2: '.', f1: MS.SHARED });
+  if (directory === top) return;
+  emitter.op('fchdir', { a: top }); // a root is unmounted from by "."
+  emitter.close(directory);
 }
 
 export function cloneMount(emitter: Emitter, step: ActionOf<'clone'>, origin: Origin, name: string): void {

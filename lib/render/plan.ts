@@ -53,6 +53,7 @@ export function noteLines(notes: PlanNotes): string[] {
     ...standInLines(notes.standIns),
     ...notes.skipped.map((mount) => `left out: ${named(mount)}`),
     ...notes.leftEmpty.map((mount) => `made anew and empty: ${named(mount)}`),
+    ...notes.broughtAlong.map((mount) => `brought along by a recursive bind: ${named(mount)}`),
     ...notes.ignoredMasters.map(({ mount, master }) => `master:${master} dropped: ${named(mount)}`),
     ...notes.droppedOptions.map(
       ({ mount, options }) =>

@@ -12,7 +12,7 @@ export function stepText(step: Step, plan: PlanView): string {
       return `make ${originText(plan, step.origin)}${parametersOf(plan, step.origin)}`;
     case 'clone-source':
       return step.of === 'path'
-        ? `take ${originText(plan, step.origin)}`
+        ? `take ${originText(plan, step.origin)}${step.recursive ? ' and all below it' : ''}`
         : `take the mount of ${originText(plan, step.origin)}`;
     case 'make-node':
       return `make ${step.status?.kind ?? step.node} ${inOrigin(plan, step)}${statusText(step.status)}`;
@@ -38,6 +38,8 @@ export function stepText(step: Step, plan: PlanView): string {
       return `make group ${groupText(step.group)} ${groupOrigin(step, plan)}`;
     case 'set-group':
       return `set group ${groupText(step.group)} on ${mountText(plan, step.mount)}`;
+    case 'share':
+      return `make ${step.path === '' ? '' : `${nameText(step.path)} of `}${mountText(plan, step.mount)} shared`;
     case 'rename':
       return `rename ${nameText(step.from)} to ${nameText(step.to)} in ${originText(plan, step.origin)}`;
     case 'link':

@@ -165,6 +165,7 @@ test('what is not given is off, and nothing is named', () => {
   expect(chooseFrom(joinNamespaces(TREE), {})).toEqual({
     root: undefined,
     external: new Map(),
+    recursive: new Set(),
     slaves: new Map(),
     shareSources: false,
     ignoreHostPropagation: false,

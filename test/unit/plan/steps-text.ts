@@ -39,6 +39,8 @@ export function stepText(step: Step): string {
       return `share-source ${step.source} (was ${step.before})`;
     case 'make-group':
       return `make-group ${groupText(step)}`;
+    case 'share':
+      return `share ${step.mount} ${step.path}`.trimEnd();
     case 'set-group':
       return `set-group #${step.mount} to ${step.group}`;
     case 'rename':

@@ -153,6 +153,7 @@ test('a report says how much was restored, whether it is the same, and what is n
     droppedOptions: [],
     windowOptions: [],
     changedNodes: [],
+    broughtAlong: [],
     keptNames: [],
     assumed: [],
   };
