@@ -173,8 +173,10 @@ function emitAction(
       else becomeRoot(emitter, emitter.mount(action.mount));
       break;
     case 'drop-old-root':
+      // Nothing takes back that the root of a namespace went: what can fail comes before.
+      if (action.replaced) handBackNamespace(emitter, action.namespace);
       dropOldRoot(emitter, action);
-      handBackNamespace(emitter, action.namespace);
+      if (!action.replaced) handBackNamespace(emitter, action.namespace);
       break;
     case 'open-yard':
       if (parking instanceof Yard) parking.open(plan.script.has('lift'));
