@@ -1,5 +1,7 @@
 import type { IdMap, PathString } from '../model/mount.ts';
+import type { MountTree } from '../model/tree.ts';
 import type { Import } from '../program/compiled.ts';
+import { captureOwn } from './capture.ts';
 import type { HeldFd, OwnedFd } from './fd.ts';
 import type { NamespaceKeeper } from './keeper.ts';
 import type { MountNamespace } from './namespace.ts';
@@ -18,7 +20,15 @@ export class HeldHost implements Disposable {
   #destination: OwnedFd | undefined;
   #target: MountNamespace | undefined;
 
+  #hostTree: MountTree | undefined;
+
   constructor(readonly procfs: Procfs = Procfs.open()) {}
+
+  /** The caller's own mounts, read when they are first asked for. */
+  get hostTree(): MountTree {
+    this.#hostTree ??= captureOwn(this.procfs);
+    return this.#hostTree;
+  }
 
   /** Keeps the fds of the sources. */
   keepPaths(paths: OpenedPaths): void {

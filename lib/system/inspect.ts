@@ -4,7 +4,6 @@ import { questionsOf } from '../plan/ask.ts';
 import { type Draft, draftRestore } from '../plan/draft.ts';
 import type { Restorable } from '../plan/namespaces.ts';
 import type { RestoreOptions } from '../plan/options.ts';
-import { captureOwn } from './capture.ts';
 import { HeldHost } from './held.ts';
 import { type FilesystemView, inspectFilesystem } from './inspect-filesystems.ts';
 import {
@@ -27,7 +26,7 @@ import { needsKeeper, placeFor } from './userns.ts';
  * @throws {ProcfsError} when /proc is no procfs.
  */
 export function inspectHost(input: Restorable, options: RestoreOptions = {}): HostFacts {
-  const { facts, held } = inspect(input, options, true);
+  const { facts, held } = inspect(input, options, ALL);
   held.close();
   return facts;
 }
@@ -44,30 +43,44 @@ interface Inspection {
  * them.
  */
 export function inspectHostHolding(input: Restorable, options: RestoreOptions): Inspection {
-  return inspect(input, options, options.userNamespace !== undefined);
+  return inspect(input, options, options.userNamespace === undefined ? NEEDED : ALL);
 }
 
-function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace: boolean): Inspection {
+/** What is told of the host whatever is asked of it. */
+interface Scope {
+  /** Whether a user namespace can be made, which takes a fork to see. */
+  readonly userNamespace: boolean;
+  /** The caller's own mounts. */
+  readonly hostMounts: boolean;
+}
+
+const ALL: Scope = { userNamespace: true, hostMounts: true };
+/** Without a user namespace of its own a plan needs neither. */
+const NEEDED: Scope = { userNamespace: false, hostMounts: false };
+
+function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Inspection {
   const draft = draftRestore(input, options);
   const questions = questionsOf(draft);
   const held = new HeldHost();
   try {
-    const capabilities = probeWith(held.procfs, needsUserNamespace);
+    const capabilities = probeWith(held.procfs, scope.userNamespace);
     const { mount: mayMount, userNamespace } = capabilities.privileges;
-    const host = captureOwn(held.procfs);
     const namespaces = settlePlace(held, options);
-    const sourceView: SourceView = { host, held, mayMount };
-    const sources = inspectSources(sourceView, questions.sources);
     const own = options.userNamespace === undefined && !held.target?.others.user;
     const mayTry = own ? mayMount : held.target !== undefined || userNamespace === true;
-    const filesystemView: FilesystemView = {
-      host,
+    const view: SourceView & FilesystemView = {
+      get host() {
+        return held.hostTree;
+      },
+      held,
+      mayMount,
       procfs: held.procfs,
       place: mayTry && typeof namespaces !== 'string' ? held.place : undefined,
     };
+    const sources = inspectSources(view, questions.sources);
     const filesystems = mapEntries(
       questions.filesystems,
-      (_key, question): FilesystemFact => inspectFilesystem(filesystemView, question),
+      (_key, question): FilesystemFact => inspectFilesystem(view, question),
     );
     const { destination: at } = questions;
     const destination: DestinationFact | undefined =
@@ -75,7 +88,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
         ? undefined
         : held.target
           ? inspectDestinationInside(held, held.target, at)
-          : inspectDestination(sourceView, at);
+          : inspectDestination(view, at);
     const facts: HostFacts = {
       format: 'mountyard-host-facts',
       version: 1,
@@ -84,7 +97,7 @@ function inspect(input: Restorable, options: RestoreOptions, needsUserNamespace:
       filesystems,
       ...(destination && { destination }),
       ...(namespaces !== undefined && { namespaces }),
-      hostMounts: host.mounts,
+      ...(scope.hostMounts && { hostMounts: held.hostTree.mounts }),
     };
     return { draft, facts, held };
   } catch (error) {

@@ -21,10 +21,16 @@ export interface OwnerView {
   readonly seen: IdMap | undefined;
 }
 
-/** The map of the caller's user namespace. */
+const ownMaps = new WeakMap<Procfs, IdMap>();
+
+/** The map of the caller's user namespace, which is written once. */
 export function idMapOf(procfs: Procfs): IdMap {
+  const known = ownMaps.get(procfs);
+  if (known) return known;
   const [uid, gid] = ['uid', 'gid'].map((id) => procfs.read(`thread-self/${id}_map`));
-  return { uid: rangesOf(uid), gid: rangesOf(gid) };
+  const map = { uid: rangesOf(uid), gid: rangesOf(gid) };
+  ownMaps.set(procfs, map);
+  return map;
 }
 
 const READ_MAPS = smallProgram({ imports: ['/proc'], exports: ['uid_map', 'gid_map'] }, (program) => {

@@ -1,10 +1,8 @@
 import { release } from 'node:os';
-import { decodeBytes } from '../model/bytes.ts';
 import type { Capabilities, CapabilityName } from '../model/facts.ts';
 import { errnoName } from './errno.ts';
-import type { RunPlace } from './native.ts';
 import { idMapOf } from './owner-ids.ts';
-import { mayMount, type TrialAnswer, tryCalls } from './probe-calls.ts';
+import { type CallAnswers, mayMount, tryCalls } from './probe-calls.ts';
 import { Procfs } from './procfs.ts';
 import { runSmallRaw, smallProgram } from './small-program.ts';
 import { placeFor } from './userns.ts';
@@ -12,7 +10,7 @@ import { placeFor } from './userns.ts';
 const CAP_MKNOD = 27n;
 /** Inode of the initial user namespace (PROC_USER_INIT_INO in include/linux/proc_ns.h). */
 const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
-const WHOLE_MAP = /^\s*0\s+0\s+4294967295\s*$/;
+const ALL_IDS = 4_294_967_295;
 
 /** What the engines are made of. */
 const YARD_NEEDS: readonly CapabilityName[] = [
@@ -28,7 +26,8 @@ const NOT_BUILT = 'this version of mountyard has only the detached engine and th
 
 /**
  * What this kernel and this user can do, found by trying each call in a way that changes nothing. An unprivileged
- * user's calls are tried in a new user namespace, where there may be one. Nothing is kept between calls.
+ * user's calls are tried in a new user namespace, where there may be one. What the kernel was once seen to do is not
+ * tried again; what the user may do is.
  *
  * @throws {ProcfsError} when /proc is no procfs.
  */
@@ -39,11 +38,11 @@ export function probe(): Capabilities {
 
 /** @param needsUserNamespace `false`: one is only tried, which takes a fork, where the user may not mount without. */
 export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabilities {
-  const mount = mayMount();
+  const here = tryCalls({ kind: 'thread' });
+  const mount = mayMount(here);
   const userNamespace = mount && !needsUserNamespace ? 'not tried' : tryUserNamespace();
   const inUserNamespace = livesInUserNamespace(procfs);
-  const place: RunPlace = mount || userNamespace !== true ? { kind: 'thread' } : placeFor('self');
-  const calls = tryCalls(place);
+  const calls = mount || userNamespace !== true ? here : tryCalls(placeFor('self'));
   return {
     kernel: release(),
     calls,
@@ -64,10 +63,7 @@ export function probeWith(procfs: Procfs, needsUserNamespace = true): Capabiliti
   };
 }
 
-function lackOf(
-  needs: readonly CapabilityName[],
-  calls: { readonly [name in CapabilityName]: TrialAnswer },
-): true | string {
+function lackOf(needs: readonly CapabilityName[], calls: CallAnswers): true | string {
   const lacking = needs.filter((name) => calls[name] !== true);
   if (lacking.length === 0) return true;
   return lacking.map((name) => `${name} is answered by ${calls[name]}`).join(', ');
@@ -84,6 +80,8 @@ function tryUserNamespace(): true | string {
 }
 
 function livesInUserNamespace(procfs: Procfs): boolean {
-  if (!WHOLE_MAP.test(decodeBytes(procfs.read('thread-self/uid_map')))) return true;
+  const [range, ...others] = idMapOf(procfs).uid;
+  if (others.length > 0 || range?.inside !== 0 || range.outside !== 0 || range.length !== ALL_IDS)
+    return true;
   return procfs.readLink('thread-self/ns', 'user') !== INITIAL_USER_NAMESPACE;
 }

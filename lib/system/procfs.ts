@@ -109,21 +109,23 @@ function namesIn(entries: Uint8Array): string[] {
   return names;
 }
 
-const CHUNK = 1 << 18;
+/** Most files of /proc are shorter than a page, mount tables can have megabytes. */
+const FIRST_CHUNK = 1 << 12;
+const LARGEST_CHUNK = 1 << 18;
 
-/** Reads a file from its start to its end, in large reads: a file of /proc tells no size. @throws {MountError} */
+/** Reads a file from its start to its end: a file of /proc tells no size. @throws {MountError} */
 export function readWhole(file: Fd): Buffer {
   const full: Buffer[] = [];
-  let chunk = Buffer.allocUnsafe(CHUNK);
+  let chunk = Buffer.allocUnsafe(FIRST_CHUNK);
   let used = 0;
   for (let position = 0; ; ) {
     const size = readAt(file, chunk.subarray(used), position);
     if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
     position += size;
     used += size;
-    if (used < CHUNK) continue;
+    if (used < chunk.length) continue;
     full.push(chunk);
-    chunk = Buffer.allocUnsafe(CHUNK);
+    chunk = Buffer.allocUnsafe(LARGEST_CHUNK);
     used = 0;
   }
 }
