@@ -33,6 +33,7 @@ export type {
   HostFacts,
   PathFact,
   SourceFact,
+  SourceLocks,
 } from './model/facts.ts';
 export type {
   DirectoryStatus,

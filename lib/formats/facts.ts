@@ -74,6 +74,9 @@ const hostFacts = lazySchema((z) => {
     mount: mount.optional(),
     mountRootReachable: z.boolean().optional(),
     submounts: z.boolean().optional(),
+    locks: z
+      .strictObject({ options: z.array(z.string()), below: z.boolean(), mountBelow: z.boolean() })
+      .optional(),
     identity: identity.optional(),
     mountRootIdentity: identity.optional(),
     paths,

@@ -54,6 +54,16 @@ export interface FileIdentity {
   readonly inode: string;
 }
 
+/** What a more privileged user namespace keeps from being changed (mount_namespaces(7)). */
+export interface SourceLocks {
+  /** Of the options of the mount those that cannot be cleared; `atime`: its mode cannot be changed. */
+  readonly options: readonly string[];
+  /** The path cannot be cloned without what is mounted below it. */
+  readonly below: boolean;
+  /** Nor can the root of its mount. */
+  readonly mountBelow: boolean;
+}
+
 /** A host path that the caller named, as it was found. */
 export interface SourceFact {
   readonly path: PathString;
@@ -68,6 +78,8 @@ export interface SourceFact {
   readonly mountRootReachable?: boolean;
   /** Mounts stand below the path (in a user namespace they are locked, and the path cannot be bound alone). */
   readonly submounts?: boolean;
+  /** What is locked there, where the caller lives in a user namespace and could clone it. */
+  readonly locks?: SourceLocks;
   /** What to know the file at the path by, and the root of that mount, where they are looked up a second time. */
   readonly identity?: FileIdentity;
   readonly mountRootIdentity?: FileIdentity;

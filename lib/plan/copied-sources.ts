@@ -2,7 +2,7 @@
  * Host paths for a tree that is built in a new user namespace: they are looked up again in its copy of the caller's
  * mounts, where every mount and its flags are locked (mount_namespaces(7), "Restrictions on mount namespaces").
  */
-import { type HostFacts, own, type SourceFact } from '../model/facts.ts';
+import { type HostFacts, own, type SourceFact, type SourceLocks } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { isInside, joinPath, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -48,33 +48,58 @@ export function pathOf(fact: SourceFact | undefined): PathString | undefined {
   return below === undefined ? undefined : joinPath(fact.mount.mountPoint, below);
 }
 
-/** Requires that what is taken of the host can be taken, and made as the tree has it, without more privilege. */
-export function requireCopyable(
+/**
+ * Requires that what is taken of the host can be taken, and made as the tree has it, without more privilege: in a
+ * copy of the caller's mounts, where all is locked, or in a user namespace that has such a copy already, of which
+ * trials told what is.
+ */
+export function requireUnlocked(
   sources: Sources,
   choices: Choices,
   facts: HostFacts,
   findings: Findings,
 ): void {
   const { tree, supplies, masters } = sources;
+  const copied = usesCopy(choices);
+  if (!copied && !facts.capabilities.privileges.inUserNamespace) return;
   const bound = new Set<PathString>();
   for (const mount of tree.mounts) {
     const supply = supplies.get(mount.id);
     if (supply?.kind !== 'host') continue;
     const fact = own(facts.sources, supply.source);
-    if (!fact?.mount) continue; // what is not there is told by itself, and what is not known is assumed
-    if (!bound.has(supply.source) && !supply.recursive) {
+    const locks = fact && locksOf(fact, copied);
+    if (!fact?.mount || !locks) continue; // what is not there is told by itself, and what is not known is assumed
+    if (locks.below && !bound.has(supply.source) && !supply.recursive) {
       bound.add(supply.source);
       requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, pathOf(fact)), findings);
     }
-    requireLockedFlags(tree, mount, fact, findings);
-    requireNoMap(tree, mount, fact, choices, findings);
+    requireLockedFlags(tree, mount, fact, locks.options, findings);
+    if (copied) requireNoMap(tree, mount, fact, choices, findings);
   }
-  for (const [source, before] of masters.toShare) requireShared(source, before, sources, findings);
+  if (copied)
+    for (const [source, before] of masters.toShare) requireShared(source, before, sources, findings);
   for (const source of wholeMounts(sources)) {
     const fact = own(facts.sources, source);
     const mount = tree.roots[0] as Mount;
-    if (fact?.mount) requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, '/'), findings);
+    if (fact?.mount && locksOf(fact, copied)?.mountBelow)
+      requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, '/'), findings);
   }
+}
+
+const ALL_LOCKED: SourceLocks = {
+  options: ['ro', 'nosuid', 'nodev', 'noexec', 'atime'],
+  below: true,
+  mountBelow: true,
+};
+
+function locksOf(fact: SourceFact, copied: boolean): SourceLocks | undefined {
+  return copied ? ALL_LOCKED : fact.locks;
+}
+
+/** Whether the mount that a path lies on has locked ones below it: then a holder is cloned of the path. */
+export function isLockedBelow(source: PathString, choices: Choices, facts: HostFacts): boolean {
+  const fact = own(facts.sources, source);
+  return usesCopy(choices) || fact?.locks?.mountBelow === true;
 }
 
 /** Sources of whose mount the whole is cloned, to start a group with. */
@@ -132,13 +157,20 @@ function requireAlone(
 }
 
 const ATIME_WORDS = ['noatime', 'nodiratime', 'relatime'];
-const LOCKED_WORDS = ['ro', 'nosuid', 'nodev', 'noexec'];
 
 /** What the host's mount has and the tree's has not (of atime: what one of the two has) could not be changed. */
-function requireLockedFlags(tree: MountTree, mount: Mount, fact: SourceFact, findings: Findings): void {
+function requireLockedFlags(
+  tree: MountTree,
+  mount: Mount,
+  fact: SourceFact,
+  locked: readonly string[],
+  findings: Findings,
+): void {
   const host = fact.mount as Mount;
-  const cleared = LOCKED_WORDS.filter((word) => host.options.includes(word) && !mount.options.includes(word));
-  const changed = ATIME_WORDS.filter((word) => host.options.includes(word) !== mount.options.includes(word));
+  const cleared = locked.filter((word) => host.options.includes(word) && !mount.options.includes(word));
+  const changed = locked.includes('atime')
+    ? ATIME_WORDS.filter((word) => host.options.includes(word) !== mount.options.includes(word))
+    : [];
   if (cleared.length + changed.length === 0) return;
   const atime = `its atime mode (${atimeOf(host)}, where the tree has ${atimeOf(mount)})`;
   const flags = [...cleared, ...(changed.length > 0 ? [atime] : [])].join(', ');
@@ -169,7 +201,7 @@ function remountCure(host: Mount, { options }: Mount): Cure {
   return {
     option: 'run',
     cli: `mount -o remount,bind,${wanted} ${host.mountPoint}`,
-    effect: 'as root, before: the mount there has no flag that the tree has not',
+    effect: 'as root, before the user namespace is made: the mount there has no flag that the tree has not',
   };
 }
 

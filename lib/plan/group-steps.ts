@@ -1,7 +1,7 @@
 import { type HostFacts, own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
-import { suppliesAll, usesCopy } from './copied-sources.ts';
+import { isLockedBelow, suppliesAll } from './copied-sources.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
@@ -105,7 +105,10 @@ export class GroupSteps {
       }
       const { supplies, choices } = this.#resolution;
       // Where the whole mount may hold locked ones, and the part that all the slaves show does not.
-      const of = usesCopy(choices) && suppliesAll(tree, supplies, id, source) ? 'path' : 'mount';
+      const of =
+        isLockedBelow(source, choices, this.#facts) && suppliesAll(tree, supplies, id, source)
+          ? 'path'
+          : 'mount';
       const from = { mountOf: source, of } as const;
       const node = of === 'mount' ? mountRootNode(this.#facts, source) : this.#nodeOf(source);
       this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);

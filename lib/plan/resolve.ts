@@ -6,7 +6,7 @@ import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
-import { requireCopyable, usesCopy } from './copied-sources.ts';
+import { requireUnlocked } from './copied-sources.ts';
 import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
 import { DeletedRoots } from './deleted-roots.ts';
 import { requireDeletable } from './deletion-checks.ts';
@@ -102,8 +102,7 @@ export function resolve(drafted: Draft, facts: HostFacts): Resolution {
     facts,
     findings,
   });
-  if (usesCopy(choices))
-    requireCopyable({ tree: whole, supplies, masters, groupOrigins }, choices, facts, findings);
+  requireUnlocked({ tree: whole, supplies, masters, groupOrigins }, choices, facts, findings);
   const toRun = requirePlace(whole, choices, facts, masters, findings);
 
   return {

@@ -9,6 +9,7 @@ import { errnoName } from './errno.ts';
 import { failureOf } from './failure.ts';
 import { type HeldFd, OwnedFd } from './fd.ts';
 import type { HeldHost } from './held.ts';
+import { locksOf } from './locks.ts';
 import { kindOfMode, lookUp, statFd, statOpen } from './lookup.ts';
 import type { MountNamespace } from './namespace.ts';
 import type { NativeStat } from './native.ts';
@@ -23,6 +24,8 @@ export interface SourceView {
   readonly held: HeldHost;
   /** Private clones can be made, to see what mounts cover. */
   readonly mayMount: boolean;
+  /** Mounts may be locked, and are cloned where they are. */
+  readonly mayBeLocked: boolean;
 }
 
 /**
@@ -69,6 +72,7 @@ function inspectSource(
     root: joinPath(mount.root, place),
     mount,
     mountRootReachable: root !== undefined,
+    ...(view.mayBeLocked && { locks: locksOf(fd.number, root?.fd.number, mount) }),
     submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
     identity,
     ...(root && { mountRootIdentity: root.identity }),

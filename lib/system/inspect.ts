@@ -55,7 +55,7 @@ interface Scope {
 }
 
 const ALL: Scope = { userNamespace: true, hostMounts: true };
-/** Without a user namespace of its own a plan needs neither. */
+/** Without a user namespace a plan needs neither, unless mounts come along. */
 const NEEDED: Scope = { userNamespace: false, hostMounts: false };
 
 function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Inspection {
@@ -64,7 +64,7 @@ function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Insp
   const held = new HeldHost();
   try {
     const capabilities = probeWith(held.procfs, scope.userNamespace);
-    const { mount: mayMount, userNamespace } = capabilities.privileges;
+    const { mount: mayMount, userNamespace, inUserNamespace } = capabilities.privileges;
     const namespaces = settlePlace(held, options);
     const own = options.userNamespace === undefined && !held.target?.others.user;
     const mayTry = own ? mayMount : held.target !== undefined || userNamespace === true;
@@ -74,6 +74,7 @@ function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Insp
       },
       held,
       mayMount,
+      mayBeLocked: inUserNamespace && mayMount && options.userNamespace === undefined,
       procfs: held.procfs,
       place: mayTry && typeof namespaces !== 'string' ? held.place : undefined,
     };
@@ -97,7 +98,7 @@ function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Insp
       filesystems,
       ...(destination && { destination }),
       ...(namespaces !== undefined && { namespaces }),
-      ...(scope.hostMounts && { hostMounts: held.hostTree.mounts }),
+      ...((scope.hostMounts || inUserNamespace || options.recursive) && { hostMounts: held.hostTree.mounts }),
     };
     return { draft, facts, held };
   } catch (error) {

@@ -23,6 +23,13 @@ export function mountyard(args: readonly string[], input: string | Uint8Array = 
   return { status, out: stdout, err: stderr };
 }
 
+/** The same, in other words than Node's alone: as another user, under unshare(1). */
+export function mountyardAs(words: readonly string[], args: readonly string[], input: string): Outcome {
+  const [file = '', ...rest] = [...words, process.execPath, MAIN, ...args];
+  const { status, stdout, stderr } = spawnSync(file, rest, { input, encoding: 'utf8', timeout: 15_000 });
+  return { status, out: stdout, err: stderr };
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'mountyard-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -38,7 +38,7 @@ describe.skipIf(!isRoot)('host paths, as root', () => {
 
   const withView = <T>(f: (view: SourceView) => T, mayMount = true): T => {
     using held = new HeldHost();
-    return f({ host: captureTree(), held, mayMount });
+    return f({ host: captureTree(), held, mayMount, mayBeLocked: false });
   };
   const inspectSource = (view: SourceView, path: string, below: string[]) =>
     inspectSources(view, new Map([[path, below]]))[path] as SourceFact;
