@@ -92,6 +92,7 @@ export { type CaptureOptions, captureTree } from './system/capture.ts';
 export type { SpawnInsideOptions } from './system/enter.ts';
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
+export type { LeftBehind } from './system/left-behind.ts';
 export { type CreateOptions, type IntoThis, MountNamespace } from './system/namespace.ts';
 export type { OtherNamespaces } from './system/other-namespaces.ts';
 export type { PinReport } from './system/pin.ts';

@@ -102,6 +102,7 @@ const hostFacts = lazySchema((z) => {
         kind: pathFact,
         error: z.string().optional(),
         mount: mount.optional(),
+        hasSharing: z.literal(true).optional(),
         idMap: idMap.optional(),
       })
       .optional(),

@@ -107,6 +107,8 @@ export interface DestinationFact {
   readonly kind: PathFact;
   readonly error?: string;
   readonly mount?: Mount;
+  /** In a namespace that exists: other mounts of it are in peer groups or follow masters. */
+  readonly hasSharing?: true;
   /** The map of the user namespace that its namespace belongs to, where that is not the caller's. */
   readonly idMap?: IdMap;
 }

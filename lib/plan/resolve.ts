@@ -51,6 +51,8 @@ export interface Resolution {
   readonly missingMountPoints: MissingMountPoints;
   /** The root that the tree is to replace is in a peer group. */
   readonly leavesGroup: boolean;
+  /** Mounts below it share or follow, and leave that with it. */
+  readonly unshares: boolean;
   /** Unmet, so that nothing can be planned. */
   readonly requirements: readonly Requirement[];
   /** Unmet, so that a plan cannot be run here. */
@@ -118,6 +120,7 @@ export function resolve(drafted: Draft, facts: HostFacts): Resolution {
     masters,
     groupOrigins,
     missingMountPoints,
+    unshares: facts.destination?.hasSharing === true,
     leavesGroup: facts.destination?.mount?.propagation.shared !== undefined,
     requirements: findings.requirements,
     toRun,

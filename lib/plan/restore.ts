@@ -165,7 +165,7 @@ function settle({ resolution, ends, groups, script }: Ending): void {
 }
 
 function replaceRoot(end: End, resolution: Resolution, groups: GroupSteps, script: Script): void {
-  const { leavesGroup } = resolution;
+  const { leavesGroup, unshares } = resolution;
   const reason = 'the whole tree takes the place of the root, for all processes whose root that is';
   script.add({ kind: 'replace-root', mount: (end[0] as Mount).id, leavesGroup, reason });
   // Nothing can be taken back once the old root is gone; but what is unmounted on a shared mount goes from its peers.
@@ -179,6 +179,7 @@ function replaceRoot(end: End, resolution: Resolution, groups: GroupSteps, scrip
     standing: false,
     holders,
     replaced: true,
+    ...(unshares && { unshares }),
     reason: alone,
   });
   if (!early) for (const joining of end) groups.join(joining);

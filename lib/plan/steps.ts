@@ -165,6 +165,8 @@ export type Action = { readonly mount?: number } & (
       readonly holders: readonly GroupKey[];
       /** It was the root of a namespace that existed, with peers that are to lose nothing. */
       readonly replaced?: true;
+      /** It leaves groups that nothing gives back: mounts below it share or follow. */
+      readonly unshares?: true;
     }
   /** A private namespace, and a tmpfs in it, where an engine that cannot build detached builds. */
   | { readonly kind: 'open-yard' }

@@ -2,6 +2,7 @@ import type { Difference } from '../model/difference.ts';
 import type { PlanNotes } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps.ts';
 import { renderDifferences } from './differences.ts';
+import { lineText } from './escape.ts';
 import { count, section } from './lines.ts';
 import { NO_PAINT, type Paint, type RenderOptions } from './paint.ts';
 import { hostEffectLines, noteLines } from './plan.ts';
@@ -17,6 +18,11 @@ export interface Outcome {
     readonly mounts: number;
     readonly calls: number;
     readonly hostEffects: readonly HostEffect[];
+    readonly leftBehind: readonly {
+      readonly pid: number;
+      readonly command: string;
+      readonly at: readonly string[];
+    }[];
     /** Milliseconds. */
     readonly timings: { readonly [stage in Stage]: number };
   };
@@ -33,9 +39,18 @@ export function renderReport({ differences, report }: Outcome, options: RenderOp
       ? verdict(differences, paint, options)
       : [paint.warning('Not compared with what was asked for.')]),
     ...effects,
+    ...section(report.leftBehind.map(leftLine), paint.heading('Left in the old tree'), paint),
     ...section(noteLines(report), paint.heading('Not as captured'), paint),
   ].join('\n');
 }
+
+function leftLine({ pid, command, at }: Outcome['report']['leftBehind'][number]): string {
+  return lineText(
+    `process ${pid} (${command}), with its ${at.map((word) => STANDING[word] ?? word).join(' and its ')}`,
+  );
+}
+
+const STANDING: { readonly [link: string]: string } = { root: 'root', cwd: 'working directory' };
 
 function verdict(differences: readonly Difference[], paint: Paint, options: RenderOptions): string[] {
   if (differences.length === 0) return [paint.good('Read back: the same tree.')];

@@ -3,7 +3,7 @@ import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Step } from '../plan/steps.ts';
 import type { CompiledProgram, Export } from '../program/compiled.ts';
-import { opCounts } from '../program/decode.ts';
+import { decodeOp, opCounts } from '../program/decode.ts';
 import { describeOp } from '../program/listing.ts';
 import { AsyncRun } from './async-run.ts';
 import { errnoName } from './errno.ts';
@@ -148,11 +148,28 @@ function pathsOf(step: Step, mount: Mount | undefined): Pick<Purpose, 'path' | '
 }
 
 /** The failure, or an {@link UndoError} around it when something of what was done is still there. */
-function withUndo({ program }: Execution, result: RunResult, cause: MountyardError): MountyardError {
-  if (result.undoFailures === 0) return cause;
+function withUndo(execution: Execution, result: RunResult, cause: MountyardError): MountyardError {
+  const { program } = execution;
+  const lost = lostSharing(execution, result);
+  if (result.undoFailures === 0) return lost.length === 0 ? cause : new UndoError(cause, lost);
   const main = opCounts(program.bytes).main;
   const left = result.undo.map(({ op, errno }) => `${describeOp(program, main + op)} = ${errnoName(errno)}`);
   const more = result.undoFailures - left.length;
   if (more > 0) left.push(`and ${more} more`);
-  return new UndoError(cause, left);
+  return new UndoError(cause, [...left, ...lost]);
 }
+
+/** The old root of a namespace was made private with all below it, and came back when it could not be unmounted. */
+function lostSharing({ plan, program }: Execution, { op }: RunResult): string[] {
+  const index = program.stepOfOp[op] ?? -1;
+  const step = op < 0 || index < 0 ? undefined : plan.script.action(index);
+  if (step?.kind !== 'drop-old-root' || !step.unshares) return [];
+  for (let before = op - 1; program.stepOfOp[before] === index; before -= 1) {
+    if (decodeOp(program.bytes, before).name === 'mount_setattr') return [UNSHARED];
+  }
+  return [];
+}
+
+const UNSHARED =
+  'the old tree is the root of the namespace again, but what is mounted below it was made private, and is in no peer ' +
+  'group and follows no master any more: mount(8) --make-shared and --make-slave give each a new relation, not the old';

@@ -115,8 +115,15 @@ export function inspectDestinationInside(
   held.keepDestination(fd);
   const status = statFd(fd.number);
   if (!status) return { path, kind: 'unknown', ...owner };
-  const mount = target.capture().get(Number(status.mountId));
-  return { path, kind: kindOfMode(status.mode), ...owner, ...(mount && { mount }) };
+  const table = target.capture();
+  const mount = table.get(Number(status.mountId));
+  const hasSharing =
+    table.mounts.some((other) => other !== mount && isSharing(other)) && ({ hasSharing: true } as const);
+  return { path, kind: kindOfMode(status.mode), ...owner, ...hasSharing, ...(mount && { mount }) };
+}
+
+function isSharing({ propagation: { shared, master } }: Mount): boolean {
+  return shared !== undefined || master !== undefined;
 }
 
 /** The fd, or the errno's name. O_PATH without O_DIRECTORY triggers no automount. */

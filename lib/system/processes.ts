@@ -8,7 +8,7 @@ const GONE = new Set(['ENOENT', 'ESRCH']);
 /** The processes that descend from one, generation by generation, each generation by process id. */
 export function descendantsOf(procfs: Procfs, pid: number): number[] {
   const children = new Map<number, number[]>();
-  for (const child of numbersIn(procfs, '.')) {
+  for (const child of processesIn(procfs)) {
     const parent = parentOf(procfs, child);
     if (parent === undefined) continue;
     const siblings = children.get(parent);
@@ -19,6 +19,11 @@ export function descendantsOf(procfs: Procfs, pid: number): number[] {
   for (const process of found) for (const child of children.get(process) ?? []) found.add(child);
   found.delete(pid);
   return [...found];
+}
+
+/** All that /proc shows, by process id. @throws {MountError} */
+export function processesIn(procfs: Procfs): number[] {
+  return numbersIn(procfs, '.');
 }
 
 /** What `read` gives; `undefined` when the process is gone. @throws {MountError} for any other refusal. */

@@ -11,6 +11,7 @@ import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts
 import { undoneByExit } from './exit.ts';
 import type { HeldHost } from './held.ts';
 import { inspectHostHolding } from './inspect.ts';
+import { leftBehind } from './left-behind.ts';
 import { type OwnerView, ownerView } from './owner-ids.ts';
 import { RestoredTree, type RestoreReport } from './restored.ts';
 import { atOnce, inTurns, type Stages } from './stages.ts';
@@ -91,18 +92,21 @@ function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree
   try {
     const keeper = built.keep();
     const read = built.reader();
-    const trees = verified ? read() : undefined;
+    const replaced = plan.script.has('replace-root');
+    const trees = verified || replaced ? read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
     if (verified) yield;
-    const differences = whole ? verifyOnHost(plan.target, whole, held) : [];
+    const differences = whole && verified ? verifyOnHost(plan.target, whole, held) : [];
     watch.lap('verify');
+    const [namespace] = keeper.namespaces ?? [];
     const report: RestoreReport = {
       ...plan.notes,
       verified,
       mounts: (whole ?? plan.script.tree).size,
       calls: opCounts(program.bytes).main,
       hostEffects: plan.hostEffects,
+      leftBehind: replaced && whole && namespace ? leftBehind(held.procfs, namespace.fd, whole) : [],
       timings: watch.timings,
     };
     return new RestoredTree({ trees, read, plan, differences, report, keeper });

@@ -4,6 +4,7 @@ import type { PlanNotes, Target } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps.ts';
 import type { AttachedTree } from './attached.ts';
 import type { OwnedFd } from './fd.ts';
+import type { LeftBehind } from './left-behind.ts';
 import type { MountNamespace } from './namespace.ts';
 
 /** Milliseconds of each stage. */
@@ -25,6 +26,11 @@ export interface RestoreReport extends PlanNotes {
   /** Calls that were made. */
   readonly calls: number;
   readonly hostEffects: readonly HostEffect[];
+  /**
+   * Where the root of a namespace was replaced: its processes that stand in the old tree all the same, as far as the
+   * caller may see them.
+   */
+  readonly leftBehind: readonly LeftBehind[];
   readonly timings: Timings;
 }
 

@@ -28,6 +28,9 @@ function replaceRoot(engine: string, inject: readonly string[] = []): Outcome {
   return JSON.parse(stdout);
 }
 
+const alone = ([table]: readonly string[]) => table?.replace(/ shared:\d+/g, '');
+const rootOf = ([table]: readonly string[]) => table?.split('\n').find((line) => line.split(' ')[4] === '/');
+
 describe.skipIf(!isMachineRoot).each(['detached', 'yard'])(
   'a call that fails while a root is replaced leaves the old one: %s',
   (engine) => {
@@ -54,5 +57,21 @@ describe.skipIf(!isMachineRoot).each(['detached', 'yard'])(
       },
       60_000,
     );
+
+    test('umount2, after which the old tree has lost its peers, and that is said', () => {
+      let said = 0;
+      for (let when = 1; when <= MOST; when += 1) {
+        const inject = ['-e', 'trace=umount2', '-e', `inject=umount2:error=EIO:when=${when}`];
+        const { error, same, before, after } = replaceRoot(engine, inject);
+        if (error === null) break;
+        if (same) continue;
+        said += 1;
+        expect(error).toMatch(/umount2.* = EIO[\s\S]*is in no peer group and follows no master any more/);
+        expect(after.slice(1)).toEqual(before.slice(1));
+        expect(alone(after)).toBe(alone(before));
+        expect(rootOf(after)).toBe(rootOf(before)); // which has its group again
+      }
+      expect(said).toBe(1);
+    }, 60_000);
   },
 );

@@ -74,6 +74,7 @@ describe.skipIf(!isRoot)('a tree for a namespace that exists', () => {
       using restored = await restoreTree(TREE, { into: { namespace: init.pid }, engine });
       expect(restored.differences).toEqual([]);
       expect(restored.report.hostEffects).toMatchObject([{ kind: 'replace-root', path: '/', undone: true }]);
+      expect(restored.report.leftBehind).toEqual([{ pid: elsewhere.pid, command: 'sleep', at: ['cwd'] }]);
       expect(readlinkSync(`/proc/self/fd/${restored.namespace?.fd.number}`)).toBe(file);
     }
     expect(readlinkSync(`/proc/${init.pid}/ns/mnt`)).toBe(file);

@@ -145,6 +145,7 @@ test('a report says how much was restored, whether it is the same, and what is n
     mounts: 21,
     calls: 187,
     hostEffects: [],
+    leftBehind: [],
     timings: { inspect: 1.25, plan: 0, compile: 0, run: 10.5, readBack: 0, verify: 0 },
     standIns: [{ mount: data, because: 'ext4 cannot be made here' }],
     skipped: [],
@@ -171,6 +172,10 @@ test('a report says how much was restored, whether it is the same, and what is n
     /\nRead back: 1 difference\n~ {2}\/data {2}#2 {2}type/,
   );
   const effect = { kind: 'attach', path: '/x', description: 'the tree appears', undone: true } as const;
+  const leftBehind = [{ pid: 7, command: 'sh\n', at: ['root', 'cwd'] }];
+  expect(renderReport({ differences: [], report: { ...report, leftBehind } })).toContain(
+    '\n\nLeft in the old tree\n  - process 7 (sh\\012), with its root and its working directory\n',
+  );
   expect(
     renderReport({ differences: [], report: { ...report, verified: false, hostEffects: [effect] } }),
   ).toMatch(
