@@ -10,14 +10,14 @@ export function joinPath(base: PathString, relative: PathString): PathString {
 /** `path` as seen from `base`, without a leading slash: `''` when equal, `undefined` when it is not inside. */
 export function relativePath(base: PathString, path: PathString): PathString | undefined {
   if (path === base) return '';
-  if (!path.startsWith(base)) return undefined;
-  if (base.endsWith('/')) return path.slice(base.length);
-  return path[base.length] === '/' ? path.slice(base.length + 1) : undefined;
+  if (!isInside(base, path)) return undefined;
+  return path.slice(base.endsWith('/') ? base.length : base.length + 1);
 }
 
 /** Whether `path` is `base` or below it. */
 export function isInside(base: PathString, path: PathString): boolean {
-  return relativePath(base, path) !== undefined;
+  if (!path.startsWith(base)) return false;
+  return path.length === base.length || base.endsWith('/') || path[base.length] === '/';
 }
 
 /** The names of a path, from the top; none for `/`. */
@@ -39,5 +39,5 @@ export function isCleanAbsolute(path: PathString): boolean {
 
 /** Whether a component is `.`, `..`, or empty between two slashes. */
 export function hasOddComponent(path: PathString): boolean {
-  return /(?:^|\/)\.{1,2}(?:\/|$)/.test(path) || path.includes('//');
+  return path.includes('//') || (path.includes('.') && /(?:^|\/)\.{1,2}(?:\/|$)/.test(path));
 }

@@ -15,6 +15,7 @@ interface Family {
   readonly isForest: boolean;
   readonly groups: ReadonlyMap<number, readonly Mount[]>;
   readonly superblocks: ReadonlyMap<string, readonly Mount[]>;
+  readonly inOrder: readonly Mount[];
   get(id: number): Mount | undefined;
   parentOf(mount: Mount): Mount | undefined;
   childrenOf(mount: Mount): readonly Mount[];
@@ -23,18 +24,33 @@ interface Family {
 /** Every problem of a tree, in the order of `ProblemCode`. Linear in the number of mounts. */
 export function findProblems(tree: Family): Problem[] {
   if (tree.size === 0) return [problem('empty', [], 'the table has no mount')];
+  const duplicates = duplicateIds(tree);
+  // A walk from the tops reaches each mount but those of a cycle, and what is on them.
+  const isReached = duplicates.length === 0 && tree.inOrder.length === tree.size;
   return [
-    ...duplicateIds(tree),
-    ...cycles(tree),
+    ...duplicates,
+    ...(isReached ? [] : cycles(tree)),
     ...severalTops(tree),
     ...samePlaces(tree),
-    ...tree.mounts.flatMap((mount) => pathProblems(tree, mount)),
-    ...tree.mounts.flatMap((mount) => deletionProblems(tree, mount)),
+    ...ofEach(tree, pathProblems),
+    ...ofEach(tree, deletionProblems),
     ...superblockProblems(tree),
     ...groupProblems(tree),
     ...masterCycles(tree),
   ];
 }
+
+/** The problems of each mount, of which hardly any has one. */
+function ofEach(tree: Family, problemsOf: (tree: Family, mount: Mount) => readonly Problem[]): Problem[] {
+  const found: Problem[] = [];
+  for (const mount of tree.mounts) {
+    const problems = problemsOf(tree, mount);
+    if (problems.length > 0) found.push(...problems);
+  }
+  return found;
+}
+
+const NONE: readonly Problem[] = [];
 
 function problem(code: ProblemCode, mounts: readonly Mount[], reason: string): Problem {
   return { code, mounts, reason };
@@ -95,8 +111,9 @@ function severalTops(tree: Family): Problem[] {
 
 function samePlaces(tree: Family): Problem[] {
   const found: Problem[] = [];
-  const look = (siblings: readonly Mount[], where: string) => {
-    if (siblings.length < 2) return;
+  const look = (siblings: readonly Mount[], parent?: Mount) => {
+    if (siblings.length < 2 || areApart(siblings)) return;
+    const where = parent ? `on ${nameOf(parent)}` : 'at the top';
     const first = new Map<string, Mount>();
     for (const mount of siblings) {
       if (mount.mountPoint === UNREACHABLE) continue;
@@ -109,12 +126,18 @@ function samePlaces(tree: Family): Problem[] {
       }
     }
   };
-  look(tree.roots, 'at the top');
-  for (const parent of tree.mounts) look(tree.childrenOf(parent), `on ${nameOf(parent)}`);
+  look(tree.roots);
+  for (const parent of tree.mounts) look(tree.childrenOf(parent), parent);
   return found;
 }
 
-function placeProblems(tree: Family, mount: Mount): Problem[] {
+function areApart(siblings: readonly Mount[]): boolean {
+  const places = new Set<string>();
+  for (const { mountPoint } of siblings) places.add(mountPoint);
+  return places.size === siblings.length;
+}
+
+function placeProblems(tree: Family, mount: Mount): readonly Problem[] {
   const { mountPoint } = mount;
   if (!mountPoint.startsWith('/'))
     return [problem('relative-path', [mount], `the mount point of ${nameOf(mount)} does not start with /`)];
@@ -123,54 +146,54 @@ function placeProblems(tree: Family, mount: Mount): Problem[] {
     return [problem('dot-dot', [mount], reason)];
   }
   const parent = tree.parentOf(mount);
-  if (!parent || !isCleanAbsolute(parent.mountPoint) || isInside(parent.mountPoint, mountPoint)) return [];
+  if (!parent || !isCleanAbsolute(parent.mountPoint) || isInside(parent.mountPoint, mountPoint)) return NONE;
   const reason = `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`;
   return [problem('outside-parent', [mount, parent], reason)];
 }
 
-function pathProblems(tree: Family, mount: Mount): Problem[] {
-  const found: Problem[] = [];
-  const { root, mountPoint } = mount;
+function pathProblems(tree: Family, mount: Mount): readonly Problem[] {
   // Of one that no path leads to the kernel does not tell where it is.
-  if (mountPoint !== UNREACHABLE || !tree.parentOf(mount)) found.push(...placeProblems(tree, mount));
-  if (!root.startsWith('/')) {
-    if (!NAMED_INODE.test(root)) {
-      found.push(
-        problem('relative-path', [mount], `the root ${root} of ${nameOf(mount)} does not start with /`),
-      );
-    }
-  } else {
-    const shown = mount.type.startsWith('cgroup') ? root.replace(LEADING_DOTS, '') : root;
-    if (hasOddComponent(shown) || (shown.endsWith('/') && root !== '/')) {
-      found.push(
-        problem('dot-dot', [mount], `the root ${root} of ${nameOf(mount)} has a component that is no name`),
-      );
-    }
-  }
-  return found;
+  const isPlaced = mount.mountPoint !== UNREACHABLE || !tree.parentOf(mount);
+  const ofPlace = isPlaced ? placeProblems(tree, mount) : NONE;
+  const ofRoot = rootProblem(mount);
+  return ofRoot ? [...ofPlace, ofRoot] : ofPlace;
 }
 
-function deletionProblems(tree: Family, mount: Mount): Problem[] {
+function rootProblem(mount: Mount): Problem | undefined {
+  const { root } = mount;
+  if (root === '/') return undefined;
+  if (!root.startsWith('/')) {
+    if (NAMED_INODE.test(root)) return undefined;
+    return problem('relative-path', [mount], `the root ${root} of ${nameOf(mount)} does not start with /`);
+  }
+  const shown = mount.type.startsWith('cgroup') ? root.replace(LEADING_DOTS, '') : root;
+  if (!hasOddComponent(shown) && !shown.endsWith('/')) return undefined;
+  return problem('dot-dot', [mount], `the root ${root} of ${nameOf(mount)} has a component that is no name`);
+}
+
+function deletionProblems(tree: Family, mount: Mount): readonly Problem[] {
   if (mount.deleted && mount.root === '/') {
     return [
       problem('deleted-whole', [mount], `${nameOf(mount)} shows a / that was deleted, which none can be`),
     ];
   }
   const parent = tree.parentOf(mount);
-  if (!parent?.deleted || mount.mountPoint === UNREACHABLE) return [];
+  if (!parent?.deleted || mount.mountPoint === UNREACHABLE) return NONE;
   const reason = `${nameOf(mount)} is mounted on ${nameOf(parent)}, whose root was deleted: that would have unmounted it`;
   return [problem('on-deleted', [mount, parent], reason)];
 }
 
 function superblockProblems(tree: Family): Problem[] {
-  return [...tree.superblocks].flatMap(([device, members]) => {
+  const found: Problem[] = [];
+  for (const [device, members] of tree.superblocks) {
     const first = members[0] as Mount;
-    const other = members.find((mount) => mount.type !== first.type);
-    if (!other) return [];
+    const other = members.length > 1 && members.find((mount) => mount.type !== first.type);
+    if (!other) continue;
     const both = [first, other];
     const reason = `${listed(both)} are on one device, ${device}, but of two types, ${first.type} and ${other.type}`;
-    return [problem('superblock-types', both, reason)];
-  });
+    found.push(problem('superblock-types', both, reason));
+  }
+  return found;
 }
 
 function groupProblems(tree: Family): Problem[] {

@@ -1,3 +1,4 @@
+import { ById } from './by-id.ts';
 import type { Mount, PathString } from './mount.ts';
 import { joinPath, relativePath } from './paths.ts';
 import type { Problem } from './problems.ts';
@@ -9,7 +10,8 @@ const NO_MOUNTS: readonly Mount[] = [];
 
 interface Family {
   readonly roots: readonly Mount[];
-  readonly children: ReadonlyMap<Mount, readonly Mount[]>;
+  /** By the id of the first mount that has it. */
+  readonly children: ById<Mount[]>;
 }
 
 /**
@@ -22,7 +24,7 @@ export class MountTree {
   /** In the order given. */
   readonly mounts: readonly Mount[];
 
-  #byId: Map<number, Mount> | undefined;
+  #byId: ById<Mount> | undefined;
   #kin: Family | undefined;
   #places = new Map<Mount | undefined, Map<PathString, Mount>>();
   #groups: Map<number, Mount[]> | undefined;
@@ -51,7 +53,8 @@ export class MountTree {
 
   /** In the order given; `placingOrder` gives the order to mount them in. */
   childrenOf(mount: Mount): readonly Mount[] {
-    return this.#family().children.get(mount) ?? NO_MOUNTS;
+    const children = this.#family().children.get(mount.id);
+    return children && this.get(mount.id) === mount ? children : NO_MOUNTS;
   }
 
   /** Mounts without a parent in the tree, or that are their own parent. */
@@ -151,11 +154,11 @@ export class MountTree {
   #family(): Family {
     if (this.#kin) return this.#kin;
     const roots: Mount[] = [];
-    const children = new Map<Mount, Mount[]>();
+    const children = new ById<Mount[]>(this.mounts);
     let parent: Mount | undefined; // of the mount before, and mostly of its neighbour
     for (const mount of this.mounts) {
       if (parent?.id !== mount.parentId || mount.id === mount.parentId) parent = this.parentOf(mount);
-      if (parent) append(children, parent, mount);
+      if (parent) append(children, parent.id, mount);
       else roots.push(mount);
     }
     this.#kin = { roots, children };
@@ -214,8 +217,8 @@ function nextEnd(path: PathString, end: number): number {
   return slash < 0 ? path.length : slash;
 }
 
-function indexById(mounts: readonly Mount[]): Map<number, Mount> {
-  const index = new Map<number, Mount>();
+function indexById(mounts: readonly Mount[]): ById<Mount> {
+  const index = new ById<Mount>(mounts);
   for (const mount of mounts) if (!index.has(mount.id)) index.set(mount.id, mount);
   return index;
 }
@@ -229,7 +232,13 @@ function groupBy<K>(mounts: readonly Mount[], keyOf: (mount: Mount) => K | undef
   return index;
 }
 
-function append<K>(index: Map<K, Mount[]>, key: K, mount: Mount): void {
+/** A map, or what stands for one. */
+interface Index<K> {
+  get(key: K): Mount[] | undefined;
+  set(key: K, list: Mount[]): unknown;
+}
+
+function append<K>(index: Index<K>, key: K, mount: Mount): void {
   const list = index.get(key);
   if (list) list.push(mount);
   else index.set(key, [mount]);
