@@ -41,8 +41,8 @@ Value statx_unique(const CallbackInfo& info) { return stat_with(info, STATX_MNT_
 
 // statx(2) of one path, as lib/system/stats.ts reads it.
 struct StatRecord {
-  uint32_t error, mode, uid, gid;
-  uint64_t device, special, mount_id, inode, attributes;
+  uint32_t error = 0, mode = 0, uid = 0, gid = 0;
+  uint64_t device = 0, special = 0, mount_id = 0, inode = 0, attributes = 0;
 };
 static_assert(sizeof(StatRecord) == 56);
 
