@@ -58,7 +58,8 @@ const HINTS: { readonly [key: string]: string } = {
     'Without openat2 neither /proc nor a path below a mount can be opened safely, so nothing can be done here. Linux has it since 5.6; a sandbox (seccomp) may hide it.',
   'openat2:EPERM': 'A sandbox (seccomp) may forbid openat2, without which no path can be opened safely.',
   'fstat:ESTALE': 'The file was replaced between inspection and use; run it again.',
-  'thread:EAGAIN': 'No thread could be started: see RLIMIT_NPROC and the pids cgroup.',
+  'thread:EAGAIN':
+    'No thread could be started: see RLIMIT_NPROC and the pids cgroup, and RLIMIT_AS, if there is room for its stack.',
   'fork:EAGAIN': 'No process could be started: see RLIMIT_NPROC and the pids cgroup.',
   'uid_map:EPERM': 'Only the own uid can be mapped without privilege; other maps need newuidmap or root.',
   'gid_map:EPERM': 'Only the own gid can be mapped without privilege; other maps need newgidmap or root.',
@@ -81,7 +82,8 @@ const HINTS: { readonly [key: string]: string } = {
   ECHILD: 'The process that was to do it ended without a word: it was killed, or there was no memory for it.',
   EROFS: 'The filesystem is read-only: make it writable, or make there beforehand what is missing.',
   ENOTBLK: 'This filesystem type needs a block device as its source.',
-  ENOMEM: 'The kernel is out of memory, or the memory cgroup is full.',
+  ENOMEM:
+    "Memory is short: the machine's, that of the memory cgroup, or what RLIMIT_AS lets this process have.",
 };
 
 /** What the kernel's answer usually means for this call, and what helps; nothing when it is not known. */

@@ -13,7 +13,7 @@ import { OwnedFd } from './fd.ts';
 import { deviceText, lookUp, statFd } from './lookup.ts';
 import { native, type RunPlace } from './native.ts';
 import type { Procfs } from './procfs.ts';
-import { runSmallRaw, smallProgram } from './small-program.ts';
+import { runTrial, smallProgram } from './small-program.ts';
 
 export interface FilesystemView {
   /** The caller's own mounts, which show the options in force on windows. */
@@ -74,7 +74,7 @@ function ownHierarchies(procfs: Procfs): Parameter[][] {
   try {
     text = decodeBytes(procfs.read('thread-self/cgroup'));
   } catch (error) {
-    if (error instanceof MountError) return []; // a kernel without cgroups
+    if (error instanceof MountError && error.code === 'ENOENT') return []; // a kernel without cgroups
     throw error;
   }
   return text
@@ -86,7 +86,7 @@ function ownHierarchies(procfs: Procfs): Parameter[][] {
     );
 }
 
-/** A detached mount of the filesystem; or why there is none. */
+/** A detached mount of the filesystem; or why there is none. @throws {MountError} where it could not be tried. */
 function tryFilesystem(
   type: string,
   parameters: readonly Parameter[],
@@ -101,7 +101,7 @@ function tryFilesystem(
     program.op('fsconfig', { a: 1, n: FSCONFIG.CMD_CREATE });
     program.op('fsmount', { a: 1, n: FSMOUNT_CLOEXEC, out: 0 });
   });
-  const result = runSmallRaw(small, [], place);
+  const result = runTrial(small, `a trial of ${type}`, place);
   const [fd] = result.exports;
   if (result.status === 'done' && fd !== undefined) return new OwnedFd(fd, type);
   return {

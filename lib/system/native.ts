@@ -1,8 +1,8 @@
 /**
  * Loads the addon and states its interface. Nothing else imports it but `system/`.
  *
- * Every function of {@link NativeSys} is one syscall: it returns the call's value, or `-errno`. It runs in the
- * calling thread. Paths and strings are bytes without their NUL; `null` stands for NULL.
+ * Every function of {@link NativeSys} is one syscall: it returns the call's value, or `-errno`, which is -ENOMEM
+ * where there was no memory to make it with. It runs in the calling thread. Paths and strings are bytes without their NUL; `null` stands for NULL.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -89,14 +89,14 @@ export interface NativeSys {
   /** statx(2) with STATX_MNT_ID_UNIQUE: `mountId` is the id that is never reused. EOPNOTSUPP before Linux 6.8. */
   statxUnique(dirfd: number, path: Bytes, flags: number): NativeStat | number;
   /** statx of many paths, each with its NUL: 56 bytes for each, see `system/stats`. */
-  statxEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
-  statxUniqueEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer;
+  statxEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer | number;
+  statxUniqueEach(dirfd: number, paths: Bytes, flags: number): ArrayBuffer | number;
   /** openat2 of many paths, each with its NUL, and statx of what was opened: each fd, or -errno, and 56 bytes. */
   openEach(
     paths: Bytes,
     flags: bigint,
     resolve: bigint,
-  ): { readonly fds: Int32Array; readonly records: ArrayBuffer };
+  ): { readonly fds: Int32Array; readonly records: ArrayBuffer } | number;
   /** Closes each that is none of an -errno. */
   closeEach(fds: Int32Array): number;
   readlinkat(dirfd: number, path: Bytes): Bytes | number;

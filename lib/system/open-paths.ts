@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { O, RESOLVE } from '../flags.ts';
 import type { PathString } from '../model/mount.ts';
+import { refusal } from './arguments.ts';
 import { type HeldFd, OwnedFds } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 import { joinedPaths, Stats } from './stats.ts';
@@ -30,12 +31,18 @@ export class OpenedPaths implements Disposable {
   readonly #followed: Opened;
   readonly #followedIndices: ReadonlyMap<PathString, number>;
 
+  /** @throws {MountError} ENOMEM */
   constructor(paths: readonly PathString[]) {
     this.#indices = indicesOf(paths);
     this.#straight = openEach(paths, RESOLVE.NO_SYMLINKS);
     const through = paths.filter((_, index) => this.#straight.fds.at(index) === -constants.errno.ELOOP);
     this.#followedIndices = indicesOf(through);
-    this.#followed = openEach(through, 0);
+    try {
+      this.#followed = openEach(through, 0);
+    } catch (error) {
+      this.#straight.fds.close();
+      throw error;
+    }
   }
 
   /** What was opened, or the errno of why it could not be. */
@@ -63,7 +70,10 @@ export class OpenedPaths implements Disposable {
 }
 
 function openEach(paths: readonly PathString[], resolve: number): Opened {
-  const { fds, records } = native.sys.openEach(joinedPaths(paths), LOOK, BigInt(resolve));
+  const opened = native.sys.openEach(joinedPaths(paths), LOOK, BigInt(resolve));
+  if (typeof opened === 'number')
+    throw refusal(opened, { syscall: 'openat2', arguments: ['AT_FDCWD', `${paths.length} paths`] });
+  const { fds, records } = opened;
   return { fds: new OwnedFds(fds, `${paths[0]} and others`), stats: new Stats(records) };
 }
 

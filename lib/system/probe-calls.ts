@@ -13,7 +13,7 @@ import type { CapabilityName } from '../model/facts.ts';
 import type { ProgramBuilder } from '../program/builder.ts';
 import { errnoName } from './errno.ts';
 import { native, type RunPlace, type RunResult } from './native.ts';
-import { runSmallRaw, smallProgram } from './small-program.ts';
+import { runTrial, smallProgram } from './small-program.ts';
 
 /** Not there, or kept from this user; `fork` and `thread` failures come out as they are. */
 const REFUSALS = new Set(['ENOSYS', 'EPERM', 'EACCES']);
@@ -88,7 +88,10 @@ const seenToWork = new Set<keyof typeof WHOLE>();
 export type TrialAnswer = true | string;
 export type CallAnswers = { readonly [name in CapabilityName]: TrialAnswer };
 
-/** Tries every call in `place`, where mounting is permitted or where at least the answer is this user's. */
+/**
+ * Tries every call in `place`, where mounting is permitted or where at least the answer is this user's.
+ * @throws {MountError} where one could not be tried.
+ */
 export function tryCalls(place: RunPlace): CallAnswers {
   const harmless = tryHarmless(place);
   return {
@@ -152,7 +155,7 @@ function run(trials: readonly Trial[], place: RunPlace): RunResult {
   const small = smallProgram({ others: ['mount', 'clone', 'context'] }, (program) => {
     for (const trial of trials) trial(program);
   });
-  return runSmallRaw(small, [], place);
+  return runTrial(small, 'a trial of what the kernel can do', place);
 }
 
 function unlessRefused(answer: number | object): TrialAnswer {

@@ -29,7 +29,7 @@ const NOT_BUILT = 'this version of mountyard has only the detached engine and th
  * user's calls are tried in a new user namespace, where there may be one. What the kernel was once seen to do is not
  * tried again; what the user may do is.
  *
- * @throws {ProcfsError} when /proc is no procfs.
+ * @throws {ProcfsError} when /proc is no procfs; {MountError} where nothing can be tried: no thread, memory or fd.
  */
 export function probe(): Capabilities {
   using procfs = Procfs.open();

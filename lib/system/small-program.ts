@@ -1,6 +1,7 @@
 import { ProgramBuilder } from '../program/builder.ts';
 import type { CompiledProgram } from '../program/compiled.ts';
 import { AsyncRun } from './async-run.ts';
+import { errnoName } from './errno.ts';
 import { undoneByExit } from './exit.ts';
 import { failureOf } from './failure.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
@@ -38,6 +39,21 @@ export function runSmallRaw(
   place: RunPlace = THREAD,
 ): RunResult {
   return native.runSync(requestOf(program, imports, place));
+}
+
+/** What comes and goes: it says nothing of what the kernel can do. */
+const SHORTAGES = new Set(['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EINTR']);
+
+/**
+ * Runs it to see whether the kernel would, and returns what came out.
+ * @throws {MountError} where it could not be tried: there was no thread, no memory, no fd.
+ */
+export function runTrial(small: SmallProgram, subject: string, place: RunPlace): RunResult {
+  const result = runSmallRaw(small, [], place);
+  if (result.status === 'done') return result;
+  const untried = result.op < 0 && place.kind === 'thread';
+  if (!untried && !SHORTAGES.has(errnoName(result.errno))) return result;
+  throw failureOf(small.program, result, () => ({ subject }));
 }
 
 /** Runs it in a fresh thread (or `place`) and returns the fds that it hands back. @throws {MountError} */

@@ -1,5 +1,7 @@
 import { encodeBytes } from '../model/bytes.ts';
 import type { PathString } from '../model/mount.ts';
+import { refusal } from './arguments.ts';
+import { fdText } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 
 /** STATX_ATTR_MOUNT_ROOT (linux/stat.h). */
@@ -15,10 +17,12 @@ export class Stats {
   readonly #words: Uint32Array;
   readonly #longs: BigUint64Array;
 
-  /** Of paths below a directory; `unique`: with the ids of mounts that are never reused. */
+  /** Of paths below a directory; `unique`: with the ids of mounts that are never reused. @throws {MountError} ENOMEM */
   static of(directory: number, paths: readonly PathString[], flags: number, unique = false): Stats {
     const call = unique ? 'statxUniqueEach' : 'statxEach';
-    return new Stats(native.sys[call](directory, joinedPaths(paths), flags));
+    const records = native.sys[call](directory, joinedPaths(paths), flags);
+    if (typeof records !== 'number') return new Stats(records);
+    throw refusal(records, { syscall: 'statx', arguments: [fdText(directory), `${paths.length} paths`] });
   }
 
   /** @param records as the calls for many paths give them. */

@@ -118,8 +118,9 @@ export function mayMapAnyId(procfs: Procfs): boolean {
 
 /** A user namespace that holds the map of an idmapped mount. @throws {MountError} */
 export function idmapNamespace(map: IdMap, mount: number): OwnedFd {
-  const answer = native.userNamespace(rangeLines(map.uid), rangeLines(map.gid));
-  if (typeof answer === 'number') return new OwnedFd(answer, `idmap of mount ${mount}`);
+  const made = native.userNamespace(rangeLines(map.uid), rangeLines(map.gid));
+  if (typeof made === 'number' && made >= 0) return new OwnedFd(made, `idmap of mount ${mount}`);
+  const answer = typeof made === 'number' ? { stage: 'memory', errno: -made } : made;
   const code = errnoName(answer.errno);
   throw new MountError({
     code,

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <sched.h>
 
+#include "../host/thread.h"
 #include "../sys/file_calls.h"
 #include "../sys/mount_calls.h"
 #include "../sys/process_calls.h"
@@ -142,7 +141,7 @@ int read_basic(uint64_t id, uint64_t name_space, BasicStatus& status) {
 
 // The mount at the bottom of the calling thread's namespace, which is its own parent: 0 and its id, or -errno.
 int find_bottom(uint64_t& id) {
-  struct statx root;
+  struct statx root {};
   int error = sys::statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, root);
   if (error == 0 && (root.stx_mask & STATX_MNT_ID_UNIQUE) == 0) error = -EOPNOTSUPP;
   BasicStatus status{};
@@ -166,17 +165,13 @@ int list_inside(int name_space, int root, std::vector<uint64_t>& ids) {
 // Has a thread of its own list the mounts of a namespace from inside, and look at each: 0, or -errno.
 template <typename Look>
 int look_inside(int name_space, int root, Look look) {
-  int error = -EAGAIN;
-  try {
-    std::thread([&] {
-      std::vector<uint64_t> ids;
-      error = list_inside(name_space, root, ids);
-      if (error == 0) look(ids);
-    }).join();
-  } catch (const std::system_error& refused) {
-    error = -refused.code().value();
-  }
-  return error;
+  int error = 0;
+  const host::Failure failure = host::run_in_thread([&] {
+    std::vector<uint64_t> ids;
+    error = list_inside(name_space, root, ids);
+    if (error == 0) look(ids);
+  });
+  return failure.stage == host::Stage::none ? error : -failure.error;
 }
 
 Value statmounts_inside(const CallbackInfo& info) {

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
+#include <new>
 #include <thread>
 
 #include "../host/run.h"
@@ -97,24 +99,32 @@ Napi::Array to_undo(Napi::Env env, const program::Result& result) {
 Napi::Array to_undoable(Napi::Env env, const host::Run& run) {
   Napi::Array ops = Napi::Array::New(env);
   if (run.defect().name != nullptr || run.result().status != program::Status::done) return ops;
-  for (const uint32_t op : run.undoable()) ops[ops.Length()] = Napi::Number::New(env, op);
+  for (uint32_t index = 0; index < run.undo_count(); ++index) {
+    if (run.is_undoable(index)) ops[ops.Length()] = Napi::Number::New(env, index);
+  }
   return ops;
 }
 
-// The fds pass to JavaScript only once everything that can throw is made.
-Napi::Object to_result(Napi::Env env, host::Run& run) {
-  const program::Defect& defect = run.defect();
+// All but what a run that is done hands over.
+Napi::Object to_result(Napi::Env env, const program::Result& result, host::Stage stage,
+                       const program::Defect& defect) {
   const bool refused = defect.name != nullptr;
-  const program::Result& result = run.result();
   Napi::Object object = Napi::Object::New(env);
   object["status"] = Napi::String::New(env, refused ? "refused" : name_of(result.status));
   object["op"] = Napi::Number::New(env, refused ? defect.op : result.op);
   object["errno"] = Napi::Number::New(env, result.error);
-  object["stage"] = Napi::String::New(env, host::name_of(run.stage()));
+  object["stage"] = Napi::String::New(env, host::name_of(stage));
   object["defect"] = Napi::String::New(env, refused ? defect.name : "");
   object["log"] = to_log(env, result);
   object["undo"] = to_undo(env, result);
   object["undoFailures"] = Napi::Number::New(env, result.undo_failures);
+  return object;
+}
+
+// The fds pass to JavaScript only once everything that can throw is made. Of a run that is done it takes no memory but
+// JavaScript's: otherwise what it has built would be there, and nobody would know.
+Napi::Object to_result(Napi::Env env, host::Run& run) {
+  Napi::Object object = to_result(env, run.result(), run.stage(), run.defect());
   object["undoable"] = to_undoable(env, run);
   Napi::Array exports = Napi::Array::New(env, run.exports().size());
   object["exports"] = exports;
@@ -125,7 +135,18 @@ Napi::Object to_result(Napi::Env env, host::Run& run) {
   return object;
 }
 
-Napi::Value run_sync(const Napi::CallbackInfo& info) {
+// In place of a run for which there was no memory.
+Napi::Object no_memory(Napi::Env env) {
+  program::Result result;
+  result.status = program::Status::failed;
+  result.error = ENOMEM;
+  Napi::Object object = to_result(env, result, host::Stage::memory, {});
+  object["undoable"] = Napi::Array::New(env);
+  object["exports"] = Napi::Array::New(env);
+  return object;
+}
+
+Napi::Value run_sync(const Napi::CallbackInfo& info) try {
   const Request request = to_request(info);
   host::Run& run = *request.run;
   if (run.defect().name == nullptr) {
@@ -133,6 +154,8 @@ Napi::Value run_sync(const Napi::CallbackInfo& info) {
     if (failure.stage != host::Stage::none) run.fail(failure);
   }
   return to_result(info.Env(), run);
+} catch (const std::bad_alloc&) {
+  return no_memory(info.Env());
 }
 
 // What a thread runs and JavaScript takes the result of.
@@ -213,7 +236,9 @@ Napi::Promise resolved(Napi::Env env) {
   return deferred.Promise();
 }
 
-Napi::Value start(const Napi::CallbackInfo& info) {
+Napi::Value take_no_memory(const Napi::CallbackInfo& info) { return no_memory(info.Env()); }
+
+Napi::Value start(const Napi::CallbackInfo& info) try {
   const Napi::Env env = info.Env();
   const auto started = std::make_shared<Started>(to_request(info));
   Napi::Object run = Napi::Object::New(env);
@@ -221,6 +246,11 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   const bool refused = started->request.run->defect().name != nullptr;
   if (refused) started->end();
   run["over"] = refused ? resolved(env) : AsyncRun::start(env, started);
+  return run;
+} catch (const std::bad_alloc&) {
+  Napi::Object run = Napi::Object::New(info.Env());
+  run["take"] = Napi::Function::New<take_no_memory>(info.Env());
+  run["over"] = resolved(info.Env());
   return run;
 }
 

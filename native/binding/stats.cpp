@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
+#include "../sys/fd.h"
 #include "../sys/file_calls.h"
 #include "arguments.h"
 #include "exports.h"
@@ -99,17 +101,21 @@ Value open_each(const CallbackInfo& info) {
   open_how how{};
   how.flags = in.bits(1);
   how.resolve = in.bits(2);
-  std::vector<int32_t> fds;
+  std::vector<sys::Fd> opened;
   std::vector<StatRecord> records;
   for_each_path(to_bytes(info[0], "paths"), [&](const char* path) {
-    fds.push_back(sys::openat2(AT_FDCWD, path, how));
-    records.push_back(fds.back() < 0 ? StatRecord{.error = static_cast<uint32_t>(-fds.back())}
-                                     : stat_record(fds.back(), "", AT_EMPTY_PATH, STATX_MNT_ID));
+    sys::Fd fd(sys::openat2(AT_FDCWD, path, how));
+    StatRecord record{};
+    record.error = static_cast<uint32_t>(-fd.get());
+    records.push_back(fd.is_open() ? stat_record(fd.get(), "", AT_EMPTY_PATH, STATX_MNT_ID) : record);
+    opened.push_back(std::move(fd));
   });
-  Napi::Object opened = Napi::Object::New(in.env());
-  opened["fds"] = Napi::Int32Array::New(in.env(), fds.size(), to_array_buffer(in.env(), fds), 0);
-  opened["records"] = to_array_buffer(in.env(), records);
-  return opened;
+  Napi::Object answer = Napi::Object::New(in.env());
+  answer["records"] = to_array_buffer(in.env(), records);
+  Napi::Int32Array fds = Napi::Int32Array::New(in.env(), opened.size());
+  answer["fds"] = fds;
+  for (size_t index = 0; index < opened.size(); ++index) fds[index] = opened[index].release();
+  return answer;
 }
 
 Value close_each(const CallbackInfo& info) {

@@ -55,13 +55,8 @@ void Run::fail(Failure failure) noexcept {
   exports_.clear();
 }
 
-std::vector<uint32_t> Run::undoable() const {
-  std::vector<uint32_t> ops;
-  const program::Header& header = program_.header();
-  for (uint32_t index = 0; index < header.undo_count; ++index) {
-    if (tolerated_[program_.op(header.op_count + index).guard] == 0) ops.push_back(index);
-  }
-  return ops;
+bool Run::is_undoable(uint32_t index) const noexcept {
+  return tolerated_[program_.op(program_.header().op_count + index).guard] == 0;
 }
 
 void Run::execute_here() noexcept {

@@ -40,8 +40,9 @@ class Run {
 
   [[nodiscard]] const program::Result& result() const noexcept { return result_; }
   [[nodiscard]] Stage stage() const noexcept { return stage_; }
-  // The undo ops that would take something back now that the run is done: their main op made something.
-  [[nodiscard]] std::vector<uint32_t> undoable() const;
+  [[nodiscard]] uint32_t undo_count() const noexcept { return program_.header().undo_count; }
+  // Whether an undo op would take something back now that the run is done: its main op made something.
+  [[nodiscard]] bool is_undoable(uint32_t index) const noexcept;
   // The export slots' fds; empty Fds where nothing was left. No elements unless the run is done.
   [[nodiscard]] std::vector<sys::Fd>& exports() noexcept { return exports_; }
 

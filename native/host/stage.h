@@ -20,6 +20,7 @@ enum class Stage : int32_t {
   namespace_fd,
   child,    // it ended without a word: killed, or out of memory
   receive,  // of the exported fds
+  memory,
 };
 
 // Zero error: nothing failed.
@@ -58,6 +59,8 @@ constexpr const char* name_of(Stage stage) noexcept {
       return "child";
     case Stage::receive:
       return "receive";
+    case Stage::memory:
+      return "memory";
   }
   return "";
 }

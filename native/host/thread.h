@@ -44,13 +44,20 @@ Failure start_thread(std::thread& thread, Body&& body) {
   }
 }
 
-// The same, joined.
+// The same, joined. The body may throw std::bad_alloc.
 template <typename Body>
 Failure run_in_thread(Body&& body) {
+  Failure of_body;
   std::thread thread;
-  const Failure failure = start_thread(thread, std::forward<Body>(body));
+  const Failure of_start = start_thread(thread, [&]() noexcept {
+    try {
+      body();
+    } catch (const std::bad_alloc&) {
+      of_body = {Stage::memory, ENOMEM};
+    }
+  });
   if (thread.joinable()) thread.join();
-  return failure;
+  return of_start.stage == Stage::none ? of_body : of_start;
 }
 
 }  // namespace mountyard::host

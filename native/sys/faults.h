@@ -26,6 +26,8 @@ enum Word : int32_t {
   kNextAction,
   kResume,       // not zero: a call that waits goes on
   kVictim,       // the process that kKillVictim ends
+  kAllocations,  // of the addon's own C++, since it was armed
+  kRefused,      // the allocation, counted from 1, for which there is no memory; 0: none
   kTrace,        // from here on: the number of each call
   kWords = 16384,
 };
@@ -91,6 +93,12 @@ inline int before(long number) noexcept {
   if (count == at) return perform(word(kAction), number);
   const int32_t next = word(kNext);
   return next != 0 && count == at + next ? perform(word(kNextAction), number) : 0;
+}
+
+// Whether an allocation is one that is refused.
+inline bool refuses_allocation() noexcept {
+  if (page == nullptr || word(kArmed) == 0) return false;
+  return word(kAllocations).fetch_add(1) + 1 == word(kRefused);
 }
 
 }  // namespace mountyard::sys::faults

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** Beside the addon lie mountyard-enter and the launcher of test/missing. */
 const BUILT = 'build/faults/Release/mountyard.node';
-const SOURCES = ['native', 'test/missing', 'CMakeLists.txt'];
+const SOURCES = ['native', 'test/missing', 'test/faults/allocations.cpp', 'CMakeLists.txt'];
 
 /** The tests of this project load an addon in which syscalls can be made to fail: after a change it is built again. */
 export default function setup(): void {

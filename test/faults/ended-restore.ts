@@ -27,12 +27,16 @@ const SIZE = 504;
 /** What a restore left: `effects` are those of the host that its plan announced. */
 export type Left = 'nothing' | 'effects' | 'whole';
 
+/** Of what memory there is little: bytes of address space beyond those in use, or what a cgroup has. */
+export type Short = { readonly addressSpace: number } | { readonly cgroup: string };
+
 interface Ending {
   /** `CALL:ACTION`, as native/sys/faults.h takes it. */
   readonly fault?: string;
   readonly killAfter?: number;
   /** Exits by itself: after so many milliseconds, or when the restore is so far. */
   readonly exit?: number | 'attached' | 'read back' | 'thrown';
+  readonly short?: Short;
   /** `false`: what was built is not read back. */
   readonly verify?: boolean;
 }
@@ -46,8 +50,8 @@ export class HostOfEnded implements Disposable {
 
   constructor(readonly engine: TestedEngine) {}
 
-  /** How the process ended; how many calls it made if it came to its own end, and whether it knew of its tree. */
-  async restore({ fault = '0:0', killAfter, exit, verify = true }: Ending) {
+  /** How the process ended, and what it said: how many calls it made, that it knew of its tree, or an error. */
+  async restore({ fault = '0:0', killAfter, exit, short, verify = true }: Ending) {
     const options: RestoreSyncOptions = {
       verify,
       engine: this.engine,
@@ -60,19 +64,19 @@ export class HostOfEnded implements Disposable {
     const env = { ...process.env, NODE_OPTIONS: '', MOUNTYARD_FAULT: fault };
     const child = spawn(process.execPath, [SCRIPT], {
       env,
-      stdio: ['pipe', 'pipe', exit === 'thrown' ? 'ignore' : 'inherit'],
+      stdio: ['pipe', 'pipe', exit === 'thrown' || short ? 'ignore' : 'inherit'],
     });
     const ended = new Promise<NodeJS.Signals | number | null>((resolve) => {
       child.once('close', (status, signal) => resolve(status ?? signal));
     });
     child.stdin.on('error', () => {}); // it may be killed before it has read all
-    child.stdin.end(JSON.stringify({ table: TABLE, options, exit }));
+    child.stdin.end(JSON.stringify({ table: TABLE, options, exit, short }));
     let out = '';
     child.stdout.on('data', (data) => {
       out += String(data);
     });
     if (killAfter !== undefined) await delay(killAfter).then(() => child.kill('SIGKILL'));
-    return { ended: await ended, calls: Number(out), told: out === 'told\n' };
+    return { ended: await ended, calls: Number(out), told: out === 'told\n', said: out.trimEnd() };
   }
 
   /** What was left; it is taken away, and then all is as it was. */

@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 import { MountError, MountyardError, UndoError } from '../../lib/errors.ts';
 import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
 import type { RestoredTree } from '../../lib/system/restored.ts';
-import { arm, disarm, ERRNOS, type Errno, errnoOf } from './hook.ts';
-import { expectUnchanged, stateOf } from './state.ts';
+import { allocationCount, arm, disarm, ERRNOS, type Errno, errnoOf, type Fault } from './hook.ts';
+import { expectUnchanged, type State, stateOf } from './state.ts';
 
 /** Something that is done on a host and undone at once. */
 export interface Operation {
@@ -41,13 +41,7 @@ export async function failEveryCall(operation: Operation): Promise<Tally> {
   for (const { at, errno } of casesOf(first, calls.length)) {
     const { error, call } = await withFault(operation, at, errno);
     const what = `call ${at} of ${calls.length}, ${call} = ${errno}`;
-    try {
-      await expectUnchanged(before, operation.path);
-    } catch (failure) {
-      throw new Error(`${what}: ${failure}\nafter: ${(error as Error | undefined)?.stack}`, {
-        cause: failure,
-      });
-    }
+    await expectLeft(before, operation, what, error);
     if (error !== undefined)
       untrue.push(...untruthsOf(error, call, errno).map((untruth) => `${what}: ${untruth}`));
     tally.cases += 1;
@@ -55,6 +49,40 @@ export async function failEveryCall(operation: Operation): Promise<Tally> {
   }
   expect(untrue.slice(0, SHOWN)).toEqual([]);
   return tally;
+}
+
+async function expectLeft(before: State, { path }: Operation, what: string, error: unknown): Promise<void> {
+  try {
+    await expectUnchanged(before, path);
+  } catch (failure) {
+    throw new Error(`${what}: ${failure}\nafter: ${(error as Error | undefined)?.stack}`, { cause: failure });
+  }
+}
+
+/** The same, where each time another allocation of the addon gets no memory. @returns how many were refused. */
+export async function refuseEveryAllocation(operation: Operation): Promise<number> {
+  await operation.run();
+  const before = stateOf(operation.path);
+  arm();
+  await operation.run();
+  const count = allocationCount();
+  disarm();
+  const untrue: string[] = [];
+  let refused = 0;
+  const step = FULL ? 1 : Math.max(1, count / SAMPLE);
+  for (let at = 1; at <= count; at += step) {
+    const allocation = Math.floor(at);
+    const what = `allocation ${allocation} of ${count}`;
+    const error = await outcomeWith({ allocation }, operation);
+    disarm();
+    await expectLeft(before, operation, what, error);
+    refused += error === undefined ? 0 : 1;
+    const told = error instanceof MountError && error.code === 'ENOMEM' && error.hint?.includes('Memory');
+    if (error !== undefined && !told && !(error instanceof UnmetRequirementsError))
+      untrue.push(`${what}: ${(error as Error).stack}`);
+  }
+  expect(untrue.slice(0, SHOWN)).toEqual([]);
+  return refused;
 }
 
 function* casesOf(first: number, last: number): Generator<{ readonly at: number; readonly errno: Errno }> {
@@ -66,16 +94,21 @@ function* casesOf(first: number, last: number): Generator<{ readonly at: number;
   }
 }
 
-async function withFault({ run }: Operation, at: number, errno: Errno) {
-  let error: unknown;
-  arm({ at, action: errnoOf(errno) });
-  try {
-    await run();
-  } catch (thrown) {
-    error = thrown;
-  }
+async function withFault(operation: Operation, at: number, errno: Errno) {
+  const error = await outcomeWith({ at, action: errnoOf(errno) }, operation);
   const call = disarm()[at - 1] ?? 'none';
   return { error, call };
+}
+
+/** What was thrown, if anything was. */
+async function outcomeWith(fault: Fault, { run }: Operation): Promise<unknown> {
+  arm(fault);
+  try {
+    await run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** A release that fails can be tried again. */

@@ -7,8 +7,19 @@ type FaultWord = (index: number, value?: number) => number;
 
 const faultWord = (native as unknown as { readonly faultWord?: FaultWord }).faultWord;
 
-const WORD = { armed: 0, count: 1, at: 2, action: 3, next: 4, nextAction: 5, resume: 6, victim: 7 } as const;
-const TRACE = 8;
+const WORD = {
+  armed: 0,
+  count: 1,
+  at: 2,
+  action: 3,
+  next: 4,
+  nextAction: 5,
+  resume: 6,
+  victim: 7,
+  allocations: 8,
+  refused: 9,
+} as const;
+const TRACE = 10;
 const TRACED = 16_000;
 
 export const ACTION = { killSelf: 0x1000, wait: 0x1001, killVictim: 0x1002 } as const;
@@ -19,9 +30,11 @@ export const errnoOf = (name: Errno): number => constants.errno[name];
 
 export interface Fault {
   /** The call at which something happens, counted from 1. */
-  readonly at: number;
+  readonly at?: number;
   /** An errno that answers it, or one of {@link ACTION}. */
-  readonly action: number;
+  readonly action?: number;
+  /** The allocation of the addon, counted from 1, for which there is no memory. */
+  readonly allocation?: number;
   /** So many calls later the second thing happens. */
   readonly next?: { readonly after: number; readonly action: number };
   /** The process that `killVictim` ends. */
@@ -43,6 +56,8 @@ export function arm(fault?: Fault): void {
   write(WORD.nextAction, fault?.next?.action ?? 0);
   write(WORD.resume, 0);
   write(WORD.victim, fault?.victim ?? 0);
+  write(WORD.allocations, 0);
+  write(WORD.refused, fault?.allocation ?? 0);
   write(WORD.armed, 1);
 }
 
@@ -54,6 +69,11 @@ export function resume(): void {
 /** How many calls were made since it was armed. */
 export function callCount(): number {
   return faultWord?.(WORD.count) ?? 0;
+}
+
+/** How often the addon has asked for memory since then. */
+export function allocationCount(): number {
+  return faultWord?.(WORD.allocations) ?? 0;
 }
 
 /** Ends the counting; the names of the calls that were made, the first 16,000 of them. */

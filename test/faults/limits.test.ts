@@ -151,11 +151,11 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
     const lines = printed.trim().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       {
-        said: expect.stringMatching(/user namespace cannot be made here: EAGAIN[\s\S]*RLIMIT_NPROC/),
+        said: expect.stringMatching(/thread = EAGAIN[\s\S]*RLIMIT_NPROC/),
         same: true,
       },
       {
-        said: expect.stringMatching(/user namespace cannot be made here: EAGAIN[\s\S]*RLIMIT_NPROC/),
+        said: expect.stringMatching(/thread = EAGAIN[\s\S]*RLIMIT_NPROC/),
         same: true,
       },
       { said: expect.stringMatching(/thread = EAGAIN[\s\S]*RLIMIT_NPROC/), same: true },

@@ -2,81 +2,20 @@ import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UndoError } from '../../lib/errors.ts';
-import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import * as sys from '../../lib/sys.ts';
-import { captureTree } from '../../lib/system/capture.ts';
-import { inspectHost } from '../../lib/system/inspect.ts';
 import { MountNamespace } from '../../lib/system/namespace.ts';
-import { probe } from '../../lib/system/probe.ts';
 import { restoreTreeSync } from '../../lib/system/restore.ts';
 import { outcomeOf } from '../support/commands.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
-import { failEveryCall, release } from './every-call.ts';
+import { failEveryCall } from './every-call.ts';
 import { arm, disarm, ERRNOS, errnoOf } from './hook.ts';
+import { OPERATIONS } from './operations.ts';
 import { expectUnchanged, stateOf } from './state.ts';
 
 const HOURS = 6 * 3_600_000;
-
-const SMALL = parseMountinfo(
-  '1 0 0:1 / / rw,relatime - tmpfs root rw\n2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw\n',
-);
-
-/** Done on a small host of mounts that are shared. */
-const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => void | Promise<void> } = {
-  'a capture of the own table': () => {
-    expect(captureTree().size).toBeGreaterThan(1);
-  },
-  'a capture of a process': () => {
-    expect(captureTree({ pid: process.pid }).size).toBeGreaterThan(1);
-  },
-  'a capture of a namespace': () => {
-    using namespace = MountNamespace.create();
-    expect(namespace.capture().size).toBeGreaterThan(1);
-  },
-  'a probe': () => {
-    expect(probe().kernel).not.toBe('');
-  },
-  'an inspection': (scratch) => {
-    const options = { root: scratch.path, into: { at: scratch.path } };
-    expect(inspectHost(lxcTree(), options).destination?.path).toBe(scratch.path);
-  },
-  'the namespace of a process': () => {
-    using namespace = MountNamespace.of(process.pid);
-    expect(namespace.fd.closed).toBe(false);
-  },
-  'a namespace by its file': () => {
-    using namespace = MountNamespace.open('/proc/self/ns/mnt');
-    expect(namespace.fd.closed).toBe(false);
-  },
-  'a namespace of a user namespace, held twice': () => {
-    using namespace = MountNamespace.create({ userNamespace: 'self' });
-    using again = namespace.share();
-    expect(again.capture().size).toBeGreaterThan(1);
-  },
-  'a tree as the root of a namespace': () => {
-    using namespace = MountNamespace.create({ from: 'empty' });
-    const restored = namespace.restoreSync(SMALL);
-    release(restored);
-    expect(restored.differences).toEqual([]);
-  },
-  'a tree in a namespace of a user namespace': (scratch) => {
-    using namespace = MountNamespace.create({ userNamespace: 'self' });
-    const restored = namespace.restoreSync(SMALL, { at: scratch.path });
-    release(restored);
-    expect(restored.differences).toEqual([]);
-  },
-  'a pin': async (scratch) => {
-    using namespace = MountNamespace.create();
-    const path = scratch.at('pin');
-    await namespace.pin(path);
-    disarm(); // what follows is the test's own
-    sys.umount(path);
-    rmSync(path);
-  },
-};
 
 describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the error says which', () => {
   test.each(Object.entries(OPERATIONS))(

@@ -1,10 +1,11 @@
 // A process that restores one tree and comes to an early end: by MOUNTYARD_FAULT at a call, by a signal from outside, or
-// by itself. It prints how many calls there were; one that exits by itself prints "told" when it knew of its tree.
-import { readFileSync } from 'node:fs';
+// by itself; or that has little memory. It prints how many calls there were; one that exits by itself prints "told" when it knew of its tree.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseMountinfo, restoreTree, restoreTreeSync } from '../../dist/index.js';
 
-const { table, options, exit } = JSON.parse(readFileSync(0, 'utf8'));
+const { table, options, exit, short } = JSON.parse(readFileSync(0, 'utf8'));
 const COUNT = 1;
 const leave = () => process.exit(7);
 
@@ -23,7 +24,23 @@ function onProgress({ done, total }) {
   if (exit === 'thrown') throw undefined; // nobody catches it
 }
 
-if (exit === undefined) {
+/** Takes effect at once. */
+function limitMemory({ addressSpace, cgroup }) {
+  if (cgroup) return writeFileSync(`${cgroup}/cgroup.procs`, String(process.pid));
+  const inUse = 1024 * Number(/^VmSize:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))[1]);
+  execFileSync('prlimit', [`--as=${inUse + addressSpace}`, '--pid', String(process.pid)]);
+}
+
+if (short) {
+  const tree = parseMountinfo(table);
+  limitMemory(short);
+  try {
+    globalThis.restored = restoreTreeSync(tree, options);
+    writeSync(1, 'done');
+  } catch (error) {
+    writeSync(1, `${error.code}: ${error.message}`);
+  }
+} else if (exit === undefined) {
   globalThis.restored = restoreTreeSync(parseMountinfo(table), options); // kept, or garbage collection would warn
   const { faultWord } = createRequire(import.meta.url)(process.env.MOUNTYARD_ADDON);
   console.log(faultWord(COUNT));

@@ -1,0 +1,70 @@
+/** What is done on a small host of shared mounts while calls fail, besides restoring trees there. */
+import { rmSync } from 'node:fs';
+import { expect } from 'vitest';
+import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import * as sys from '../../lib/sys.ts';
+import { captureTree } from '../../lib/system/capture.ts';
+import { inspectHost } from '../../lib/system/inspect.ts';
+import { MountNamespace } from '../../lib/system/namespace.ts';
+import { probe } from '../../lib/system/probe.ts';
+import { lxcTree } from '../support/lxc-host.ts';
+import type { ScratchMount } from '../support/scratch-mount.ts';
+import { release } from './every-call.ts';
+import { disarm } from './hook.ts';
+
+const SMALL = parseMountinfo(
+  '1 0 0:1 / / rw,relatime - tmpfs root rw\n2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw\n',
+);
+
+export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => void | Promise<void> } = {
+  'a capture of the own table': () => {
+    expect(captureTree().size).toBeGreaterThan(1);
+  },
+  'a capture of a process': () => {
+    expect(captureTree({ pid: process.pid }).size).toBeGreaterThan(1);
+  },
+  'a capture of a namespace': () => {
+    using namespace = MountNamespace.create();
+    expect(namespace.capture().size).toBeGreaterThan(1);
+  },
+  'a probe': () => {
+    expect(probe().kernel).not.toBe('');
+  },
+  'an inspection': (scratch) => {
+    const options = { root: scratch.path, into: { at: scratch.path } };
+    expect(inspectHost(lxcTree(), options).destination?.path).toBe(scratch.path);
+  },
+  'the namespace of a process': () => {
+    using namespace = MountNamespace.of(process.pid);
+    expect(namespace.fd.closed).toBe(false);
+  },
+  'a namespace by its file': () => {
+    using namespace = MountNamespace.open('/proc/self/ns/mnt');
+    expect(namespace.fd.closed).toBe(false);
+  },
+  'a namespace of a user namespace, held twice': () => {
+    using namespace = MountNamespace.create({ userNamespace: 'self' });
+    using again = namespace.share();
+    expect(again.capture().size).toBeGreaterThan(1);
+  },
+  'a tree as the root of a namespace': () => {
+    using namespace = MountNamespace.create({ from: 'empty' });
+    const restored = namespace.restoreSync(SMALL);
+    release(restored);
+    expect(restored.differences).toEqual([]);
+  },
+  'a tree in a namespace of a user namespace': (scratch) => {
+    using namespace = MountNamespace.create({ userNamespace: 'self' });
+    const restored = namespace.restoreSync(SMALL, { at: scratch.path });
+    release(restored);
+    expect(restored.differences).toEqual([]);
+  },
+  'a pin': async (scratch) => {
+    using namespace = MountNamespace.create();
+    const path = scratch.at('pin');
+    await namespace.pin(path);
+    disarm(); // what follows is the test's own
+    sys.umount(path);
+    rmSync(path);
+  },
+};
