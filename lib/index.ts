@@ -23,6 +23,7 @@ export {
 export { formatHostFacts, parseHostFacts } from './formats/facts.ts';
 export { formatMountinfo, parseMountinfo } from './formats/mountinfo.ts';
 export { formatSnapshot, parseSnapshot, snapshotJsonSchema } from './formats/snapshot.ts';
+export type { CgroupPath } from './model/cgroups.ts';
 export { type ComparePolicy, diffTrees } from './model/diff.ts';
 export { Difference, type DifferenceKind } from './model/difference.ts';
 export type {

@@ -107,6 +107,7 @@ const hostFacts = lazySchema((z) => {
       })
       .optional(),
     namespaces: yes.optional(),
+    cgroups: z.array(z.strictObject({ controllers: z.array(z.string()), path: z.string() })).optional(),
     hostMounts: z.array(mount).optional(),
   });
 });

@@ -1,3 +1,4 @@
+import type { CgroupPath } from './cgroups.ts';
 import type { IdMap, Kind, Mount, PathString } from './mount.ts';
 
 /** The calls that an engine may need, by their names in `man 2`, and what they can be used for. */
@@ -124,6 +125,8 @@ export interface HostFacts {
   readonly destination?: DestinationFact;
   /** Whether the namespaces that the options ask for can be made: `true`, or why not. */
   readonly namespaces?: true | string;
+  /** Where the caller sees the root of the cgroup namespace that the tree is for, where that is another. */
+  readonly cgroups?: readonly CgroupPath[];
   /** The caller's own mount table, which `--auto` proposes from. */
   readonly hostMounts?: readonly Mount[];
 }

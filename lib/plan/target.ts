@@ -1,5 +1,6 @@
 /** The tree as it will stand: what verification compares with. */
 
+import { cgroupRootInside } from '../model/cgroups.ts';
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { isIdentity } from '../model/id-maps.ts';
@@ -57,7 +58,8 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       const { subtype: _subtype, ...rest } = base;
       const { device, type, subtype, source } = fact.mount;
       const superOptions = ownersInside(fact.mount.superOptions, made);
-      const root = joinPath(fact.root ?? '/', supply.below);
+      const shown = joinPath(fact.root ?? '/', supply.below);
+      const root = cgroupRootInside({ ...fact.mount, root: shown }, facts.cgroups ?? []);
       return { ...rest, kind, device, type, source, superOptions, root, ...(subtype ? { subtype } : {}) };
     }
     case 'stand-in': {
@@ -86,6 +88,7 @@ function targetSubmount(mount: Mount, resolution: Resolution, facts: HostFacts):
   const { propagation } = mount;
   return {
     ...mount,
+    root: cgroupRootInside(mount, facts.cgroups ?? []),
     superOptions: ownersInside(mount.superOptions, mapsInside(resolution, facts)),
     propagation: targetPropagation(propagation, resolution.masters.ignored),
   };

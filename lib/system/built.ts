@@ -1,4 +1,5 @@
 import { MountyardError } from '../errors.ts';
+import { withCgroupsInside } from '../model/cgroups.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { AttachedTree } from './attached.ts';
@@ -46,8 +47,10 @@ export class Built implements Disposable {
   reader(): () => MountTree[] {
     const { attached } = this.keep();
     const { trees } = this.#executed;
-    const { owners } = this.prepared;
-    return () => (attached ? [attached.read()] : trees.map((fds) => readBack(fds, owners)));
+    const { owners, held } = this.prepared;
+    const { cgroups } = held;
+    return () =>
+      attached ? [attached.read()] : trees.map((fds) => withCgroupsInside(readBack(fds, owners), cgroups));
   }
 
   /** Unmounts the trees and puts the host back, once; what could not be. */

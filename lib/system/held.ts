@@ -1,3 +1,4 @@
+import type { CgroupPath } from '../model/cgroups.ts';
 import type { IdMap, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Import } from '../program/compiled.ts';
@@ -70,6 +71,11 @@ export class HeldHost implements Disposable {
 
   get keeper(): NamespaceKeeper | undefined {
     return this.#keeper;
+  }
+
+  /** Where the caller sees the root of the cgroup namespace that the tree is for; none where it is the caller's. */
+  get cgroups(): readonly CgroupPath[] {
+    return this.#keeper?.cgroups ?? this.#target?.cgroups ?? [];
   }
 
   keepDestination(fd: OwnedFd): void {

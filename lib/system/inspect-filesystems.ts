@@ -1,6 +1,7 @@
 import { MountError } from '../errors.ts';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
+import { parseCgroups } from '../model/cgroups.ts';
 import type { FilesystemFact, PathFact } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
 import { superOptionWords } from '../model/super-options.ts';
@@ -68,7 +69,7 @@ function hierarchyExists(host: MountTree, procfs: Procfs, parameters: readonly P
   );
 }
 
-/** The hierarchies of cgroups(7)'s /proc/PID/cgroup: `7:cpu,cpuacct:/path`, `1:name=systemd:/`. */
+/** The cgroup v1 hierarchies that are in use. */
 function ownHierarchies(procfs: Procfs): Parameter[][] {
   let text: string;
   try {
@@ -77,12 +78,10 @@ function ownHierarchies(procfs: Procfs): Parameter[][] {
     if (error instanceof MountError && error.code === 'ENOENT') return []; // a kernel without cgroups
     throw error;
   }
-  return text
-    .split('\n')
-    .map((line) => line.split(':')[1] ?? '')
-    .filter((controllers) => controllers !== '')
-    .map((controllers) =>
-      superOptionWords(controllers).sort((left, right) => (left.key < right.key ? -1 : 1)),
+  return parseCgroups(text)
+    .filter(({ controllers }) => controllers.length > 0)
+    .map(({ controllers }) =>
+      superOptionWords(controllers.join()).sort((left, right) => (left.key < right.key ? -1 : 1)),
     );
 }
 

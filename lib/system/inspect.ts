@@ -98,6 +98,7 @@ function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Insp
       filesystems,
       ...(destination && { destination }),
       ...(namespaces !== undefined && { namespaces }),
+      ...(held.cgroups.length > 0 && { cgroups: held.cgroups }),
       ...((scope.hostMounts || inUserNamespace || options.recursive) && { hostMounts: held.hostTree.mounts }),
     };
     return { draft, facts, held };

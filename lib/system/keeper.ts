@@ -2,6 +2,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import { MountError } from '../errors.ts';
 import { CLONE } from '../flags.ts';
+import { decodeBytes } from '../model/bytes.ts';
+import { type CgroupPath, parseCgroups } from '../model/cgroups.ts';
 import type { IdMap } from '../model/mount.ts';
 import type { RestoreOptions } from '../plan/options.ts';
 import { enterPath } from './enter-path.ts';
@@ -27,11 +29,18 @@ export class NamespaceKeeper implements Disposable {
   readonly others: OtherNamespaces;
   /** The map of the user namespace, where that is new. */
   readonly idMap: IdMap | undefined;
+  /** Where the caller sees the root of a new cgroup namespace; none without one. */
+  readonly cgroups: readonly CgroupPath[];
   readonly #socket: OwnedFd;
   #holders = 1;
 
-  private constructor(socket: OwnedFd, others: OtherNamespaces, idMap: IdMap | undefined) {
+  private constructor(
+    socket: OwnedFd,
+    others: OtherNamespaces,
+    { idMap, cgroups }: { readonly idMap: IdMap | undefined; readonly cgroups: readonly CgroupPath[] },
+  ) {
     this.#socket = socket;
+    this.cgroups = cgroups;
     this.others = others;
     this.idMap = idMap;
   }
@@ -47,7 +56,10 @@ export class NamespaceKeeper implements Disposable {
     try {
       const first = startProcess(procfs, wanted, socket, ends[1]);
       const idMap = wanted.userNamespace && mapOf(wanted.userNamespace);
-      return new NamespaceKeeper(socket, openNamespaces(procfs, first, wanted), idMap);
+      const cgroups = wanted.newNamespaces?.includes('cgroup')
+        ? parseCgroups(decodeBytes(procfs.read(`${first}/cgroup`)))
+        : [];
+      return new NamespaceKeeper(socket, openNamespaces(procfs, first, wanted), { idMap, cgroups });
     } catch (error) {
       socket.close();
       throw error;

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { UsageError } from '../errors.ts';
+import { type CgroupPath, withCgroupsInside } from '../model/cgroups.ts';
 import type { IdMap, PathString } from '../model/mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { MountTree } from '../model/tree.ts';
@@ -162,11 +163,19 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   capture(): MountTree {
     using procfs = Procfs.open();
     const from = { user: this.#others.user, idMap: this.#idMap };
-    const tree = captureNamespace(procfs, this.#fd, from);
+    const tree = withCgroupsInside(captureNamespace(procfs, this.#fd, from), this.cgroups);
     if (!this.#view || this.#view.closed || !isCovered(tree)) return tree;
-    const uncovered = captureNamespace(procfs, this.#fd, { ...from, root: this.#view });
+    const uncovered = withCgroupsInside(
+      captureNamespace(procfs, this.#fd, { ...from, root: this.#view }),
+      this.cgroups,
+    );
     // A pivot_root(2) puts another root in the place of the one that is held.
     return uncovered.root?.id === tree.root?.id ? uncovered : tree;
+  }
+
+  /** Where the caller sees the root of its cgroup namespace, where that was made for it. @internal */
+  get cgroups(): readonly CgroupPath[] {
+    return this.#keeper?.cgroups ?? [];
   }
 
   /**
