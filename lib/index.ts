@@ -90,7 +90,7 @@ export { renderRequirements } from './render/requirements.ts';
 export { renderTree, type TreeRenderOptions } from './render/tree.ts';
 export * as sys from './sys.ts';
 export { type CaptureOptions, captureTree } from './system/capture.ts';
-export type { SpawnInsideOptions } from './system/enter.ts';
+export type { Inside, SpawnInsideOptions, SpawnSyncAnswer, SpawnSyncInsideOptions } from './system/enter.ts';
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
 export type { LeftBehind } from './system/left-behind.ts';

@@ -4,7 +4,7 @@ const SCREEN = `\
 Reading
   captureTree()                 the tree around you; ({ pid }), ({ ns: FILE })
   parseMountinfo(text)          from /proc/PID/mountinfo; parseSnapshot(json)
-  formatMountinfo(tree)         and back; formatSnapshot({ trees: [tree] })
+  formatMountinfo(tree)         and back; formatSnapshot({namespaces: [tree]})
   tree.at('/proc')              one mount; tree.mounts, tree.subtree(mount)
 Restoring
   restoreTreeSync(tree, {…})    builds it, reads it back; restoreTree promises
@@ -12,12 +12,13 @@ Restoring
   requirements(tree, {…})       what only the host can give, by which option
   planRestore(tree, {…}, inspectHost(tree, {…}))    the steps, and nothing done
   listProgram(compileRestore(plan))                 the very calls
-  {…}: root external slaves standIn fresh skip ignoreHostPropagation into
+  {…}: root external recursive slaves standIn fresh skip into userNamespace
 Comparing
   diffTrees(a, b)               [] when they are the same
 Namespaces
   MountNamespace.create()       .current() .of(pid) .open(path)
-  namespace.spawn('ls', ['/'])  .capture() .pin(path) .close()
+  namespace.spawnSync('ls')     .spawn .capture() .restoreSync(tree) .close()
+  namespace.pinSync(path)       .pin; MountNamespace.unpin(path)
 Calls, in this very thread
   sys.mount('t', '/mnt', { type: 'tmpfs' })     sys.bind('/a', '/b')
   sys.makeShared('/b')  sys.makeSlave('/b')     sys.umount('/b', ['DETACH'])

@@ -1,17 +1,39 @@
-import { type ChildProcess, type SpawnOptions, type StdioOptions, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type SpawnOptions,
+  type SpawnSyncOptions,
+  type SpawnSyncReturns,
+  type StdioOptions,
+  spawn,
+  spawnSync,
+} from 'node:child_process';
 import { UsageError } from '../errors.ts';
 import { enterPath } from './enter-path.ts';
 import type { OwnedFd } from './fd.ts';
 import { OTHER_KINDS, type OtherNamespaces } from './other-namespaces.ts';
 
-/** As of Node's `spawn`; what is said here means the inside of the namespace. */
-export type SpawnInsideOptions = SpawnOptions & {
+/** What means the inside of a namespace. */
+export interface Inside {
   /** The working directory, looked up inside; `/` by default. */
   readonly cwd?: string;
   /** Taken on inside, with no supplementary groups. */
   readonly uid?: number;
   readonly gid?: number;
-};
+}
+
+/** As of Node's `spawn`, but that {@link Inside} means the inside of the namespace. */
+export type SpawnInsideOptions = SpawnOptions & Inside;
+
+/** As of Node's `spawnSync`, likewise. */
+export type SpawnSyncInsideOptions = SpawnSyncOptions & Inside;
+
+/** Text with an `encoding`, else bytes. */
+export type SpawnSyncAnswer<O extends SpawnSyncInsideOptions> = SpawnSyncReturns<
+  O extends { readonly encoding: BufferEncoding } ? string : Buffer
+>;
+
+type SharedOptions = Pick<SpawnSyncOptions, 'stdio' | 'shell' | 'argv0'>;
+type StdioList = Exclude<StdioOptions, string>;
 
 /** What a command enters. */
 interface EnterFds extends OtherNamespaces {
@@ -29,6 +51,26 @@ export function spawnInside(
   command: readonly string[],
   options: SpawnInsideOptions,
 ): ChildProcess {
+  const [args, rest] = entering(fds, command, options);
+  return spawn(enterPath(), args, rest);
+}
+
+/** {@link spawnInside}, joined: it waits until the command has ended. */
+export function spawnSyncInside<O extends SpawnSyncInsideOptions>(
+  fds: EnterFds,
+  command: readonly string[],
+  options?: O,
+): SpawnSyncAnswer<O> {
+  const [args, rest] = entering(fds, command, options ?? {});
+  return spawnSync(enterPath(), args, rest) as SpawnSyncAnswer<O>;
+}
+
+/** The arguments for mountyard-enter, and what is left of the options for Node. */
+function entering<O extends Inside & SharedOptions>(
+  fds: EnterFds,
+  command: readonly string[],
+  options: O,
+): readonly [string[], Omit<O, keyof Inside | keyof SharedOptions> & { readonly stdio: StdioList }] {
   const { cwd, uid, gid, stdio, shell, argv0, ...rest } = options;
   if (shell) {
     throw new UsageError(
@@ -45,11 +87,11 @@ export function spawnInside(
   if (cwd !== undefined) args.push('--cwd', cwd);
   if (uid !== undefined) args.push('--uid', String(uid));
   if (gid !== undefined) args.push('--gid', String(gid));
-  return spawn(enterPath(), [...args, '--', ...command], { ...rest, stdio: streams });
+  return [[...args, '--', ...command], { ...rest, stdio: streams }];
 }
 
 /** The command gets its standard streams and no other file, so that nothing of this process leaks into it. */
-function standardStreams(stdio: StdioOptions = 'pipe'): Exclude<StdioOptions, string> {
+function standardStreams(stdio: StdioOptions = 'pipe'): StdioList {
   if (typeof stdio === 'string') return [stdio, stdio, stdio];
   if (stdio.length > 3) throw new UsageError('stdio: a command in a namespace gets standard streams only');
   return [0, 1, 2].map((index) => stdio[index] ?? 'pipe');

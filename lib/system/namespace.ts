@@ -10,14 +10,20 @@ import { umount2 } from './calls-mount.ts';
 import { openat2, openTree } from './calls-tree.ts';
 import { captureNamespace } from './capture.ts';
 import { createNamespace } from './create-namespace.ts';
-import { type SpawnInsideOptions, spawnInside } from './enter.ts';
+import {
+  type SpawnInsideOptions,
+  type SpawnSyncAnswer,
+  type SpawnSyncInsideOptions,
+  spawnInside,
+  spawnSyncInside,
+} from './enter.ts';
 import type { Fd, OwnedFd } from './fd.ts';
 import type { NamespaceKeeper, NewNamespaces } from './keeper.ts';
 import { namespaceOfPidfd, namespaceOfProcess } from './of-process.ts';
 import { type OtherNamespaces, placeInside } from './other-namespaces.ts';
 import { idMapInside } from './owner-ids.ts';
-import { type PinReport, pinNamespace } from './pin.ts';
-import { Procfs } from './procfs.ts';
+import { isPin, type Pinned, type PinReport, pinNamespace, pinNamespaceSync } from './pin.ts';
+import { Procfs, reopen } from './procfs.ts';
 import { type RestoreSyncOptions, type RestoreTreeOptions, restoreTree, restoreTreeSync } from './restore.ts';
 import type { RestoredTree } from './restored.ts';
 import { runHere, runHereAsync } from './run-here.ts';
@@ -164,7 +170,8 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     using procfs = Procfs.open();
     const from = { user: this.#others.user, idMap: this.#idMap };
     const tree = withCgroupsInside(captureNamespace(procfs, this.#fd, from), this.cgroups);
-    if (!this.#view || this.#view.closed || !isCovered(tree)) return tree;
+    const isCovered = tree.mounts.some((mount) => mount.mountPoint === '/' && tree.parentOf(mount));
+    if (!this.#view || this.#view.closed || !isCovered) return tree;
     const uncovered = withCgroupsInside(
       captureNamespace(procfs, this.#fd, { ...from, root: this.#view }),
       this.cgroups,
@@ -221,6 +228,19 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     return spawnInside({ ...this.#others, mount: this.#fd, root: this.#root }, [command, ...args], options);
   }
 
+  /** {@link spawn}, joined: what Node's `spawnSync` answers. */
+  spawnSync<O extends SpawnSyncInsideOptions>(
+    command: string,
+    args: readonly string[] = [],
+    options?: O,
+  ): SpawnSyncAnswer<O> {
+    return spawnSyncInside(
+      { ...this.#others, mount: this.#fd, root: this.#root },
+      [command, ...args],
+      options,
+    );
+  }
+
   /**
    * Keeps the namespace by binding its file onto `path`, which is made when it is not there. Linux refuses by chance
    * (EINVAL) to pin a namespace whose id is lower than the caller's; then an exact copy with a higher id is made,
@@ -229,13 +249,21 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} EINVAL when no copy got a higher id, or none can be exact; the namespace is still held.
    */
   async pin(path: PathString): Promise<PinReport> {
-    const pinned = await pinNamespace(this.#fd, path, this.#others.user);
-    if (pinned.copy) {
+    return this.#holdPinned(await pinNamespace(this.#fd, path, this.#others.user));
+  }
+
+  /** {@link pin}, joined. */
+  pinSync(path: PathString): PinReport {
+    return this.#holdPinned(pinNamespaceSync(this.#fd, path, this.#others.user));
+  }
+
+  #holdPinned({ report, copy }: Pinned): PinReport {
+    if (copy) {
       this.#fd.close();
-      this.#fd = pinned.copy;
+      this.#fd = copy;
       this.#view?.close(); // of the first
     }
-    return pinned.report;
+    return report;
   }
 
   /**
@@ -267,18 +295,4 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
-}
-
-function isPin(path: PathString): boolean {
-  using file = openat2(path); // closed before it is unmounted, or the mount would be in use
-  return isMountNamespace(file);
-}
-
-function isCovered(tree: MountTree): boolean {
-  return tree.mounts.some((mount) => mount.mountPoint === '/' && tree.parentOf(mount) !== undefined);
-}
-
-function reopen(fd: OwnedFd): OwnedFd {
-  using procfs = Procfs.open();
-  return procfs.openLink('self/fd', String(fd.number));
 }

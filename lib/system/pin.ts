@@ -4,15 +4,17 @@ import { AT_FDCWD, CLONE, MS, O, S_IFREG } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import type { PathString } from '../model/mount.ts';
 import { callString, checked, quote } from './arguments.ts';
+import { openat2 } from './calls-tree.ts';
 import { captureTree } from './capture.ts';
 import { errnoName } from './errno.ts';
 import { undoneByExit } from './exit.ts';
 import { failureOf } from './failure.ts';
 import type { OwnedFd } from './fd.ts';
-import { native } from './native.ts';
+import { native, type RunPlace } from './native.ts';
 import { CHILD } from './places.ts';
 import { Procfs } from './procfs.ts';
-import { runSmallAsync, runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
+import { runSmall, runSmallAsync, runSmallRaw, type SmallProgram, smallProgram } from './small-program.ts';
+import { isMountNamespace } from './userns.ts';
 
 /** How a pin came about. */
 export interface PinReport {
@@ -41,14 +43,61 @@ function copyProgram(user: OwnedFd | undefined): SmallProgram {
 
 /**
  * Binds a namespace file onto `path`. Linux permits it only for a namespace with a higher id than the caller's, and
- * ids do not rise from one CPU to another: so on EINVAL a copy with a higher id takes the namespace's place. `user`
- * is the user namespace that owns it, where that is not the caller's.
+ * ids do not rise from one CPU to another: so on EINVAL a copy with a higher id takes the namespace's place.
  */
-export async function pinNamespace(
+export async function pinNamespace(...wanted: Wanted): Promise<Pinned> {
+  const steps = pinning(...wanted);
+  let step = steps.next();
+  while (!step.done) {
+    const { program, imports, subject, place } = step.value;
+    try {
+      const [copy] = await runSmallAsync(program, imports, subject, place);
+      step = steps.next(copy);
+    } catch (error) {
+      step = steps.throw(error);
+    }
+  }
+  return step.value;
+}
+
+/** {@link pinNamespace}, joined. */
+export function pinNamespaceSync(...wanted: Wanted): Pinned {
+  const steps = pinning(...wanted);
+  let step = steps.next();
+  while (!step.done) {
+    const { program, imports, subject, place } = step.value;
+    try {
+      const [copy] = runSmall(program, imports, subject, place);
+      step = steps.next(copy);
+    } catch (error) {
+      step = steps.throw(error);
+    }
+  }
+  return step.value;
+}
+
+/** How it went, and the copy that is to be held in place of the first. */
+export interface Pinned {
+  readonly report: PinReport;
+  readonly copy?: OwnedFd;
+}
+
+/** A program that makes a copy, which takes a while. */
+interface Copying {
+  readonly program: SmallProgram;
+  readonly imports: readonly OwnedFd[];
+  readonly subject: string;
+  readonly place: RunPlace | undefined;
+}
+
+type Wanted = readonly [
   namespace: OwnedFd,
   path: PathString,
-  user?: OwnedFd,
-): Promise<{ readonly report: PinReport; readonly copy?: OwnedFd }> {
+  /** The user namespace that owns it, where that is not the caller's. */
+  user?: OwnedFd | undefined,
+];
+
+function* pinning(...[namespace, path, user]: Wanted): Generator<Copying, Pinned, OwnedFd | undefined> {
   const made = makeFile(path);
   const removeFile = () => made && native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0) < 0;
   using _exit = undoneByExit({ giveUp: () => (removeFile() ? [`${path}, which was made for the pin`] : []) });
@@ -56,19 +105,19 @@ export async function pinNamespace(
     const refused = tryPin(namespace, path);
     if (!refused) return { report: { path, copied: false } };
     if (refused.code !== 'EINVAL') throw refused;
-    return { report: { path, copied: true }, copy: await pinCopy(namespace, path, user, refused) };
+    return { report: { path, copied: true }, copy: yield* pinCopy(namespace, path, user, refused) };
   } catch (error) {
     removeFile();
     throw error;
   }
 }
 
-async function pinCopy(
+function* pinCopy(
   namespace: OwnedFd,
   path: PathString,
   user: OwnedFd | undefined,
   refused: MountError,
-): Promise<OwnedFd> {
+): Generator<Copying, OwnedFd, OwnedFd | undefined> {
   // A copy loses `unbindable` (seen on Linux 6.18): then it would be another tree.
   if (captureTree({ fd: namespace }).mounts.some((mount) => mount.propagation.unbindable)) {
     throw pinError(refused, 'a copy with a higher id would lose the unbindable mounts of the tree');
@@ -78,7 +127,7 @@ async function pinCopy(
   const imports = [namespace, procfs.root, ...(user ? [user] : [])];
   const place = user && CHILD;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const [copy] = await runSmallAsync(program, imports, `pin(${quote(path)})`, place);
+    const copy = yield { program, imports, subject: `pin(${quote(path)})`, place };
     if (copy && tryPin(copy, path) === undefined) return copy;
     copy?.close(); // the thread moved to another CPU on the way
   }
@@ -117,4 +166,10 @@ function makeFile(path: PathString): boolean {
     `pin(${quote(path)})`,
   );
   return true;
+}
+
+/** Whether a namespace is pinned at a path. @throws {MountError} when it cannot be opened. */
+export function isPin(path: PathString): boolean {
+  using file = openat2(path); // closed before it is unmounted, or the mount would be in use
+  return isMountNamespace(file);
 }

@@ -88,6 +88,12 @@ export class Procfs implements Disposable {
   }
 }
 
+/** A second fd of what one is open on. @throws {MountError} */
+export function reopen(fd: OwnedFd): OwnedFd {
+  using procfs = Procfs.open();
+  return procfs.openLink('self/fd', String(fd.number));
+}
+
 /** @throws {MountError} when the kernel does not tell. */
 function isProcfs(root: OwnedFd): boolean {
   const { inode, mountRoot } = statOpen(root);

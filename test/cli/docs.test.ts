@@ -69,6 +69,32 @@ describe('a command in the documentation prints what is shown', () => {
   });
 });
 
+describe('a session in the documentation goes as shown', () => {
+  test.each(PAGES.filter((page) => blocks.some((block) => block.page === page && block.info === 'repl')))(
+    '%s',
+    (page) => {
+      const sessions = blocks.filter((block) => block.page === page && block.info === 'repl');
+      const entries = sessions.flatMap(({ text }) => text.split(/^> /m).slice(1).map(splitEntry));
+      const lines = ['Error.stackTraceLimit = 0', ...entries.map(({ line }) => line), '.exit'];
+      const input = lines.map((line) => `${line}\n`).join('');
+      const { status, out } = run(`'${process.execPath}' -i <<'EOF'\n${input}EOF\n`);
+      expect(status).toBe(0);
+      const answers = out.split(/^(?:> )+/m).slice(2, -1);
+      expect(answers).toHaveLength(entries.length);
+      for (const [i, { shown }] of entries.entries()) {
+        if (shown !== '') expect(answers[i]).toMatch(patternOf(shown));
+        else expect(answers[i]).not.toContain('Uncaught');
+      }
+    },
+  );
+});
+
+/** What is typed, on one line, and what is answered. */
+function splitEntry(entry: string): { readonly line: string; readonly shown: string } {
+  const end = entry.indexOf('\n');
+  return { line: entry.slice(0, end), shown: entry.slice(end + 1) };
+}
+
 /** `…` on a line of its own stands for any lines, within a line for anything in it; so do numbers for each other. */
 function patternOf(shown: string): RegExp {
   const lines = shown

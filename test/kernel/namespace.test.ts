@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureTree, MountNamespace, UsageError } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { pinNamespace } from '../../lib/system/pin.ts';
+import { pinNamespace, pinNamespaceSync } from '../../lib/system/pin.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
@@ -76,41 +76,56 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     expect(await exit(namespace.spawn('/etc', [], { stdio: 'ignore' }))).toBe(126);
   });
 
-  test('a pin keeps it, and is opened again by its path', async () => {
-    const path = join(place, 'pin');
-    const namespace = MountNamespace.create();
-    const report = await namespace.pin(path);
-    expect(report.path).toBe(path);
-    const inode = fstatSync(namespace.fd.number).ino;
-    namespace.close();
-    const again = MountNamespace.open(path);
-    expect(fstatSync(again.fd.number).ino).toBe(inode);
-    expect(again.capture().size).toBeGreaterThan(0);
-    again.close();
-    sys.umount(path, ['DETACH']);
+  test('a command that is waited for', () => {
+    using namespace = MountNamespace.create({ from: 'copy', userNamespace: 'self' });
+    const script = 'read word; echo $word; pwd; id -u >&2; exit 3';
+    const options = { cwd: '/usr', input: 'given\n', encoding: 'utf8' } as const;
+    const { status, stdout, stderr } = namespace.spawnSync('sh', ['-c', script], options);
+    expect({ status, stdout, stderr }).toEqual({ status: 3, stdout: 'given\n/usr\n', stderr: '0\n' });
+    expect(namespace.spawnSync('readlink', ['/proc/self/ns/mnt']).stdout).toBeInstanceOf(Buffer);
+    expect(namespace.spawnSync('/no-such-command').status).toBe(127);
+    expect(() => namespace.spawnSync('true', [], { shell: true })).toThrow(UsageError);
   });
+
+  test.each(['pin', 'pinSync'] as const)(
+    'a pin keeps it, and is opened again by its path: %s',
+    async (pin) => {
+      const path = join(place, pin);
+      const namespace = MountNamespace.create();
+      const report = await namespace[pin](path);
+      expect(report.path).toBe(path);
+      const inode = fstatSync(namespace.fd.number).ino;
+      namespace.close();
+      const again = MountNamespace.open(path);
+      expect(fstatSync(again.fd.number).ino).toBe(inode);
+      expect(again.capture().size).toBeGreaterThan(0);
+      again.close();
+      sys.umount(path, ['DETACH']);
+    },
+  );
 
   test('a namespace that is older than the caller’s is copied before it is pinned', async () => {
     // The caller's own, seen as any other: its id is never higher than itself.
     const path = join(place, 'own');
     using own = MountNamespace.current();
     const size = captureTree().size;
-    const { report, copy } = await pinNamespace(own.fd, path);
-    expect(report.copied).toBe(true);
-    expect(readlinkSync(`/proc/self/fd/${copy?.number}`)).not.toBe(readlinkSync('/proc/self/ns/mnt'));
-    expect(copy && captureTree({ fd: copy }).size).toBe(size);
-    copy?.close();
-    sys.umount(path);
+    for (const pin of [pinNamespace, pinNamespaceSync]) {
+      const { report, copy } = await pin(own.fd, path);
+      expect(report.copied).toBe(true);
+      expect(readlinkSync(`/proc/self/fd/${copy?.number}`)).not.toBe(readlinkSync('/proc/self/ns/mnt'));
+      expect(copy && captureTree({ fd: copy }).size).toBe(size);
+      copy?.close();
+      sys.umount(path);
+    }
   });
 
   test('a tree with unbindable mounts cannot be copied: the error says so, and the file made for it is gone', async () => {
     const path = join(place, 'refused');
     sys.makeUnbindable(place);
     using own = MountNamespace.current();
-    await expect(pinNamespace(own.fd, path)).rejects.toMatchObject({
-      code: 'EINVAL',
-      hint: expect.stringContaining('would lose the unbindable mounts'),
-    });
+    const refusal = { code: 'EINVAL', hint: expect.stringContaining('would lose the unbindable mounts') };
+    await expect(pinNamespace(own.fd, path)).rejects.toMatchObject(refusal);
+    expect(() => pinNamespaceSync(own.fd, path)).toThrow(expect.objectContaining(refusal));
     sys.makePrivate(place);
     expect(existsSync(path)).toBe(false);
   });
