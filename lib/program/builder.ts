@@ -36,14 +36,21 @@ export interface AttributeBits {
   readonly propagation: number;
 }
 
+const FEW = 16;
+
 /**
  * Collects ops and strings, and puts them together as one program. The calls that are made for every mount have
  * methods of their own, with the arguments of the call: an object for each takes several times as long.
  */
 export class ProgramBuilder {
-  readonly #main = new OpTable();
-  readonly #undo = new OpTable();
+  readonly #main: OpTable;
+  readonly #undo = new OpTable(FEW);
   readonly #strings = new StringBlock();
+
+  /** @param expected how many main ops there will be, about. */
+  constructor(expected = FEW) {
+    this.#main = new OpTable(expected, HEADER_SIZE);
+  }
 
   /** Appends a main op; returns its index. */
   op(name: OpName, args: OpArguments): number {
@@ -59,7 +66,7 @@ export class ProgramBuilder {
     const at = this.#main.add(OPCODE.open_tree, 0);
     const { words } = this.#main;
     words[at + WORD.a] = directory;
-    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.s1] = this.#strings.path(path);
     words[at + WORD.n] = flags;
     words[at + WORD.out] = out;
   }
@@ -68,7 +75,7 @@ export class ProgramBuilder {
     const at = this.#main.add(OPCODE.open_tree_attr, 0);
     const { words } = this.#main;
     words[at + WORD.a] = directory;
-    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.s1] = this.#strings.path(path);
     words[at + WORD.n] = flags;
     words[at + WORD.out] = out;
     words[at + WORD.f1] = change.set;
@@ -80,9 +87,9 @@ export class ProgramBuilder {
     const at = this.#main.add(OPCODE.move_mount, 0);
     const { words } = this.#main;
     words[at + WORD.a] = from;
-    words[at + WORD.s1] = this.#strings.offset('');
+    words[at + WORD.s1] = this.#strings.path('');
     words[at + WORD.b] = to;
-    words[at + WORD.s2] = this.#strings.offset(path);
+    words[at + WORD.s2] = this.#strings.path(path);
     words[at + WORD.n] = flags;
   }
 
@@ -116,7 +123,7 @@ export class ProgramBuilder {
     const at = this.#main.add(OPCODE.mount_setattr, 0);
     const { words } = this.#main;
     words[at + WORD.a] = slot;
-    words[at + WORD.s1] = this.#strings.offset('');
+    words[at + WORD.s1] = this.#strings.path('');
     words[at + WORD.n] = flags;
     words[at + WORD.f1] = set;
     words[at + WORD.f2] = clear;
@@ -140,17 +147,15 @@ export class ProgramBuilder {
     return this.#main.count;
   }
 
-  /** The program's bytes. Slots `[0, imports)` come from the caller, the next `exports` go back to it. */
+  /** The program's bytes, once: nothing is added then. Slots `[0, imports)` come from the caller, the next `exports` go back to it. */
   bytes(slots: { readonly count: number; readonly imports: number; readonly exports: number }): Uint8Array {
-    const main = this.#main.bytes;
     const undo = this.#undo.bytes;
     const strings = this.#strings.bytes;
-    const program = new Uint8Array(HEADER_SIZE + main.length + undo.length + strings.length);
-    program.set(main, HEADER_SIZE);
-    program.set(undo, HEADER_SIZE + main.length);
-    program.set(strings, HEADER_SIZE + main.length + undo.length);
+    const program = this.#main.blockWith(undo.length + strings.length);
+    program.set(undo, program.length - strings.length - undo.length);
+    program.set(strings, program.length - strings.length);
 
-    const header = new DataView(program.buffer);
+    const header = new DataView(program.buffer, program.byteOffset, HEADER_SIZE);
     header.setUint32(HEADER.magic, MAGIC, true);
     header.setUint16(HEADER.version, FORMAT_VERSION, true);
     header.setUint16(HEADER.opSize, OP_SIZE, true);
@@ -167,7 +172,7 @@ export class ProgramBuilder {
     const at = this.#main.add(code, 0);
     const { words } = this.#main;
     words[at + WORD.a] = directory;
-    words[at + WORD.s1] = this.#strings.offset(path);
+    words[at + WORD.s1] = this.#strings.path(path);
     words[at + WORD.f1] = mode;
   }
 

@@ -64,12 +64,7 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   ];
   const leaves = isNamespace || plan.engine === 'yard' || script.has('enter-namespace');
   const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
-  const emitter = new Emitter(
-    script.tree,
-    importsOf(plan, isNamespace || returns),
-    exports,
-    plan.hasOpenTreeAttr,
-  );
+  const emitter = new Emitter(script, importsOf(plan, isNamespace || returns), exports, plan.hasOpenTreeAttr);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
   const uses = new LastUses(script);
   // In the yard all are mounted.

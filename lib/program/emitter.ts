@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { ById } from '../model/by-id.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { MountTree } from '../model/tree.ts';
+import type { Script } from '../plan/script.ts';
 import type { OriginId } from '../plan/steps.ts';
 import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
@@ -19,11 +19,15 @@ export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 const LONGEST_PATH = 4000;
 const RETRIES = 16;
 
+/** What is made for a line of a script, about: two for most, and a few for the whole. */
+const OPS_A_LINE = 2;
+const FEW = 64;
+
 /** Emits ops for the step at hand and hands out slots by key. */
 export class Emitter {
   /** Index of the step that ops are emitted for; -1 for none. */
   step = -1;
-  readonly #builder = new ProgramBuilder();
+  readonly #builder: ProgramBuilder;
   readonly #stepOfOp: number[] = [];
   readonly #stepOfUndo: number[] = [];
   readonly #slots = new Map<SlotKey, number>();
@@ -40,12 +44,13 @@ export class Emitter {
 
   /** @param hasOpenTreeAttr whether one call clones a mount and gives the clone its attributes. */
   constructor(
-    tree: MountTree,
+    script: Script,
     imports: readonly Import[],
     exports: readonly Export[],
     readonly hasOpenTreeAttr: boolean,
   ) {
-    this.#mounts = new ById(tree.mounts);
+    this.#builder = new ProgramBuilder(OPS_A_LINE * script.length + FEW);
+    this.#mounts = new ById(script.tree.mounts);
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));

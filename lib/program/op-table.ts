@@ -1,7 +1,6 @@
 import { NO_SLOT, NO_STRING, OP, OP_SIZE } from './format.ts';
 
 const OP_WORDS = OP_SIZE / 4;
-const FIRST_OPS = 64;
 
 /** Positions in an op of its 32-bit words; a 64-bit field has its low word first. */
 export const WORD = {
@@ -17,19 +16,28 @@ export const WORD = {
   f3: OP.f3 / 4,
 } as const;
 
-/** Ops as the interpreter reads them, in one block that grows by doubling. Little-endian, as the addon is. */
+/**
+ * Ops as the interpreter reads them, in one block that grows by doubling: memory that is not written to costs nothing,
+ * and to copy megabytes takes as long as to write them. Little-endian, as the addon is.
+ */
 export class OpTable {
-  words = new Int32Array(FIRST_OPS * OP_WORDS);
+  words: Int32Array;
   count = 0;
+  readonly #head: number;
+
+  /**
+   * @param expected how many ops there will be, about.
+   * @param headBytes left free before the first.
+   */
+  constructor(expected: number, headBytes = 0) {
+    this.#head = headBytes / 4;
+    this.words = new Int32Array(this.#head + expected * OP_WORDS);
+  }
 
   /** Adds an op without arguments; returns where its words begin. */
   add(code: number, guard: number): number {
-    const at = this.count * OP_WORDS;
-    if (at === this.words.length) {
-      const grown = new Int32Array(2 * at);
-      grown.set(this.words);
-      this.words = grown;
-    }
+    const at = this.#head + this.count * OP_WORDS;
+    if (at + OP_WORDS > this.words.length) this.#grow(2 * this.words.length + OP_WORDS);
     this.count += 1;
     const { words } = this;
     words[at] = code;
@@ -54,6 +62,19 @@ export class OpTable {
   }
 
   get bytes(): Uint8Array {
-    return new Uint8Array(this.words.buffer, 0, this.count * OP_SIZE);
+    return new Uint8Array(this.words.buffer, 4 * this.#head, this.count * OP_SIZE);
+  }
+
+  /** What is left free, the ops, and so many bytes after them, to be filled. */
+  blockWith(more: number): Uint8Array {
+    const size = 4 * this.#head + this.count * OP_SIZE + more;
+    if (size > this.words.byteLength) this.#grow(Math.ceil(size / 4));
+    return new Uint8Array(this.words.buffer, 0, size);
+  }
+
+  #grow(length: number): void {
+    const grown = new Int32Array(length);
+    grown.set(this.words);
+    this.words = grown;
   }
 }

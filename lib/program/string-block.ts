@@ -6,7 +6,7 @@ const FIRST_BYTES = 4096;
 /** A call into Node takes longer than copying so few characters. */
 const SHORT = 64;
 
-/** NUL-terminated strings, each text kept once. */
+/** NUL-terminated strings. */
 export class StringBlock {
   readonly #offsets = new Map<string, number>();
   #bytes = new Uint8Array(FIRST_BYTES);
@@ -16,13 +16,23 @@ export class StringBlock {
     return this.#bytes.subarray(0, this.#size);
   }
 
-  /** Where the text begins in the block. */
+  /** Where the text begins in the block; it is kept once. */
   offset(text: string | undefined): number {
     if (text === undefined) return NO_STRING;
     const known = this.#offsets.get(text);
     if (known !== undefined) return known;
-    const offset = this.#size;
+    const offset = this.#write(text);
     this.#offsets.set(text, offset);
+    return offset;
+  }
+
+  /** The same for a path, of which there are many: to look for one takes longer than to write it again. */
+  path(text: string): number {
+    return text === '' ? this.offset(text) : this.#write(text);
+  }
+
+  #write(text: string): number {
+    const offset = this.#size;
     if (!this.#appendShort(text)) this.#append(text);
     return offset;
   }
@@ -31,15 +41,15 @@ export class StringBlock {
   #appendShort(text: string): boolean {
     if (text.length > SHORT) return false;
     this.#reserve(SHORT + 1);
-    let end = this.#size;
+    const bytes = this.#bytes;
+    const start = this.#size;
     for (let i = 0; i < text.length; i += 1) {
       const unit = text.charCodeAt(i);
       if (unit === 0 || unit > 0x7f) return false;
-      this.#bytes[end] = unit;
-      end += 1;
+      bytes[start + i] = unit;
     }
-    this.#bytes[end] = 0;
-    this.#size = end + 1;
+    bytes[start + text.length] = 0;
+    this.#size = start + text.length + 1;
     return true;
   }
 
