@@ -3,7 +3,7 @@ import type { Mount, PathString } from '../model/mount.ts';
 import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Draft, draftRestore } from './draft.ts';
-import { filesystemKey, filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
+import { filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
 import type { Layout } from './layout.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
@@ -46,12 +46,9 @@ export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQue
 }
 
 function filesystemQuestion(mount: Mount, paths: Set<PathString>) {
-  const { parameters } = splitOptions(mount);
+  const { key, parameters } = splitOptions(mount);
   const window = filesystemRole(mount.type) === 'window';
-  return {
-    key: filesystemKey(mount.type, parameters),
-    question: { type: mount.type, parameters, window, paths },
-  };
+  return { key, question: { type: mount.type, parameters, window, paths } };
 }
 
 /** Of a filesystem in which what is needed is created, nothing is asked. */

@@ -8,13 +8,7 @@ import { pathComponents } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { externalCure, hostMountCure, mapIdsCure, newNamespaceCure, skipCure, standInCure } from './cures.ts';
-import {
-  filesystemKey,
-  filesystemRole,
-  mountableInUserNamespace,
-  splitOptions,
-  takesNodes,
-} from './filesystems.ts';
+import { filesystemRole, mountableInUserNamespace, splitOptions, takesNodes } from './filesystems.ts';
 import type { Layout, Spot } from './layout.ts';
 import { mappedIds } from './mapped-ids.ts';
 import type { OtherNamespace } from './options.ts';
@@ -54,8 +48,7 @@ export function checkFilesystems(
     const members = mounts.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
     const first = members[0];
     if (!first) continue;
-    const { parameters, refused } = splitOptions(first);
-    const key = filesystemKey(first.type, parameters);
+    const { key, parameters, refused } = splitOptions(first);
     const fact = own(facts.filesystems, key);
     const taken: string[] = [];
     const owners = unmappedOwners(parameters, ids);
@@ -119,8 +112,9 @@ function optionDefects(tree: MountTree, mount: Mount, refused: readonly string[]
 
 /** `uid 1000`, of the owners that the options name and that are not mapped where the tree is built. */
 function unmappedOwners(parameters: readonly Parameter[], ids: IdMap | undefined): string[] {
+  if (!ids) return [];
   return parameters.flatMap(({ key, value }) => {
-    if (!ids || (key !== 'uid' && key !== 'gid')) return [];
+    if (key !== 'uid' && key !== 'gid') return [];
     return isMappedInside(ids[key], Number(value)) ? [] : [`${key} ${value}`];
   });
 }

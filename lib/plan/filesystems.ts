@@ -33,38 +33,40 @@ interface Row {
 
 const OWNER = ['mode', 'uid', 'gid'];
 
-const ROWS: { readonly [type: string]: Row } = {
-  tmpfs: {
-    role: 'instance',
-    nodes: true,
-    pass: [...OWNER, 'size', 'nr_blocks', 'nr_inodes', 'huge', 'mpol', 'noswap', 'inode32'],
-    drop: ['inode64'],
-    idmap: true,
-    userNamespace: true,
-  },
-  ramfs: { role: 'instance', nodes: true, pass: ['mode'], userNamespace: true },
-  devpts: {
-    role: 'instance',
-    pass: [...OWNER, 'ptmxmode', 'max'],
-    drop: ['newinstance'],
-    userNamespace: true,
-  },
-  proc: { role: 'instance', pass: ['hidepid', 'gid', 'subset'], userNamespace: 'pid' },
-  bpf: { role: 'instance', pass: OWNER },
-  hugetlbfs: { role: 'instance', idmap: true, pass: [...OWNER, 'pagesize', 'size', 'nr_inodes'] },
-  sysfs: { role: 'window', userNamespace: 'net' },
-  mqueue: { role: 'window', userNamespace: 'ipc' },
-  cgroup: { role: 'window' },
-  cgroup2: { role: 'window', userNamespace: 'cgroup' },
-  debugfs: { role: 'window' },
-  tracefs: { role: 'window' },
-  securityfs: { role: 'window' },
-  fusectl: { role: 'window' },
-  pstore: { role: 'window', swallowsSource: true },
-  configfs: { role: 'window' },
-  efivarfs: { role: 'window' },
-  binfmt_misc: { role: 'window', userNamespace: true },
-};
+const ROWS: ReadonlyMap<string, Row> = new Map<string, Row>(
+  Object.entries<Row>({
+    tmpfs: {
+      role: 'instance',
+      nodes: true,
+      pass: [...OWNER, 'size', 'nr_blocks', 'nr_inodes', 'huge', 'mpol', 'noswap', 'inode32'],
+      drop: ['inode64'],
+      idmap: true,
+      userNamespace: true,
+    },
+    ramfs: { role: 'instance', nodes: true, pass: ['mode'], userNamespace: true },
+    devpts: {
+      role: 'instance',
+      pass: [...OWNER, 'ptmxmode', 'max'],
+      drop: ['newinstance'],
+      userNamespace: true,
+    },
+    proc: { role: 'instance', pass: ['hidepid', 'gid', 'subset'], userNamespace: 'pid' },
+    bpf: { role: 'instance', pass: OWNER },
+    hugetlbfs: { role: 'instance', idmap: true, pass: [...OWNER, 'pagesize', 'size', 'nr_inodes'] },
+    sysfs: { role: 'window', userNamespace: 'net' },
+    mqueue: { role: 'window', userNamespace: 'ipc' },
+    cgroup: { role: 'window' },
+    cgroup2: { role: 'window', userNamespace: 'cgroup' },
+    debugfs: { role: 'window' },
+    tracefs: { role: 'window' },
+    securityfs: { role: 'window' },
+    fusectl: { role: 'window' },
+    pstore: { role: 'window', swallowsSource: true },
+    configfs: { role: 'window' },
+    efivarfs: { role: 'window' },
+    binfmt_misc: { role: 'window', userNamespace: true },
+  }),
+);
 
 const EXTERNAL: Row = { role: 'external' };
 
@@ -73,7 +75,7 @@ const SUPERBLOCK_FLAGS = new Set(['sync', 'dirsync', 'lazytime', 'mand']);
 const MEANINGLESS = new Set(['rw', 'ro', 'seclabel']);
 
 function rowOf(type: string): Row {
-  return Object.hasOwn(ROWS, type) ? (ROWS[type] ?? EXTERNAL) : EXTERNAL;
+  return ROWS.get(type) ?? EXTERNAL;
 }
 
 export function filesystemRole(type: string): FilesystemRole {
@@ -101,6 +103,8 @@ export function mountableInUserNamespace(type: string): boolean | OtherNamespace
 
 /** What becomes of a superblock's options when it is made afresh. */
 export interface OptionSplit {
+  /** See {@link filesystemKey}. */
+  readonly key: string;
   readonly parameters: readonly Parameter[];
   /** Printed but not accepted: dropped, and reported. */
   readonly dropped: readonly string[];
@@ -112,21 +116,31 @@ export interface OptionSplit {
 /** Splits by type and text: a table has few, many times over. */
 const SPLITS = new Map<string, Map<string, OptionSplit>>();
 const MOST_SPLITS = 256;
+/** What was asked for last: mounts beside each other are mostly alike. */
+let last: { readonly type: string; readonly superOptions: string; readonly split: OptionSplit } | undefined;
 
 /** Sorts a mount's superblock options by what may be done with them. */
 export function splitOptions(mount: Mount): OptionSplit {
+  const { type, superOptions } = mount;
+  if (last?.type !== type || last.superOptions !== superOptions)
+    last = { type, superOptions, split: splitOf(mount) };
+  return last.split;
+}
+
+function splitOf(mount: Mount): OptionSplit {
   const known = SPLITS.get(mount.type)?.get(mount.superOptions);
   if (known) return known;
   const splits = SPLITS.get(mount.type) ?? new Map<string, OptionSplit>();
   if (SPLITS.size >= MOST_SPLITS) SPLITS.clear();
   if (splits.size >= MOST_SPLITS) splits.clear();
   SPLITS.set(mount.type, splits);
-  const split = splitAnew(mount);
+  const parts = splitAnew(mount);
+  const split = { ...parts, key: filesystemKey(mount.type, parts.parameters) };
   splits.set(mount.superOptions, split);
   return split;
 }
 
-function splitAnew(mount: Mount): OptionSplit {
+function splitAnew(mount: Mount): Omit<OptionSplit, 'key'> {
   const row = rowOf(mount.type);
   const words = superOptionWords(mount.superOptions);
   const readOnly = words.some((word) => word.key === 'ro' && word.value === undefined);

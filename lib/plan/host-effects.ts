@@ -10,7 +10,7 @@ import type { HostEffect } from './steps.ts';
 /** What the steps change outside the tree, in their order. */
 export function hostEffects(resolution: Resolution, script: Script): HostEffect[] {
   const effects: HostEffect[] = [];
-  for (const step of script.writtenOut()) {
+  for (const step of script.writtenOut) {
     if (step.kind === 'share-source') {
       effects.push({
         kind: step.kind,
@@ -63,7 +63,7 @@ export function hostPaths(script: Script, { choices }: Resolution, facts: HostFa
   const copied = usesCopy(choices);
   const want = (path: string, of: HostPath['of']) =>
     wanted.set(`${of}:${path}`, { path, of, ...(copied && { inCopy: placeInCopy(facts, path, of) }) });
-  for (const step of script.writtenOut()) {
+  for (const step of script.writtenOut) {
     if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
     if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, step.from.of);

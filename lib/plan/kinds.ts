@@ -58,21 +58,25 @@ export function solveKinds(
   learnAll(spots, knownKind);
   if (deletedRoots) learnUnlinked(spots, tree, layout, deletedRoots);
   return {
-    kindAt: (spot) => (spots.kind(spot) === 'file' ? 'file' : 'directory'),
+    kindAt: (spot) => (spots.isFile(spot) ? 'file' : 'directory'),
     known: (spot) => spots.kind(spot) !== 'unknown',
     conflicts: findConflicts(tree, layout, spots),
-    paths: (origin) => parentsFirst(spots.byOrigin.get(origin)),
+    paths: (origin) => parentsFirst(spots.byOrigin.get(origin) ?? NO_SPOTS),
   };
 }
 
-function learnAll(spots: SpotClasses, knownKind: KnownKind): void {
-  for (const [origin, paths] of spots.byOrigin) {
+function learnAll(classes: SpotClasses, knownKind: KnownKind): void {
+  for (const [origin, spots] of classes.byOrigin) {
     const isHost = hostSource({ origin }) !== undefined;
     const known = knownKind(origin);
-    for (const [path, node] of [...paths]) {
-      const isRoot = path === '/' && !isHost;
-      if (isRoot || known) spots.learn(node, isRoot ? 'directory' : (known?.(path) ?? 'unknown'));
-      learnAncestors(spots, origin, path);
+    const { root, below } = spots;
+    if (root !== undefined) classes.learn(root, isHost ? (known?.('/') ?? 'unknown') : 'directory');
+    let left = below?.size ?? 0; // what is added on the way is what holds the others
+    for (const [path, node] of below ?? []) {
+      if (left === 0) break;
+      left -= 1;
+      if (known) classes.learn(node, known(path));
+      learnAncestors(classes, spots, path);
     }
   }
 }
@@ -93,10 +97,10 @@ function learnUnlinked(
 }
 
 /** What holds a needed path is a directory; climbing stops where an earlier path has already been. */
-function learnAncestors(spots: SpotClasses, origin: OriginKey, path: PathString): void {
+function learnAncestors(classes: SpotClasses, spots: OriginSpots, path: PathString): void {
   for (let above = path; above !== '/'; ) {
     above = parentPath(above);
-    if (!spots.learnDirectoryOnce({ origin, path: above })) return;
+    if (!classes.learnDirectoryOnce(classes.in(spots, above))) return;
   }
 }
 
@@ -115,34 +119,61 @@ function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): Kin
   return conflicts;
 }
 
-function parentsFirst(paths: ReadonlyMap<PathString, number> | undefined): PathString[] {
-  return [...(paths?.keys() ?? [])].sort(); // a path sorts after each of its prefixes
+const NO_SPOTS: Readonly<OriginSpots> = { root: undefined, below: undefined };
+const ONLY_ROOT: readonly PathString[] = ['/'];
+
+function parentsFirst({ root, below }: Readonly<OriginSpots>): readonly PathString[] {
+  const first = root === undefined ? [] : ONLY_ROOT;
+  return below ? [...first, ...[...below.keys()].sort()] : first; // a path sorts after each of its prefixes
 }
+
+/** The spots of an origin; most have only their root. */
+interface OriginSpots {
+  root: number | undefined;
+  below: Map<PathString, number> | undefined;
+}
+
+const DIRECTORY = 1;
+const FILE = 2;
+const KIND = DIRECTORY | FILE;
+/** It holds another spot, and is known as a directory for that. */
+const HOLDS = 4;
 
 /** Spots in classes (a disjoint-set forest), each class with what is known of its kind. */
 class SpotClasses {
-  readonly byOrigin = new Map<OriginKey, Map<PathString, number>>();
+  readonly byOrigin = new Map<OriginKey, OriginSpots>();
   readonly #parents: number[] = [];
-  readonly #directory: boolean[] = [];
-  readonly #file: boolean[] = [];
-  readonly #holds: boolean[] = [];
+  readonly #flags: number[] = [];
+  #anyFile = false;
 
-  of(spot: Spot): number {
-    const paths = this.#pathsOf(spot.origin);
-    const known = paths.get(spot.path);
+  of({ origin, path }: Spot): number {
+    return this.in(this.#spotsOf(origin), path);
+  }
+
+  in(spots: OriginSpots, path: PathString): number {
+    if (path === '/') {
+      spots.root ??= this.#add();
+      return spots.root;
+    }
+    spots.below ??= new Map();
+    const known = spots.below.get(path);
     if (known !== undefined) return known;
-    const node = this.#parents.length;
-    paths.set(spot.path, node);
-    this.#parents.push(node);
-    this.#directory.push(false);
-    this.#file.push(false);
+    const node = this.#add();
+    spots.below.set(path, node);
     return node;
   }
 
-  #pathsOf(origin: OriginKey): Map<PathString, number> {
-    const paths = this.byOrigin.get(origin) ?? new Map<PathString, number>();
-    if (paths.size === 0) this.byOrigin.set(origin, paths);
-    return paths;
+  #spotsOf(origin: OriginKey): OriginSpots {
+    const known = this.byOrigin.get(origin);
+    if (known) return known;
+    const spots: OriginSpots = { root: undefined, below: undefined };
+    this.byOrigin.set(origin, spots);
+    return spots;
+  }
+
+  #add(): number {
+    this.#flags.push(0);
+    return this.#parents.push(this.#parents.length) - 1;
   }
 
   top(node: number): number {
@@ -160,37 +191,48 @@ class SpotClasses {
     const b = this.top(right);
     if (a === b) return;
     this.#parents[a] = b;
-    this.#directory[b] ||= this.#directory[a] as boolean;
-    this.#file[b] ||= this.#file[a] as boolean;
+    this.#mark(b, this.#flagsOf(a) & KIND);
   }
 
   learn(node: number, kind: Kind): void {
-    const top = this.top(node);
-    if (kind === 'directory') this.#directory[top] = true;
-    if (kind === 'file') this.#file[top] = true;
+    if (kind === 'unknown') return;
+    this.#mark(this.top(node), kind === 'directory' ? DIRECTORY : FILE);
+    if (kind === 'file') this.#anyFile = true;
   }
 
   /** Says whether it was news. */
-  learnDirectoryOnce(spot: Spot): boolean {
-    const node = this.of(spot);
-    if (this.#holds[node]) return false;
-    this.#holds[node] = true;
+  learnDirectoryOnce(node: number): boolean {
+    if (this.#flagsOf(node) & HOLDS) return false;
+    this.#mark(node, HOLDS);
     this.learn(node, 'directory');
     return true;
   }
 
-  kind(spot: Spot): Kind {
-    const node = this.byOrigin.get(spot.origin)?.get(spot.path);
-    if (node === undefined) return 'unknown';
-    const top = this.top(node);
-    return this.#directory[top] ? 'directory' : this.#file[top] ? 'file' : 'unknown';
+  isFile(spot: Spot): boolean {
+    return this.#anyFile && this.kind(spot) === 'file';
+  }
+
+  kind({ origin, path }: Spot): Kind {
+    const spots = this.byOrigin.get(origin);
+    const node = path === '/' ? spots?.root : spots?.below?.get(path);
+    const flags = node === undefined ? 0 : this.#flagsOf(this.top(node));
+    if (flags & DIRECTORY) return 'directory';
+    return flags & FILE ? 'file' : 'unknown';
   }
 
   anyConflicting(): boolean {
-    return this.#file.some((file, node) => file && this.conflicting(this.top(node)));
+    return this.#anyFile && this.#parents.some((_, node) => this.conflicting(this.top(node)));
   }
 
   conflicting(top: number): boolean {
-    return (this.#directory[top] && this.#file[top]) === true;
+    return (this.#flagsOf(top) & KIND) === KIND;
+  }
+
+  #flagsOf(node: number): number {
+    return this.#flags[node] as number;
+  }
+
+  #mark(node: number, flags: number): void {
+    this.#flags[node] = this.#flagsOf(node) | flags;
   }
 }

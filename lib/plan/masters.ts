@@ -8,7 +8,7 @@ import { isInside, joinPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Choices } from './choices.ts';
 import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from './cures.ts';
-import { filesystemKey, filesystemRole, splitOptions } from './filesystems.ts';
+import { filesystemRole, splitOptions } from './filesystems.ts';
 import type { Findings } from './findings.ts';
 import type { Supplies } from './supply.ts';
 
@@ -200,6 +200,6 @@ function shownOnHost(
     return { device: fact.mount.device, root: joinPath(fact.root ?? fact.mount.root, supply.below) };
   }
   if (supply?.kind !== 'fresh') return undefined;
-  const device = own(facts.filesystems, filesystemKey(mount.type, splitOptions(mount).parameters))?.device;
+  const device = own(facts.filesystems, splitOptions(mount).key)?.device;
   return device === undefined ? undefined : { device, root: mount.root };
 }

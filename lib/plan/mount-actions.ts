@@ -1,4 +1,5 @@
 import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
+import { ById } from '../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { takesNodes } from './filesystems.ts';
@@ -16,6 +17,8 @@ export class MountActions {
   readonly #resolution: Resolution;
   readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
   readonly #images: Images;
+  readonly #origins: ById<OriginId>;
+  readonly #takes: ById<boolean>;
   #lastOptions: readonly string[] | undefined;
   #lastAttributes = 0;
 
@@ -23,6 +26,8 @@ export class MountActions {
     this.#resolution = resolution;
     this.#originIds = originIds;
     this.#images = images;
+    this.#origins = new ById(resolution.tree.mounts);
+    this.#takes = new ById(resolution.tree.mounts);
   }
 
   clone(mount: Mount): ActionOf<'clone'> {
@@ -31,7 +36,7 @@ export class MountActions {
     const action = {
       kind: 'clone',
       mount: mount.id,
-      origin: this.#originIds.get(spot.origin) as OriginId,
+      origin: this.originOf(mount),
       path: this.#resolution.deletedRoots.pathOf(mount, spot),
       take: this.takes(mount),
       attributes: this.#attributesOf(mount.options),
@@ -73,7 +78,11 @@ export class MountActions {
   }
 
   originOf(mount: Mount): OriginId {
-    return this.#originIds.get(this.#spotOf(mount).origin) as OriginId;
+    const known = this.#origins.get(mount.id);
+    if (known !== undefined) return known;
+    const origin = this.#originIds.get(this.#spotOf(mount).origin) as OriginId;
+    this.#origins.set(mount.id, origin);
+    return origin;
   }
 
   idmapOf(mount: Mount): IdMap | undefined {
@@ -85,6 +94,14 @@ export class MountActions {
    * be given to a detached clone only.
    */
   takes(mount: Mount): boolean {
+    const known = this.#takes.get(mount.id);
+    if (known !== undefined) return known;
+    const takes = this.#isAlone(mount);
+    this.#takes.set(mount.id, takes);
+    return takes;
+  }
+
+  #isAlone(mount: Mount): boolean {
     const { origin, path } = this.#spotOf(mount);
     if (path !== '/' || this.#resolution.layout.members.get(origin)?.length !== 1) return false;
     return this.idmapOf(mount) === undefined && this.groupOf(mount) === undefined;

@@ -43,6 +43,8 @@ export interface ChangedNode {
 export interface Nodes {
   /** What is to be at a path of an origin while the tree is built; `undefined` for what is ordinary, or not known. */
   at(origin: OriginKey, path: PathString): OwnedNode | undefined;
+  /** Whether anything is known of any path of an origin. */
+  hasAny(origin: OriginKey): boolean;
   readonly changed: readonly ChangedNode[];
 }
 
@@ -108,6 +110,7 @@ export function settleNodes(scene: Scene): Nodes {
   if (learnAll(true)) learnAll(false);
   return {
     at: (origin, path) => known.get(origin)?.get(path),
+    hasAny: (origin) => known.has(origin),
     changed,
   };
 }

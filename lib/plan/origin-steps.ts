@@ -4,7 +4,7 @@ import { type Mount, nameOf, type OwnedNode, type PathString } from '../model/mo
 import { parentPath } from '../model/paths.ts';
 import { endsReadOnly } from './deleted-roots.ts';
 import { deviceSteps } from './devices.ts';
-import { filesystemKey, filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
+import { filesystemRole, parametersInForce, splitOptions, takesNodes } from './filesystems.ts';
 import { givesItsGroup } from './nodes.ts';
 import { hostSource, mountOriginSource, type OriginKey } from './origin-keys.ts';
 import type { Resolution } from './resolve.ts';
@@ -86,16 +86,18 @@ export class OriginSteps {
   }
 
   #parameters(mount: Mount) {
-    const { parameters } = splitOptions(this.#madeAs(mount));
+    const { key, parameters } = splitOptions(this.#madeAs(mount));
     if (filesystemRole(mount.type) !== 'window') return parameters;
-    const inForce = own(this.#facts.filesystems, filesystemKey(mount.type, parameters))?.superOptions;
+    const inForce = own(this.#facts.filesystems, key)?.superOptions;
     return inForce === undefined ? parameters : parametersInForce(inForce);
   }
 
   #makeNodes(id: OriginId, key: OriginKey): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
-    const closes = this.#closes(key);
+    const idmapped = this.#isIdmapped(key);
+    if (paths.length === 1 && !idmapped && !nodes.hasAny(key)) return; // only its root, and that as it is made
+    const closes = (mode: number) => idmapped && (mode & SEARCH) === 0;
     const make = this.#nodeMaker(id, key, closes);
     const waits = deletedRoots.hasAny(key)
       ? new Set(paths.flatMap((path) => this.#waiting(key, path)))
@@ -119,13 +121,12 @@ export class OriginSteps {
   }
 
   /**
-   * Which modes of directories bar their searcher from what is to be mounted in them: even root, seen through an
-   * idmapped mount that shows no owner of it (inode_permission, fs/namei.c).
+   * Whether directories can bar their searcher from what is to be mounted in them: even root, seen through an idmapped
+   * mount that shows no owner of it (inode_permission, fs/namei.c).
    */
-  #closes(key: OriginKey): (mode: number) => boolean {
+  #isIdmapped(key: OriginKey): boolean {
     const { layout, choices } = this.#resolution;
-    const idmapped = (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
-    return (mode) => idmapped && (mode & SEARCH) === 0;
+    return (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
   }
 
   #close(origin: OriginId, path: PathString, mode: number): void {

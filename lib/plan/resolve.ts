@@ -13,7 +13,7 @@ import { requireDeletable } from './deletion-checks.ts';
 import { mayMakeDevices } from './devices.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { checkFilesystems } from './filesystem-checks.ts';
-import { filesystemKey, filesystemRole, splitOptions, takesIdmap } from './filesystems.ts';
+import { filesystemRole, splitOptions, takesIdmap, takesNodes } from './filesystems.ts';
 import { Findings, hostPathFact } from './findings.ts';
 import { PLAIN_DIRECTORY } from './forest.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
@@ -209,8 +209,9 @@ function knownKindIn(
   const source = hostSource({ origin });
   if (source !== undefined) return (path) => asKind(hostPathFact(facts, source, path));
   const first = layout.members.get(origin)?.[0];
-  if (!first || supplies.get(first.id)?.kind !== 'fresh') return undefined;
-  const fact = own(facts.filesystems, filesystemKey(first.type, splitOptions(first).parameters));
+  // What nodes are made in has none of its own.
+  if (!first || takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
+  const fact = own(facts.filesystems, splitOptions(first).key);
   return fact && ((path) => asKind(own(fact.paths, path)));
 }
 

@@ -13,6 +13,7 @@ type Line = MountActionKind | 'step';
 export class Script {
   readonly #lines: Line[] = [];
   readonly #subjects: (Mount | Step)[] = [];
+  readonly #writtenOut: Step[] = [];
   readonly #kinds = new Set<StepKind>();
   #steps: readonly Step[] | undefined;
 
@@ -29,6 +30,7 @@ export class Script {
   add(...steps: readonly Step[]): void {
     for (const step of steps) {
       this.#kinds.add(step.kind);
+      this.#writtenOut.push(step);
       this.#lines.push('step');
       this.#subjects.push(step);
     }
@@ -73,16 +75,14 @@ export class Script {
   }
 
   /** The steps that are written out. */
-  *writtenOut(): Generator<Step> {
-    for (let index = 0; index < this.length; index += 1) {
-      if (this.#lines[index] === 'step') yield this.#subjects[index] as Step;
-    }
+  get writtenOut(): readonly Step[] {
+    return this.#writtenOut;
   }
 
   /** The same steps with some of those that are written out before all others, and `between` after them. */
   withFirst(isFirst: (step: Step) => boolean, between: Step): Script {
     const script = new Script(this.tree, this.actions);
-    for (const step of this.writtenOut()) if (isFirst(step)) script.add(step);
+    for (const step of this.#writtenOut) if (isFirst(step)) script.add(step);
     script.add(between);
     this.#lines.forEach((line, index) => {
       const subject = this.#subjects[index] as Mount | Step;

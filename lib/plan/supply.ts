@@ -138,7 +138,9 @@ function narrowestCover(byRoot: ReadonlyMap<PathString, Cover>, root: PathString
  * of another one, which nothing has checked.
  */
 export function madeAs(tree: MountTree, supplies: Supplies, device: string): Mount | undefined {
-  return tree.superblocks.get(device)?.find((mount) => supplies.get(mount.id)?.kind === 'fresh');
+  const members = tree.superblocks.get(device) ?? [];
+  for (const mount of members) if (supplies.get(mount.id)?.kind === 'fresh') return mount;
+  return undefined;
 }
 
 /** The path of a mount point inside its parent's origin, given the parent's own path there. */

@@ -9,7 +9,7 @@ import { ownersInside } from '../model/owners.ts';
 import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
 import { MountTree } from '../model/tree.ts';
-import { filesystemKey, filesystemRole, splitOptions, swallowsSource } from './filesystems.ts';
+import { filesystemRole, splitOptions, swallowsSource } from './filesystems.ts';
 import { skippedMounts } from './forest.ts';
 import { mappedIds } from './mapped-ids.ts';
 import type { PlanNotes, Target } from './plan.ts';
@@ -74,10 +74,7 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       };
     }
     default: {
-      const device = own(
-        facts.filesystems,
-        filesystemKey(mount.type, splitOptions(mount).parameters),
-      )?.device;
+      const device = own(facts.filesystems, splitOptions(mount).key)?.device;
       return { ...base, kind, device: device ?? `new:${mount.device}` };
     }
   }
@@ -154,8 +151,7 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
       return dropped.length > 0 ? [{ mount, options: dropped }] : [];
     }),
     windowOptions: windows.flatMap((mount) => {
-      const key = filesystemKey(mount.type, splitOptions(mount).parameters);
-      const inForce = own(facts.filesystems, key)?.superOptions;
+      const inForce = own(facts.filesystems, splitOptions(mount).key)?.superOptions;
       if (inForce === undefined) return [];
       const same =
         comparableSuperOptions(mount.type, inForce).join() ===

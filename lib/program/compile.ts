@@ -235,7 +235,7 @@ function importsOf({ imports, script }: RestorePlan, needsProc: boolean): Import
     const map = script.actions.idmapOf(mount);
     if (map) wanted.push({ kind: 'idmap', mount: mount.id, map });
   }
-  for (const step of script.writtenOut()) {
+  for (const step of script.writtenOut) {
     if (step.kind === 'attach') wanted.push({ kind: 'destination', path: step.at });
     if (step.kind === 'replace-root') wanted.push({ kind: 'destination', path: '/' });
     if (step.kind === 'enter-namespace') wanted.push({ kind: 'namespace' });

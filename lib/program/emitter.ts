@@ -19,8 +19,8 @@ export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 const LONGEST_PATH = 4000;
 const RETRIES = 16;
 
-/** What is made for a line of a script, about: two for most, and a few for the whole. */
-const OPS_A_LINE = 2;
+/** What is made for a line of a script is fewer than so many in the mean; strings come after it. */
+const OPS_A_LINE = 3;
 const FEW = 64;
 
 /** Emits ops for the step at hand and hands out slots by key. */
