@@ -4,13 +4,13 @@ import {
   type SpawnSyncOptions,
   type SpawnSyncReturns,
   type StdioOptions,
-  spawn,
   spawnSync,
 } from 'node:child_process';
 import { UsageError } from '../errors.ts';
 import { enterPath } from './enter-path.ts';
 import type { OwnedFd } from './fd.ts';
 import { OTHER_KINDS, type OtherNamespaces } from './other-namespaces.ts';
+import { spawnChild } from './spawn.ts';
 
 /** What means the inside of a namespace. */
 export interface Inside {
@@ -52,7 +52,7 @@ export function spawnInside(
   options: SpawnInsideOptions,
 ): ChildProcess {
   const [args, rest] = entering(fds, command, options);
-  return spawn(enterPath(), args, rest);
+  return spawnChild(enterPath(), args, rest);
 }
 
 /** {@link spawnInside}, joined: it waits until the command has ended. */

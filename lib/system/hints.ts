@@ -81,6 +81,7 @@ const HINTS: { readonly [key: string]: string } = {
   EINTR: 'A signal interrupted the call: run it again.',
   ECHILD: 'The process that was to do it ended without a word: it was killed, or there was no memory for it.',
   EROFS: 'The filesystem is read-only: make it writable, or make there beforehand what is missing.',
+  EIO: 'What the file lies on failed: a disk, a server, a process. The kernel log (dmesg) may say more.',
   ENOTBLK: 'This filesystem type needs a block device as its source.',
   ENOMEM:
     "Memory is short: the machine's, that of the memory cgroup, or what RLIMIT_AS lets this process have.",

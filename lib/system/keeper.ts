@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { readSync, writeSync } from 'node:fs';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { MountError } from '../errors.ts';
 import { CLONE } from '../flags.ts';
 import { decodeBytes } from '../model/bytes.ts';
@@ -9,16 +9,19 @@ import type { RestoreOptions } from '../plan/options.ts';
 import { enterPath } from './enter-path.ts';
 import { errnoMeaning, errnoName } from './errno.ts';
 import { OwnedFd } from './fd.ts';
+import { readInto, writeText } from './files.ts';
 import { hintFor } from './hints.ts';
 import { native, type RunPlace } from './native.ts';
 import { CLONE_BIT, OTHER_KINDS, type OtherNamespaces, placeInside } from './other-namespaces.ts';
 import type { Procfs } from './procfs.ts';
+import { spawnChild } from './spawn.ts';
 import { type MapLines, mapLines, mapOf, mapsOwnIds, mayMapAnyId } from './userns.ts';
 
 /** Which namespaces are to be new. */
 export type NewNamespaces = Pick<RestoreOptions, 'userNamespace' | 'newNamespaces'>;
 
 const CHILD_FD = 3;
+const SUBJECT = 'new namespaces';
 
 /**
  * A process that does nothing but keep namespaces: without one a pid namespace ends, and the ranges of a user
@@ -100,15 +103,19 @@ function flagsOf({ userNamespace, newNamespaces = [] }: NewNamespaces): number {
 /** Starts it; the id of the process that has all the namespaces. */
 function startProcess(procfs: Procfs, wanted: NewNamespaces, socket: OwnedFd, childEnd: number): number {
   const args = ['--keep', String(flagsOf(wanted)), String(CHILD_FD)];
-  const child = spawn(enterPath(), args, { stdio: ['ignore', 'ignore', 'ignore', childEnd] });
-  native.sys.close(childEnd);
+  let child: ChildProcess;
+  try {
+    child = spawnChild(enterPath(), args, { stdio: ['ignore', 'ignore', 'ignore', childEnd] });
+  } finally {
+    native.sys.close(childEnd);
+  }
   child.once('error', () => {}); // told by the pid that it lacks
   child.unref();
   if (child.pid === undefined) throw refused('fork', 0, `${enterPath()} cannot be started`);
   const unshared = readNumber(socket);
   if (unshared !== 0) throw refused('unshare', unshared ?? 0);
   if (wanted.userNamespace !== undefined) writeMaps(procfs, child.pid, mapLines(wanted.userNamespace));
-  writeSync(socket.number, 'x');
+  writeText(socket, 'x', SUBJECT);
   const first = readNumber(socket) ?? 0;
   if (first <= 0) throw refused('fork', -first);
   return first;
@@ -117,7 +124,7 @@ function startProcess(procfs: Procfs, wanted: NewNamespaces, socket: OwnedFd, ch
 /** `undefined`: it ended without a word. */
 function readNumber(socket: OwnedFd): number | undefined {
   const bytes = Buffer.alloc(4);
-  return readSync(socket.number, bytes) === bytes.length ? bytes.readInt32LE() : undefined;
+  return readInto(socket, bytes) === bytes.length ? bytes.readInt32LE() : undefined;
 }
 
 function openNamespaces(procfs: Procfs, pid: number, wanted: NewNamespaces): OtherNamespaces {
@@ -147,10 +154,11 @@ function writeMaps(procfs: Procfs, pid: number, lines: MapLines): void {
 
 function writeFile(procfs: Procfs, pid: number, name: string, lines: readonly string[]): void {
   using file = procfs.open(`${pid}/${name}`, ['WRONLY']);
+  const text = lines.map((line) => `${line.trim()}\n`).join('');
   try {
-    writeSync(file.number, lines.map((line) => `${line.trim()}\n`).join(''));
+    writeText(file, text);
   } catch (error) {
-    throw refused(name, -((error as NodeJS.ErrnoException).errno ?? 0));
+    throw error instanceof MountError ? refused(name, error.errno) : error;
   }
 }
 
@@ -159,10 +167,12 @@ function runMapper(program: 'newuidmap' | 'newgidmap', pid: number, lines: reado
   const { error, status, stderr } = spawnSync(program, [String(pid), ...words], { encoding: 'utf8' });
   if (!error && status === 0) return;
   const call = `${program} ${pid} ${words.join(' ')}`;
-  const missing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  // Where it could be started, it says why on standard error.
+  const errno = -((error as NodeJS.ErrnoException | undefined)?.errno ?? -constants.errno.EPERM);
+  const missing = errno === constants.errno.ENOENT;
   throw new MountError({
-    code: missing ? 'ENOENT' : 'EPERM',
-    errno: missing ? 2 : 1,
+    code: errnoName(errno),
+    errno,
     syscall: program,
     call,
     subject: 'the maps of a new user namespace',
@@ -181,7 +191,7 @@ function refused(stage: string, errno: number, why?: string): MountError {
     meaning: why ?? errnoMeaning(errno),
     syscall: stage,
     call: stage,
-    subject: 'new namespaces',
+    subject: SUBJECT,
     hint: hintFor(stage, code),
   });
 }

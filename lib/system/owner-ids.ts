@@ -5,8 +5,9 @@ import type { IdMap, OwnedNode } from '../model/mount.ts';
 import { ownersInside } from '../model/owners.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { OwnedFd } from './fd.ts';
+import { readWhole } from './files.ts';
 import { placeInside } from './other-namespaces.ts';
-import { PROC_RESOLVE, type Procfs, readWhole } from './procfs.ts';
+import { PROC_RESOLVE, type Procfs } from './procfs.ts';
 import { runSmall, smallProgram } from './small-program.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { readSync } from 'node:fs';
 import { ProcfsError } from '../errors.ts';
 import { RESOLVE } from '../flags.ts';
 import { decodeBytes, encodeBytes } from '../model/bytes.ts';
 import { quote, refusal } from './arguments.ts';
 import { type OpenFlag, openat2 } from './calls-tree.ts';
-import { type Fd, fdNumber, fdText, type OwnedFd } from './fd.ts';
+import type { OwnedFd } from './fd.ts';
+import { readWhole } from './files.ts';
 import { statOpen } from './lookup.ts';
 import { native } from './native.ts';
 
@@ -113,35 +113,4 @@ function namesIn(entries: Uint8Array): string[] {
     names.push(decodeBytes(entries.subarray(start, entries.indexOf(0, start))));
   }
   return names;
-}
-
-/** Most files of /proc are shorter than a page, mount tables can have megabytes. */
-const FIRST_CHUNK = 1 << 12;
-const LARGEST_CHUNK = 1 << 18;
-
-/** Reads a file from its start to its end: a file of /proc tells no size. @throws {MountError} */
-export function readWhole(file: Fd): Buffer {
-  const full: Buffer[] = [];
-  let chunk = Buffer.allocUnsafe(FIRST_CHUNK);
-  let used = 0;
-  for (let position = 0; ; ) {
-    const size = readAt(file, chunk.subarray(used), position);
-    if (size === 0) return Buffer.concat([...full, chunk.subarray(0, used)]);
-    position += size;
-    used += size;
-    if (used < chunk.length) continue;
-    full.push(chunk);
-    chunk = Buffer.allocUnsafe(LARGEST_CHUNK);
-    used = 0;
-  }
-}
-
-function readAt(file: Fd, into: Buffer, position: number): number {
-  try {
-    return readSync(fdNumber(file), into, 0, into.length, position);
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException;
-    if (errno === undefined) throw error;
-    throw refusal(errno, { syscall: 'pread64', arguments: [fdText(file)] });
-  }
 }

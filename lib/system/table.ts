@@ -2,9 +2,9 @@ import { BusyTableError, UnseenMountsError } from '../errors.ts';
 import { parseMountinfo } from '../formats/mountinfo.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
+import { readWhole } from './files.ts';
 import { completeTable, countMounts, listMounts, type TableOptions } from './listing.ts';
 import { native } from './native.ts';
-import { readWhole } from './procfs.ts';
 
 const READINGS = 100;
 /** What the kernel prints of mountinfo at one time, under the lock of the mount tables. */

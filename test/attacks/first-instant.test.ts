@@ -6,7 +6,7 @@ import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import type { Mount } from '../../lib/model/mount.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
-import { readWhole } from '../../lib/system/procfs.ts';
+import { readWhole } from '../../lib/system/files.ts';
 import { restoreTree } from '../../lib/system/restore.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { closeAll, OpByOp } from '../support/op-by-op.ts';

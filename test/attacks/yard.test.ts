@@ -6,7 +6,7 @@ import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import type { DecodedOp } from '../../lib/program/decode.ts';
 import { NO_SLOT } from '../../lib/program/format.ts';
 import * as sys from '../../lib/sys.ts';
-import { readWhole } from '../../lib/system/procfs.ts';
+import { readWhole } from '../../lib/system/files.ts';
 import { restoreTree } from '../../lib/system/restore.ts';
 import { wideTable } from '../support/big-trees.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
