@@ -30,6 +30,7 @@ export class MountTree {
   #groups: Map<number, Mount[]> | undefined;
   #slaves: Map<number, Mount[]> | undefined;
   #superblocks: Map<string, Mount[]> | undefined;
+  #superblockOf: ById<readonly Mount[]> | undefined;
   #inOrder: readonly Mount[] | undefined;
   #problems: readonly Problem[] | undefined;
 
@@ -109,6 +110,12 @@ export class MountTree {
   get superblocks(): ReadonlyMap<string, readonly Mount[]> {
     this.#superblocks ??= groupBy(this.mounts, (mount) => mount.device);
     return this.#superblocks;
+  }
+
+  /** The mounts of a mount's superblock. @internal */
+  superblockOf({ id }: Mount): readonly Mount[] {
+    this.#superblockOf ??= membersById(this);
+    return this.#superblockOf.get(id) ?? NO_MOUNTS;
   }
 
   /** Depth first, parents before children, siblings in placing order. Members of a cycle are never reached. */
@@ -220,6 +227,12 @@ function nextEnd(path: PathString, end: number): number {
 function indexById(mounts: readonly Mount[]): ById<Mount> {
   const index = new ById<Mount>(mounts);
   for (const mount of mounts) if (!index.has(mount.id)) index.set(mount.id, mount);
+  return index;
+}
+
+function membersById({ mounts, superblocks }: MountTree): ById<readonly Mount[]> {
+  const index = new ById<readonly Mount[]>(mounts);
+  for (const members of superblocks.values()) for (const { id } of members) index.set(id, members);
   return index;
 }
 

@@ -8,7 +8,7 @@ import type { Layout } from './layout.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options.ts';
 import type { OriginKey } from './origin-keys.ts';
-import type { FilesystemQuestion, HostQuestions } from './questions.ts';
+import type { FilesystemQuestion, HostQuestions, Parameter } from './questions.ts';
 import { madeAs, type Supplies } from './supply.ts';
 
 /**
@@ -28,27 +28,27 @@ export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQue
   for (const path of choices.slaves.values()) if (path !== true) sources.set(path, new Set());
   const filesystems = new Map<string, FilesystemQuestion & { readonly paths: Set<PathString> }>();
   for (const [origin, members] of layout.members) {
-    const paths = pathsIn.get(origin) ?? new Set();
+    const paths = pathsIn.get(origin) ?? NO_PATHS;
     const first = members[0] as Mount;
     const supply = supplies.get(first.id);
     if (supply?.kind === 'host') {
       sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
     }
     if (supply?.kind !== 'fresh') continue;
-    const made = madeAs(tree, supplies, first.device) ?? first;
-    const { key, question } = filesystemQuestion(made, takesNodes(made.type) ? new Set() : paths);
-    const known = filesystems.get(key);
-    if (known) for (const path of question.paths) known.paths.add(path);
-    else filesystems.set(key, question);
+    const made = madeAs(tree, supplies, first);
+    const { key, parameters } = splitOptions(made);
+    const question = filesystems.get(key) ?? questionOf(made, parameters);
+    filesystems.set(key, question);
+    for (const path of takesNodes(made.type) ? NO_PATHS : paths) question.paths.add(path);
   }
   const destination = choices.at ?? (choices.enters ? '/' : undefined);
   return { sources, filesystems, ...(destination === undefined ? {} : { destination }) };
 }
 
-function filesystemQuestion(mount: Mount, paths: Set<PathString>) {
-  const { key, parameters } = splitOptions(mount);
-  const window = filesystemRole(mount.type) === 'window';
-  return { key, question: { type: mount.type, parameters, window, paths } };
+const NO_PATHS: ReadonlySet<PathString> = new Set();
+
+function questionOf({ type }: Mount, parameters: readonly Parameter[]) {
+  return { type, parameters, window: filesystemRole(type) === 'window', paths: new Set<PathString>() };
 }
 
 /** Of a filesystem in which what is needed is created, nothing is asked. */

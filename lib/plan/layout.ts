@@ -27,7 +27,7 @@ export function layOut(tree: MountTree, supplies: Supplies): Layout {
   const roots = new ById<Spot>(tree.mounts);
   const places = new ById<Spot>(tree.mounts);
   const members = new Map<OriginKey, Mount[]>();
-  const keys = new OriginKeys();
+  const keys = new OriginKeys(tree);
   const renamings = standInRenamings(tree, supplies);
 
   for (const mount of tree.inOrder) {
@@ -53,15 +53,21 @@ export function layOut(tree: MountTree, supplies: Supplies): Layout {
  * because a bind inherits the name of what it copies, and the superblock is the same anyhow.
  */
 class OriginKeys {
-  /** Of filesystems that are made here and are no windows, by device. */
-  readonly #fresh = new Map<string, OriginKey>();
+  readonly #tree: MountTree;
+  /** Of filesystems that are made here and are no windows, by the first mount in the table. */
+  readonly #fresh: ById<OriginKey>;
+
+  constructor(tree: MountTree) {
+    this.#tree = tree;
+    this.#fresh = new ById(tree.mounts);
+  }
 
   of(mount: Mount, supply: Supply): OriginKey | undefined {
     switch (supply.kind) {
       case 'host':
         return supply.recursive ? wholeOrigin(mount.id, supply.source) : hostOrigin(supply.source);
       case 'fresh':
-        return this.#fresh.get(mount.device) ?? this.#learn(mount);
+        return this.#freshKey(mount);
       case 'stand-in':
         return `stand-in:${mount.device}`;
       case 'none':
@@ -69,10 +75,13 @@ class OriginKeys {
     }
   }
 
-  #learn(mount: Mount): OriginKey {
+  #freshKey(mount: Mount): OriginKey {
+    const first = this.#tree.superblockOf(mount)[0] ?? mount;
+    const known = this.#fresh.get(first.id);
+    if (known !== undefined) return known;
     const key = `fresh:${mount.device}`;
     if (filesystemRole(mount.type) === 'window') return `${key}:${mount.source}`;
-    this.#fresh.set(mount.device, key);
+    this.#fresh.set(first.id, key);
     return key;
   }
 }

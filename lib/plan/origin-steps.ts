@@ -69,7 +69,7 @@ export class OriginSteps {
       kind: 'make-filesystem',
       origin: id,
       mount: mount.id,
-      reason: whyMade(mount, supply),
+      reason: () => whyMade(mount, supply),
     });
     const closed = this.late.length;
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
@@ -80,13 +80,9 @@ export class OriginSteps {
     else this.#script.add(readOnlyStep(id));
   }
 
-  #madeAs(mount: Mount): Mount {
-    const { tree, supplies } = this.#resolution;
-    return madeAs(tree, supplies, mount.device) ?? mount;
-  }
-
   #parameters(mount: Mount) {
-    const { key, parameters } = splitOptions(this.#madeAs(mount));
+    const { tree, supplies } = this.#resolution;
+    const { key, parameters } = splitOptions(madeAs(tree, supplies, mount));
     if (filesystemRole(mount.type) !== 'window') return parameters;
     const inForce = own(this.#facts.filesystems, key)?.superOptions;
     return inForce === undefined ? parameters : parametersInForce(inForce);

@@ -20,7 +20,7 @@ import { RestorePlan } from './plan.ts';
 import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { Script } from './script.ts';
-import type { GroupKey, OriginId, Step } from './steps.ts';
+import type { Action, GroupKey, OriginId, Step } from './steps.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
@@ -256,7 +256,7 @@ function hostStepsFirst(script: Script): Script {
   return script.withFirst(isOfHost, { kind: 'open-yard', reason });
 }
 
-function isOfHost(step: Step): boolean {
+function isOfHost(step: Action): boolean {
   return (
     step.kind === 'clone-source' ||
     step.kind === 'make-mount-point' ||

@@ -6,14 +6,17 @@ import type { Action, Step, StepKind } from './steps.ts';
 /** What a line is: one of the actions that are done for every mount, or a step that is written out. */
 type Line = MountActionKind | 'step';
 
+/** A step whose sentence is made when it is read. */
+export type UnwordedStep = Action & { readonly reason: () => string };
+
 /**
  * The steps of a restore in their order. What is done for each mount is kept as a word and the mount: a compiler takes
  * each action as it comes, and only people need all of them at once, with their reasons.
  */
 export class Script {
   readonly #lines: Line[] = [];
-  readonly #subjects: (Mount | Step)[] = [];
-  readonly #writtenOut: Step[] = [];
+  readonly #subjects: (Mount | Step | UnwordedStep)[] = [];
+  readonly #writtenOut: (Step | UnwordedStep)[] = [];
   readonly #kinds = new Set<StepKind>();
   #steps: readonly Step[] | undefined;
 
@@ -27,7 +30,7 @@ export class Script {
     return this.#lines.length;
   }
 
-  add(...steps: readonly Step[]): void {
+  add(...steps: readonly (Step | UnwordedStep)[]): void {
     for (const step of steps) {
       this.#kinds.add(step.kind);
       this.#writtenOut.push(step);
@@ -58,13 +61,13 @@ export class Script {
   action(index: number): Action {
     const line = this.#lines[index];
     const subject = this.#subjects[index];
-    return line === 'step' ? (subject as Step) : this.actions[line as MountActionKind](subject as Mount);
+    return line === 'step' ? (subject as Action) : this.actions[line as MountActionKind](subject as Mount);
   }
 
   step(index: number): Step {
     const line = this.#lines[index];
     const subject = this.#subjects[index];
-    if (line === 'step') return subject as Step;
+    if (line === 'step') return worded(subject as Step | UnwordedStep);
     const kind = line as MountActionKind;
     return { ...this.actions[kind](subject as Mount), reason: this.actions.reason(kind, subject as Mount) };
   }
@@ -75,20 +78,24 @@ export class Script {
   }
 
   /** The steps that are written out. */
-  get writtenOut(): readonly Step[] {
+  get writtenOut(): readonly Action[] {
     return this.#writtenOut;
   }
 
   /** The same steps with some of those that are written out before all others, and `between` after them. */
-  withFirst(isFirst: (step: Step) => boolean, between: Step): Script {
+  withFirst(isFirst: (step: Action) => boolean, between: Step): Script {
     const script = new Script(this.tree, this.actions);
     for (const step of this.#writtenOut) if (isFirst(step)) script.add(step);
     script.add(between);
     this.#lines.forEach((line, index) => {
-      const subject = this.#subjects[index] as Mount | Step;
+      const subject = this.#subjects[index];
       if (line !== 'step') script.addFor(subject as Mount, line);
-      else if (!isFirst(subject as Step)) script.add(subject as Step);
+      else if (!isFirst(subject as Step | UnwordedStep)) script.add(subject as Step | UnwordedStep);
     });
     return script;
   }
+}
+
+function worded(step: Step | UnwordedStep): Step {
+  return typeof step.reason === 'string' ? (step as Step) : { ...step, reason: step.reason() };
 }

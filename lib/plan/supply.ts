@@ -137,13 +137,14 @@ function narrowestCover(byRoot: ReadonlyMap<PathString, Cover>, root: PathString
  * The mount whose type and options a superblock is made with here: the first in the table. A snapshot may say otherwise
  * of another one, which nothing has checked.
  */
-export function madeAs(tree: MountTree, supplies: Supplies, device: string): Mount | undefined {
-  const members = tree.superblocks.get(device) ?? [];
-  for (const mount of members) if (supplies.get(mount.id)?.kind === 'fresh') return mount;
-  return undefined;
+export function madeAs(tree: MountTree, supplies: Supplies, mount: Mount): Mount {
+  for (const member of tree.superblockOf(mount)) if (supplies.get(member.id)?.kind === 'fresh') return member;
+  return mount;
 }
 
 /** The path of a mount point inside its parent's origin, given the parent's own path there. */
 export function placeInOrigin(parentPath: PathString, parent: Mount, mount: Mount): PathString {
-  return joinPath(parentPath, relativePath(parent.mountPoint, mount.mountPoint) ?? '');
+  const relative = relativePath(parent.mountPoint, mount.mountPoint);
+  if (relative === undefined) return parentPath;
+  return parentPath === parent.mountPoint ? mount.mountPoint : joinPath(parentPath, relative);
 }

@@ -115,56 +115,64 @@ function withWord(words: readonly string[], word: string): readonly string[] {
   return words.includes(word) ? words : [...words, word];
 }
 
-function standIns({ tree, supplies }: Resolution): PlanNotes['standIns'] {
-  return tree.inOrder
-    .filter((mount) => supplies.get(mount.id)?.kind === 'stand-in')
-    .map((mount) => {
-      const supply = supplies.get(mount.id);
-      return { mount, because: supply?.kind === 'stand-in' ? supply.because : '' };
-    });
-}
-
 /** What the target does differently from the tree as captured. */
 export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
   const { captured, tree, supplies, masters } = resolution;
-  const { inOrder } = tree;
   const submounts = [...resolution.submounts.values()].flat();
   const brought = new Set(submounts.map(({ mount }) => mount.id));
-  const fresh = inOrder.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
-  const windows = fresh.filter((mount) => filesystemRole(mount.type) === 'window');
-  const firstOfSuperblock = (mount: Mount) => tree.superblocks.get(mount.device)?.[0] === mount;
+  const standIns: PlanNotes['standIns'][number][] = [];
+  const fresh: Mount[] = [];
+  const leftEmpty: Mount[] = [];
+  const deleted: Mount[] = [];
+  for (const mount of tree.inOrder) {
+    const supply = supplies.get(mount.id);
+    if (supply?.kind === 'stand-in') standIns.push({ mount, because: supply.because });
+    if (supply?.kind === 'fresh') fresh.push(mount);
+    if (supply?.kind === 'fresh' && supply.empty) leftEmpty.push(mount);
+    if (mount.deleted) deleted.push(mount);
+  }
   return {
-    standIns: standIns(resolution),
+    standIns,
     skipped: skippedMounts(captured, tree).filter(({ id }) => !brought.has(id)),
-    leftEmpty: fresh.filter((mount) => {
-      const supply = supplies.get(mount.id);
-      return supply?.kind === 'fresh' && supply.empty;
-    }),
+    leftEmpty,
     broughtAlong: submounts.flatMap(({ mount, wanted }) => (wanted ? [] : [mount])),
-    ignoredMasters: (masters.ignored.size === 0 ? [] : inOrder).flatMap((mount) => {
+    ignoredMasters: (masters.ignored.size === 0 ? [] : tree.inOrder).flatMap((mount) => {
       const { master } = mount.propagation;
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
     }),
-    droppedOptions: fresh.filter(firstOfSuperblock).flatMap((mount) => {
-      const source = swallowsSource(mount.type) && mount.source !== 'none' ? [`source=${mount.source}`] : [];
-      const dropped = [...splitOptions(mount).dropped, ...source];
-      return dropped.length > 0 ? [{ mount, options: dropped }] : [];
-    }),
-    windowOptions: windows.flatMap((mount) => {
-      const inForce = own(facts.filesystems, splitOptions(mount).key)?.superOptions;
-      if (inForce === undefined) return [];
-      const same =
-        comparableSuperOptions(mount.type, inForce).join() ===
-        comparableSuperOptions(mount.type, mount.superOptions).join();
-      return same ? [] : [{ mount, captured: mount.superOptions, inForce }];
-    }),
+    ...optionNotes(tree, fresh, facts),
     changedNodes: resolution.nodes.changed,
-    keptNames: inOrder
-      .filter(({ deleted }) => deleted)
-      .flatMap((mount) => {
-        const path = keptName(mount, resolution);
-        return path === undefined ? [] : [{ mount, path }];
-      }),
+    keptNames: deleted.flatMap((mount) => {
+      const path = keptName(mount, resolution);
+      return path === undefined ? [] : [{ mount, path }];
+    }),
     assumed: resolution.assumed,
   };
+}
+
+/** Of filesystems made here: options that are left out, and those that windows have instead. */
+function optionNotes(
+  tree: MountTree,
+  fresh: readonly Mount[],
+  facts: HostFacts,
+): Pick<PlanNotes, 'droppedOptions' | 'windowOptions'> {
+  const droppedOptions: PlanNotes['droppedOptions'][number][] = [];
+  const windowOptions: PlanNotes['windowOptions'][number][] = [];
+  for (const mount of fresh) {
+    const { key, dropped } = splitOptions(mount);
+    if (tree.superblockOf(mount)[0] === mount) {
+      const named = swallowsSource(mount.type) && mount.source !== 'none';
+      const options = named ? [...dropped, `source=${mount.source}`] : dropped;
+      if (options.length > 0) droppedOptions.push({ mount, options });
+    }
+    if (filesystemRole(mount.type) !== 'window') continue;
+    const inForce = own(facts.filesystems, key)?.superOptions;
+    if (inForce === undefined || isSame(mount, inForce)) continue;
+    windowOptions.push({ mount, captured: mount.superOptions, inForce });
+  }
+  return { droppedOptions, windowOptions };
+}
+
+function isSame({ type, superOptions }: Mount, inForce: string): boolean {
+  return comparableSuperOptions(type, inForce).join() === comparableSuperOptions(type, superOptions).join();
 }

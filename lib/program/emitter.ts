@@ -1,12 +1,11 @@
-import { UsageError } from '../errors.ts';
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { ById } from '../model/by-id.ts';
-import { encodeBytes } from '../model/bytes.ts';
 import type { Script } from '../plan/script.ts';
 import type { OriginId } from '../plan/steps.ts';
 import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';
+import { cutAt, isTooLong } from './long-paths.ts';
 import { exportKey, exportName, importKey, importName, type SlotKey } from './slot-keys.ts';
 
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
@@ -15,8 +14,6 @@ const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | 
 /** Both ends of a move_mount(2) are fds. */
 export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 
-/** PATH_MAX counts the NUL; a little is left for what a caller appends. */
-const LONGEST_PATH = 4000;
 const RETRIES = 16;
 
 /** What is made for a line of a script is fewer than so many in the mean; strings come after it. */
@@ -292,20 +289,4 @@ export class Emitter {
       slotNames: this.#names,
     };
   }
-}
-
-/** One character is at most three bytes a unit. */
-function isTooLong(path: string): boolean {
-  return path.length > LONGEST_PATH / 3 && encodeBytes(path).length > LONGEST_PATH;
-}
-
-/** The last slash within reach. A single name is at most 255 bytes, so there is one. */
-function cutAt(path: string): number {
-  let cut = path.lastIndexOf('/', LONGEST_PATH);
-  while (cut > 0 && encodeBytes(path.slice(0, cut)).length > LONGEST_PATH)
-    cut = path.lastIndexOf('/', cut - 1);
-  if (cut <= 0) {
-    throw new UsageError(`a name is longer than a path may be: ${JSON.stringify(path.slice(0, 40))}…`);
-  }
-  return cut;
 }

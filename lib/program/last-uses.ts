@@ -11,7 +11,7 @@ export class LastUses {
   readonly #groups = new Map<GroupKey, number>();
   /** Groups whose holders are clones of origins. */
   readonly #ofOrigins = new Set<GroupKey>();
-  readonly #taken = new Map<OriginId, Mount>();
+  readonly #taken: Mount[] = [];
   /** Origins in which mount points are made. */
   readonly #changed = new Set<OriginId>();
 
@@ -22,12 +22,12 @@ export class LastUses {
 
   /** Whether the origin becomes a mount of the tree itself. */
   isTaken(origin: OriginId): boolean {
-    return this.#taken.has(origin);
+    return this.#taken[origin] !== undefined;
   }
 
   /** The mount that the origin becomes, where nothing is done in the origin before it is that mount. */
   takerAtOnce(origin: OriginId): Mount | undefined {
-    return this.#changed.has(origin) ? undefined : this.#taken.get(origin);
+    return this.#changed.has(origin) ? undefined : this.#taken[origin];
   }
 
   /** How many detached mounts are closed without having been mounted anywhere. */
@@ -71,7 +71,7 @@ export class LastUses {
     if (line === 'place') this.#mounts.set(mount.parentId, index);
     else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
     else if (line === 'set-group') this.#groups.set(script.actions.groupOf(mount) as GroupKey, index);
-    else if (script.actions.takes(mount)) this.#taken.set(script.actions.originOf(mount), mount);
+    else if (script.actions.takes(mount)) this.#taken[script.actions.originOf(mount)] = mount;
     else this.#origins[script.actions.originOf(mount)] = index;
   }
 

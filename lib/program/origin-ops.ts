@@ -57,10 +57,10 @@ export function makeFilesystem(emitter: Emitter, id: OriginId, origin: Origin, a
  * cloned from there by way of `/..`, which leads onto what covers the root, and then back to the caller's namespace.
  */
 export function longSourceOps(emitter: Emitter, origins: readonly Origin[]): void {
+  if (!origins.some(hasLongSource)) return;
   const long = origins.flatMap((origin, id) =>
     origin.kind === 'filesystem' && hasLongSource(origin) ? [{ origin, id }] : [],
   );
-  if (long.length === 0) return;
   leaveHome(emitter);
   emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
   for (const { origin, id } of long) {
