@@ -1,5 +1,6 @@
 import { MountyardError } from './errors.ts';
 import { Difference } from './model/difference.ts';
+import { ReadMount } from './model/read-mount.ts';
 import { MountTree } from './model/tree.ts';
 import { RestorePlan } from './plan/plan.ts';
 import { Help } from './render/help.ts';
@@ -117,6 +118,7 @@ installInspectors(() => process.stdout.columns, {
   Help,
   MountTree,
   MountyardError,
+  ReadMount,
   RestoredTree,
   RestorePlan,
 });

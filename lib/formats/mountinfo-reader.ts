@@ -1,4 +1,5 @@
 import type { Mount, Propagation } from '../model/mount.ts';
+import { ReadMount } from '../model/read-mount.ts';
 import { KnownSpans } from './known-spans.ts';
 import { decoded, LineCursor, quote } from './line-cursor.ts';
 import { DELETED, formatFields } from './mountinfo-line.ts';
@@ -81,8 +82,8 @@ export class MountinfoReader {
     const options = this.#optionWords();
     const propagation = this.#optionalFields();
     const { type, subtype, source, superOptions } = this.#filesystem();
-    // A literal: to spread one object into another and add a field takes longer than to read the line.
-    const mount: Mount = {
+    // No spreading: to spread one object into another and add a field takes longer than to read the line.
+    const mount = new ReadMount({
       id,
       parentId,
       device,
@@ -95,9 +96,8 @@ export class MountinfoReader {
       type,
       source,
       superOptions,
-      kind: 'unknown',
-    };
-    return subtype === undefined ? mount : { ...mount, subtype };
+    });
+    return subtype === undefined ? mount : ReadMount.of({ ...mount, subtype });
   }
 
   #device(): string {
@@ -223,5 +223,5 @@ export class MountinfoReader {
 }
 
 function withVerbatim(mount: Mount, line: string): Mount {
-  return formatFields(mount) === line ? mount : { ...mount, verbatim: line };
+  return formatFields(mount) === line ? mount : ReadMount.of({ ...mount, verbatim: line });
 }

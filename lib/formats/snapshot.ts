@@ -3,6 +3,7 @@ import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { defined } from '../model/defined.ts';
 import type { DirectoryStatus, Mount, NodeStatus, Propagation } from '../model/mount.ts';
+import { ReadMount } from '../model/read-mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
 import { FORMAT, type MountRecord, snapshotSchema, VERSION } from './snapshot-schema.ts';
@@ -48,7 +49,7 @@ function toMount(record: MountRecord): Mount {
     verbatim,
     ...rest
   } = record;
-  return {
+  return ReadMount.of({
     ...rest,
     deleted: deleted ?? false,
     kind: kind ?? 'unknown',
@@ -58,7 +59,7 @@ function toMount(record: MountRecord): Mount {
     ...(directories && { directories: directories.map(toDirectory) }),
     ...(rootNode && { rootNode: toNode(rootNode) }),
     ...(placeNode && { placeNode: toNode(placeNode) }),
-  };
+  });
 }
 
 type NodeRecord = NonNullable<MountRecord['rootNode']>;

@@ -1,6 +1,7 @@
 /** Roots of cgroup mounts, which the kernel words as its reader's cgroup namespace has them (cgroup_namespaces(7)). */
 import type { Mount, PathString } from './mount.ts';
 import { pathComponents } from './paths.ts';
+import { ReadMount } from './read-mount.ts';
 import { superOptionWords } from './super-options.ts';
 import type { MountTree } from './tree.ts';
 
@@ -24,7 +25,7 @@ export function withCgroupsInside(tree: MountTree, cgroups: readonly CgroupPath[
   if (cgroups.every(({ path }) => path === '/')) return tree;
   return tree.map((mount) => {
     const root = cgroupRootInside(mount, cgroups);
-    return root === mount.root ? mount : { ...mount, root };
+    return root === mount.root ? mount : ReadMount.of({ ...mount, root });
   });
 }
 

@@ -2,6 +2,7 @@ import { ById } from './by-id.ts';
 import type { Mount, PathString } from './mount.ts';
 import { joinPath, relativePath } from './paths.ts';
 import type { Problem } from './problems.ts';
+import { ReadMount } from './read-mount.ts';
 import { findProblems } from './tree-problems.ts';
 
 /** Up to so many siblings are looked through one by one. */
@@ -149,7 +150,9 @@ export class MountTree {
         .filter((mount) => inside.has(mount))
         .map((mount) => {
           const relative = relativePath(top.mountPoint, mount.mountPoint);
-          return relative === undefined ? mount : { ...mount, mountPoint: joinPath('/', relative) };
+          return relative === undefined
+            ? mount
+            : ReadMount.of({ ...mount, mountPoint: joinPath('/', relative) });
         }),
     );
   }

@@ -1,10 +1,12 @@
 /** How trees, results and errors print at the REPL: `util.inspect` asks a value for its text by a well-known symbol. */
 import type { MountyardError } from '../errors.ts';
 import type { Difference } from '../model/difference.ts';
+import type { Mount } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { PlanView } from '../plan/plan.ts';
 import { renderDifferences } from './differences.ts';
 import type { Help } from './help.ts';
+import { renderMount } from './mount.ts';
 import type { Paint, RenderOptions } from './paint.ts';
 import { renderPlan } from './plan.ts';
 import { type Outcome, renderReport } from './report.ts';
@@ -27,6 +29,7 @@ export function installInspectors(
   classes: {
     readonly Difference: { readonly prototype: Difference };
     readonly Help: { readonly prototype: Help };
+    readonly ReadMount: { readonly prototype: Mount };
     readonly MountTree: { readonly prototype: MountTree };
     readonly MountyardError: { readonly prototype: MountyardError };
     readonly RestorePlan: { readonly prototype: PlanView };
@@ -46,6 +49,7 @@ export function installInspectors(
   };
   install(classes.Difference, (difference, look) => renderDifferences([difference], look));
   install(classes.Help, String);
+  install(classes.ReadMount, renderMount);
   install(classes.MountTree, renderTree);
   install(classes.RestorePlan, renderPlan);
   // The message says all that the fields have, and names the requirements one by one.

@@ -3,6 +3,7 @@ import { relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Cell, layOut, narrowed } from './columns.ts';
 import { lineText, nameText } from './escape.ts';
+import { markWords, optionText, propagationWords, sourceText, typeText } from './mount.ts';
 import { NO_PAINT, type RenderOptions } from './paint.ts';
 import { type Branch, drawingOrder, hiddenMounts } from './tree-order.ts';
 
@@ -58,7 +59,7 @@ function row(tree: MountTree, branch: Branch, hiddenBy: Mount | undefined, relat
     },
     { text: `#${mount.id}`, role: 'quiet' },
     {
-      text: nameText(mount.subtype === undefined ? mount.type : `${mount.type}.${mount.subtype}`),
+      text: typeText(mount),
       role: 'type',
     },
     { text: sourceText(mount) },
@@ -81,38 +82,16 @@ function label({ mount, below }: Branch, relative: boolean): string {
   return nameText(name ?? mount.mountPoint);
 }
 
-/** `/dev/sda1[/rootfs]`: the source, and the root in it when it is not all of it. */
-function sourceText(mount: Mount): string {
-  return mount.root === '/' ? nameText(mount.source) : `${nameText(mount.source)}[${nameText(mount.root)}]`;
-}
-
-function optionText(mount: Mount): string {
-  return mount.options.map((word) => nameText(word)).join(',');
-}
-
 /** `shared:1 master:2 → host`: a master of which no member is in the tree is on the host. */
-function propagationText(
-  tree: MountTree,
-  { shared, master, propagateFrom, unbindable }: Propagation,
-): string {
-  const words: string[] = [];
-  if (shared !== undefined) words.push(`shared:${shared}`);
-  if (master !== undefined) words.push(`master:${master}${tree.groups.has(master) ? '' : ' → host'}`);
-  if (propagateFrom !== undefined) words.push(`propagate_from:${propagateFrom}`);
-  if (unbindable) words.push('unbindable');
-  return words.join(' ');
+function propagationText(tree: MountTree, propagation: Propagation): string {
+  return propagationWords(propagation, (master) => (tree.groups.has(master) ? '' : ' → host')).join(' ');
 }
 
 function marks({ mount, covers }: Branch, hiddenBy: Mount | undefined): string[] {
   const words: string[] = [];
   if (covers) words.push(`on top of #${covers.id}`);
   if (hiddenBy) words.push(`hidden by #${hiddenBy.id}`);
-  if (mount.deleted) words.push('deleted root');
-  if (mount.kind === 'file') words.push('file');
-  if (/^ro(?:,|$)/.test(mount.superOptions) && !mount.options.includes('ro'))
-    words.push('read-only filesystem');
-  for (const tag of mount.unknownTags) words.push(nameText(tag));
-  return words;
+  return [...words, ...markWords(mount)];
 }
 
 function topNotes(tree: MountTree): string[] {

@@ -3,6 +3,7 @@ import { decodeBytes } from '../model/bytes.ts';
 import { idInside, idRanges, isIdentity, OVERFLOW_ID } from '../model/id-maps.ts';
 import type { IdMap, OwnedNode } from '../model/mount.ts';
 import { ownersInside } from '../model/owners.ts';
+import { ReadMount } from '../model/read-mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { OwnedFd } from './fd.ts';
 import { readWhole } from './files.ts';
@@ -74,7 +75,7 @@ export function withOwners(tree: MountTree, { printed }: OwnerView): MountTree {
   if (printed.length === 0) return tree;
   return tree.map((mount) => {
     const superOptions = ownersInside(mount.superOptions, printed);
-    return superOptions === mount.superOptions ? mount : { ...mount, superOptions };
+    return superOptions === mount.superOptions ? mount : ReadMount.of({ ...mount, superOptions });
   });
 }
 

@@ -1,5 +1,6 @@
 import { attributeWords, MS } from '../flags.ts';
 import { type Mount, type Propagation, UNREACHABLE } from '../model/mount.ts';
+import { ReadMount } from '../model/read-mount.ts';
 import { native } from './native.ts';
 import { decodeStatmount, type MountStatus, STATMOUNT } from './statmount.ts';
 
@@ -48,7 +49,7 @@ export function mountOfStatus(status: MountStatus): Mount | undefined {
 function mountOf(status: MountStatus): Mount {
   const { id = 0n, root = '/', type = '', subtype, idmap } = status;
   const deleted = root.endsWith(DELETED);
-  return {
+  return ReadMount.of({
     id: status.oldId ?? 0,
     parentId: status.oldParentId ?? 0,
     device: status.device ?? '0:0',
@@ -65,7 +66,7 @@ function mountOf(status: MountStatus): Mount {
     kind: 'unknown',
     uniqueId: String(id),
     ...(idmap && idmap.uid.length > 0 ? { idmap } : {}),
-  };
+  });
 }
 
 function propagationOf({ propagation = 0n, peerGroup, master, propagateFrom }: MountStatus): Propagation {

@@ -18,6 +18,7 @@ const SESSION = [
   'y.help()',
   `const t = y.parseMountinfo('${TREE}')`,
   't',
+  't.at("/b")',
   't.at("/b").propagation',
   'y.planRestore(t, {}, y.inspectHost(t, {}))',
   'const r = y.restoreTreeSync(t)',
