@@ -74,7 +74,7 @@ export function requireUnlocked(
       requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, pathOf(fact)), findings);
     }
     requireLockedFlags(tree, mount, fact, locks.options, findings);
-    if (copied) requireNoMap(tree, mount, fact, choices, findings);
+    if (locks.options.includes('atime')) requireNoMap(tree, mount, fact, choices, findings);
   }
   if (copied)
     for (const [source, before] of masters.toShare) requireShared(source, before, sources, findings);

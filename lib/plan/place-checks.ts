@@ -175,7 +175,7 @@ function lackingPrivilege(choices: Choices, facts: HostFacts): Requirement[] {
       reason: `CAP_SYS_ADMIN over the mount namespace is missing (uid ${privileges.uid})`,
       cures: [
         { option: 'userNamespace', cli: '--userns', effect: 'builds in a new user namespace' },
-        { option: 'run', cli: 'unshare -Ur mountyard …', effect: 'runs it all in a user namespace' },
+        { option: 'run', cli: 'unshare -Urm mountyard …', effect: 'runs it all in a user namespace' },
         { option: 'run', cli: 'run as root', effect: 'with CAP_SYS_ADMIN' },
       ],
     },

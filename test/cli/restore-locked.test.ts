@@ -57,6 +57,14 @@ describe.skipIf(!isMachineRoot)('in a user namespace', () => {
     expect(stderr).toContain('keeps its atime mode (relatime, where the tree has noatime)');
   });
 
+  test('nor a map, which the filesystem of another user namespace takes from nobody here', () => {
+    using scratch = new ScratchMount();
+    const options = ['--external', `/a=${scratch.tmpfs('source')}`, '--idmap', '/a=b:0:0:1'];
+    const { status, stderr } = restoreLocked(tableOf('rw'), options);
+    expect(status).toBe(3);
+    expect(stderr).toContain('gives no map to a filesystem of the host');
+  });
+
   test('what was mounted there since is not locked', () => {
     using scratch = new ScratchMount();
     const at = scratch.directory('at');

@@ -98,7 +98,7 @@ describe.skipIf(!isMachineRoot)('without privilege', () => {
     expect({ status, out }).toEqual({ status: 3, out: '' });
     expect(err).toMatch(/^mountyard: 1 requirement not met\n/);
     expect(err).toContain('--userns');
-    expect(err).toContain('unshare -Ur ');
+    expect(err).toContain('unshare -Urm ');
     expect(err).not.toMatch(/^ {4}at /m);
   });
 

@@ -7,7 +7,7 @@ import type { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import { MountNamespace } from '../../lib/system/namespace.ts';
 import { probe } from '../../lib/system/probe.ts';
 import { restoreTreeSync } from '../../lib/system/restore.ts';
 import { verifyTree } from '../../lib/system/verify.ts';
@@ -115,6 +115,51 @@ describe.skipIf(!canMake).each(BOTH_ENGINES)('a recursive bind: %s', (engine) =>
     using restored = restoreTreeSync(wanted, { ...IN_ONE, root: host.a, recursive: ['/'] });
     expect(restored.differences).toEqual([]);
     expect(restored.tree.size).toBe(2 + BROUGHT.length);
+  });
+
+  test('at a directory, twice over, and away again', () => {
+    using host = new Host();
+    using scratch = new ScratchMount();
+    const before = mountTable();
+    const wanted = parseMountinfo(
+      '1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n2 1 8:1 / /own rw,relatime - ext4 /dev/vda rw\n',
+    );
+    const twice = { root: host.a, external: { '/own': host.a }, recursive: ['/', '/own'] };
+    const restored = restoreTreeSync(wanted, { ...twice, engine, into: { at: scratch.directory('at') } });
+    expect(restored.differences).toEqual([]);
+    expect(restored.tree.size).toBe(2 + 2 * BROUGHT.length);
+    restored.release();
+    expect(mountTable()).toBe(before);
+  });
+
+  test('in a namespace that exists, as its root', () => {
+    using host = new Host();
+    using namespace = MountNamespace.create({ from: 'empty' });
+    const wanted = parseMountinfo('1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n');
+    using restored = namespace.restoreSync(wanted, { root: host.a, recursive: ['/'], engine });
+    expect(restored.differences).toEqual([]);
+    expect(namespace.capture().size).toBe(1 + BROUGHT.length);
+  });
+
+  test('of a file, and of what an unbindable mount stands below', () => {
+    using host = new Host();
+    sys.makeUnbindable(join(host.a, 'z'));
+    using alone = restoreTreeSync(tree('3 2 0:3 / /a/x rw,relatime - tmpfs u rw'), {
+      engine,
+      external: { '/a': host.a },
+      recursive: ['/a'],
+    });
+    expect(alone.differences).toEqual([]);
+    expect(places(alone.tree)).not.toContain('/a/z z');
+    using inOne = restoreTreeSync(tree(), options(host)); // a copy of the namespace keeps none unbindable
+    expect(inOne.differences).toEqual([]);
+    expect(places(inOne.tree)).toContain('/a/z z');
+    using file = restoreTreeSync(tree(), {
+      ...IN_ONE,
+      external: { '/a': join(host.a, 'file') },
+      recursive: ['/a'],
+    });
+    expect(file.differences).toEqual([]);
   });
 
   test('what is not the same there is named, and left out it is the host’s', async () => {
