@@ -40,7 +40,7 @@ describe('privilege', () => {
     ]);
     expect(told(treeOf(ROOT), {}, facts)[0]?.slice(2)).toEqual([
       '--userns',
-      'unshare -Ur mountyard …',
+      'unshare -Urm mountyard …',
       'run as root',
     ]);
     expect(told(treeOf(ROOT), { userNamespace: 'self' }, facts)).toEqual([]);
