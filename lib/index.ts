@@ -5,6 +5,7 @@ import { MountTree } from './model/tree.ts';
 import { RestorePlan } from './plan/plan.ts';
 import { Help } from './render/help.ts';
 import { installInspectors } from './render/inspect.ts';
+import { MountNamespace } from './system/namespace.ts';
 import { RestoredTree } from './system/restored.ts';
 
 export {
@@ -95,7 +96,7 @@ export type { Inside, SpawnInsideOptions, SpawnSyncAnswer, SpawnSyncInsideOption
 export type { Progress } from './system/execute.ts';
 export { inspectHost } from './system/inspect.ts';
 export type { LeftBehind } from './system/left-behind.ts';
-export { type CreateOptions, type IntoThis, MountNamespace } from './system/namespace.ts';
+export type { CreateOptions, IntoThis } from './system/namespace.ts';
 export type { OtherNamespaces } from './system/other-namespaces.ts';
 export type { PinReport } from './system/pin.ts';
 export { probe } from './system/probe.ts';
@@ -112,10 +113,12 @@ export {
 } from './system/restored.ts';
 export { captureSnapshot } from './system/snapshot.ts';
 export { verifyTree } from './system/verify.ts';
+export { MountNamespace };
 
 installInspectors(() => process.stdout.columns, {
   Difference,
   Help,
+  MountNamespace,
   MountTree,
   MountyardError,
   ReadMount,

@@ -29,6 +29,7 @@ export function installInspectors(
   classes: {
     readonly Difference: { readonly prototype: Difference };
     readonly Help: { readonly prototype: Help };
+    readonly MountNamespace: { readonly prototype: { readonly fd: { toString(): string } } };
     readonly ReadMount: { readonly prototype: Mount };
     readonly MountTree: { readonly prototype: MountTree };
     readonly MountyardError: { readonly prototype: MountyardError };
@@ -50,6 +51,7 @@ export function installInspectors(
   install(classes.Difference, (difference, look) => renderDifferences([difference], look));
   install(classes.Help, String);
   install(classes.ReadMount, renderMount);
+  install(classes.MountNamespace, ({ fd }) => `MountNamespace ${fd}`);
   install(classes.MountTree, renderTree);
   install(classes.RestorePlan, renderPlan);
   // The message says all that the fields have, and names the requirements one by one.

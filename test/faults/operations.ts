@@ -7,6 +7,7 @@ import { captureTree } from '../../lib/system/capture.ts';
 import { inspectHost } from '../../lib/system/inspect.ts';
 import { MountNamespace } from '../../lib/system/namespace.ts';
 import { probe } from '../../lib/system/probe.ts';
+import { restoreTreeSync } from '../../lib/system/restore.ts';
 import { lxcTree } from '../support/lxc-host.ts';
 import type { ScratchMount } from '../support/scratch-mount.ts';
 import { release } from './every-call.ts';
@@ -56,6 +57,14 @@ export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => v
   'a tree in a namespace of a user namespace': (scratch) => {
     using namespace = MountNamespace.create({ userNamespace: 'self' });
     const restored = namespace.restoreSync(SMALL, { at: scratch.path });
+    release(restored);
+    expect(restored.differences).toEqual([]);
+  },
+  'what is mounted below a path of the host': (scratch) => {
+    const flags = captureTree().at('/sys')?.options;
+    const tree = parseMountinfo(`1 0 0:1 / / ${flags} shared:1 - sysfs sysfs rw\n`);
+    const options = { root: '/sys', recursive: ['/'], into: { at: scratch.path } };
+    const restored = restoreTreeSync(tree, { ...options, makeDestinationPrivate: true });
     release(restored);
     expect(restored.differences).toEqual([]);
   },
