@@ -135,9 +135,7 @@ export class GroupSteps {
   }
 
   #push(step: ActionOf<'make-group'>, mount: Mount): void {
-    const [role, id] = split(step.group);
-    const what = role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`;
-    this.#script.add({ ...step, mount: mount.id, reason: `a detached holder that ${what}` });
+    this.#script.add({ ...step, mount: mount.id, reason: () => whyHeld(step.group) });
   }
 
   /** What the holders of a group and of those who follow it are cloned from. */
@@ -146,6 +144,11 @@ export class GroupSteps {
     if (key === undefined) throw new Error(`peer group ${group} has no member in the tree`);
     return this.#origins.id(key, mount);
   }
+}
+
+function whyHeld(group: GroupKey): string {
+  const [role, id] = split(group);
+  return `a detached holder that ${role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`}`;
 }
 
 function split(key: GroupKey): [role: 'peers' | 'slaves', id: number] {

@@ -19,6 +19,7 @@ export class MountActions {
   readonly #images: Images;
   readonly #origins: ById<OriginId>;
   readonly #takes: ById<boolean>;
+  readonly #groups: ById<GroupKey>;
   #lastOptions: readonly string[] | undefined;
   #lastAttributes = 0;
 
@@ -28,6 +29,7 @@ export class MountActions {
     this.#images = images;
     this.#origins = new ById(resolution.tree.mounts);
     this.#takes = new ById(resolution.tree.mounts);
+    this.#groups = new ById(resolution.tree.mounts);
   }
 
   clone(mount: Mount): ActionOf<'clone'> {
@@ -70,7 +72,15 @@ export class MountActions {
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */
-  groupOf({ id, propagation: { shared, master } }: Mount): GroupKey | undefined {
+  groupOf(mount: Mount): GroupKey | undefined {
+    const known = this.#groups.get(mount.id);
+    if (known !== undefined) return known;
+    const group = this.#findGroup(mount);
+    if (group !== undefined) this.#groups.set(mount.id, group);
+    return group;
+  }
+
+  #findGroup({ id, propagation: { shared, master } }: Mount): GroupKey | undefined {
     if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
     if (shared !== undefined) return `peers:${shared}`;
     if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;

@@ -38,9 +38,9 @@ export function chooseEngine(choices: Choices, facts: HostFacts): Engine | 'clas
 function requireEngine(tree: MountTree, choices: Choices, facts: HostFacts, findings: Findings): void {
   const engine = chooseEngine(choices, facts);
   const answer = facts.capabilities.engines[engine];
-  const unbindable = tree.mounts.find((mount) => mount.propagation.unbindable);
   const cloned = choices.at !== undefined || choices.enters || tree.roots.length > 1;
-  if (engine === 'yard' && cloned && unbindable) {
+  const unbindable = engine === 'yard' && cloned && tree.mounts.find((mount) => mount.propagation.unbindable);
+  if (unbindable) {
     findings.require({
       kind: 'engine',
       mounts: [unbindable],

@@ -6,9 +6,9 @@ import type { Findings } from './findings.ts';
 
 export function requireReachable(tree: MountTree, findings: Findings): void {
   for (const mount of tree.mounts) {
-    const parent = tree.parentOf(mount);
+    const parent = mount.mountPoint === UNREACHABLE ? tree.parentOf(mount) : undefined;
     // What is below such a mount is left out or found again with it.
-    if (mount.mountPoint !== UNREACHABLE || !parent || parent.mountPoint === UNREACHABLE) continue;
+    if (!parent || parent.mountPoint === UNREACHABLE) continue;
     findings.require({
       kind: 'unreachable',
       mounts: [mount],

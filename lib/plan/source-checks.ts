@@ -10,7 +10,7 @@ import { makeMountPointsCure, skipCure, standInCure, supplyCure } from './cures.
 import { type Findings, hostPathFact } from './findings.ts';
 import type { Layout, Spot } from './layout.ts';
 import { hostSource, type OriginKey } from './origin-keys.ts';
-import type { Supplies } from './supply.ts';
+import { namesHosts, type Supplies } from './supply.ts';
 
 /** A mount point to create in a host filesystem. */
 interface MissingMountPoint {
@@ -30,6 +30,7 @@ export function checkSources(
   facts: HostFacts,
   findings: Findings,
 ): MissingMountPoints {
+  if (!namesHosts(choices)) return new Map();
   const missing = new Map<OriginKey, Map<PathString, MissingMountPoint>>();
   for (const mount of tree.walk()) {
     const root = layout.roots.get(mount.id);

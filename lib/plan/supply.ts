@@ -45,7 +45,8 @@ export function assignSupplies(tree: MountTree, choices: Choices): ById<Supply> 
   return supplies;
 }
 
-function namesHosts({ root, external, slaves }: Choices): boolean {
+/** Whether the caller named any host path to supply mounts. */
+export function namesHosts({ root, external, slaves }: Choices): boolean {
   return root !== undefined || external.size > 0 || slaves.size > 0;
 }
 
