@@ -35,6 +35,9 @@ function blocksOf(page: string): Block[] {
   }));
 }
 
+/** At Node's REPL; others are commands in a shell. */
+const isSession = ({ info, text }: Block) => info === 'console' && text.startsWith('> ');
+
 const named = (wanted: (block: Block) => boolean) =>
   blocks.filter(wanted).map((block) => [`${block.page}:${block.line}`, block] as const);
 
@@ -61,7 +64,7 @@ describe('a program in the documentation runs', () => {
 });
 
 describe('a command in the documentation prints what is shown', () => {
-  test.each(named(({ info }) => info === 'console'))('%s', (_name, { text }) => {
+  test.each(named((block) => block.info === 'console' && !isSession(block)))('%s', (_name, { text }) => {
     for (const session of text.split(/^\$ /m).slice(1)) {
       const end = session.search(/(?<!\\)\n/); // a backslash continues the line
       expect(run(session.slice(0, end)).text).toMatch(patternOf(session.slice(end + 1)));
@@ -70,10 +73,10 @@ describe('a command in the documentation prints what is shown', () => {
 });
 
 describe('a session in the documentation goes as shown', () => {
-  test.each(PAGES.filter((page) => blocks.some((block) => block.page === page && block.info === 'repl')))(
+  test.each(PAGES.filter((page) => blocks.some((block) => block.page === page && isSession(block))))(
     '%s',
     (page) => {
-      const sessions = blocks.filter((block) => block.page === page && block.info === 'repl');
+      const sessions = blocks.filter((block) => block.page === page && isSession(block));
       const entries = sessions.flatMap(({ text }) => text.split(/^> /m).slice(1).map(splitEntry));
       const lines = ['Error.stackTraceLimit = 0', ...entries.map(({ line }) => line), '.exit'];
       const input = lines.map((line) => `${line}\n`).join('');
