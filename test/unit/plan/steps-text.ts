@@ -7,7 +7,7 @@ export function stepText(step: Step): string {
     case 'make-filesystem':
       return `make-filesystem ${step.origin}`;
     case 'clone-source':
-      return `clone-source ${step.origin} = ${step.of === 'mount' ? 'mount of ' : ''}${step.source}`;
+      return `clone-source ${step.origin} = ${step.of === 'mount' ? 'mount of ' : ''}${step.source}${step.recursive ? ' and below' : ''}`;
     case 'make-node':
       return `make-${step.node} ${step.origin}:${step.path}`;
     case 'set-mode':
@@ -40,7 +40,7 @@ export function stepText(step: Step): string {
     case 'make-group':
       return `make-group ${groupText(step)}`;
     case 'share':
-      return `share ${step.mount} ${step.path}`.trimEnd();
+      return `share #${step.mount} ${step.path}`.trimEnd();
     case 'set-group':
       return `set-group #${step.mount} to ${step.group}`;
     case 'rename':
