@@ -1,7 +1,7 @@
 /** What a recursive bind of a host path brings along: mounts that are not built, and that stand in the tree all the same. */
 import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
 import { type HostFacts, own, type SourceFact } from '../model/facts.ts';
-import { isIdmapped, type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { isIdmapped, type Mount, nameOf, type PathString, UNREACHABLE } from '../model/mount.ts';
 import { isInside, joinPath, parentPath, relativePath } from '../model/paths.ts';
 import { MountTree } from '../model/tree.ts';
 import { pathOf, usesCopy } from './copied-sources.ts';
@@ -9,6 +9,8 @@ import { ignoreCure, skipCure, supplyCure } from './cures.ts';
 import type { Draft } from './draft.ts';
 import type { Findings } from './findings.ts';
 import { layOut } from './layout.ts';
+import { mainRoot } from './namespaces.ts';
+import type { Cure } from './requirements.ts';
 import { assignSupplies } from './supply.ts';
 
 /** By the id of the mount that a recursive bind supplies: what comes with it, as it will stand in the tree. */
@@ -131,7 +133,8 @@ class Below {
   }
 
   /** A recursive clone leaves unbindable mounts out; a copy of a namespace does not keep them unbindable, but no pins. */
-  #comes({ propagation, type, root }: Mount): boolean {
+  #comes({ propagation, type, root, mountPoint }: Mount): boolean {
+    if (mountPoint === UNREACHABLE) return false; // it is seen when the tree is read back
     if (usesCopy(this.#draft.choices)) return type !== 'nsfs' || !root.startsWith('mnt:');
     return !propagation.unbindable;
   }
@@ -184,10 +187,13 @@ class Below {
     } else if (wanted.propagation.unbindable) {
       refuse(`is unbindable, which what the recursive bind of ${source} brings cannot become`);
     }
-    requireAloneInGroup(this.#draft, wanted, source, this.#findings);
-    if (wanted.propagation.shared !== undefined && this.#isCovered(host))
-      refuse(`is shared and covered, and out of reach in what the recursive bind of ${source} brings`);
     for (const child of tree.childrenOf(wanted)) this.#children.push(child);
+    requireAloneInGroup(this.#draft, wanted, source, this.#findings);
+    if (wanted.propagation.shared === undefined) return;
+    if (this.#isCovered(host))
+      refuse(`is shared and covered, and out of reach in what the recursive bind of ${source} brings`);
+    else if (host.kind === 'file')
+      refuse(`is shared, and a file that the recursive bind of ${source} brings cannot become so`);
   }
 
   /** Of the filesystem that the bind itself supplies, what counts is the path in it. */
@@ -261,11 +267,7 @@ function requireAloneInGroup(
     reason:
       `${nameOf(mount)} ${follows ? `follows peer group ${master}` : `shares peer group ${shared} with others`}, and ` +
       `what the recursive bind of ${source} brings can only start a group of its own`,
-    cures: [
-      ...(follows && !tree.groups.has(master) ? [ignoreCure()] : []),
-      skipCure(tree, mount),
-      supplyCure(tree, mount),
-    ],
+    cures: [...(follows && !tree.groups.has(master) ? [ignoreCure()] : []), ...otherwise(tree, mount)],
   });
 }
 
@@ -275,6 +277,10 @@ function requireNoMap({ tree, choices }: Draft, mount: Mount, host: Mount, findi
     kind: 'idmap',
     mounts: [mount],
     reason: `${nameOf(mount)}: a recursive bind keeps the maps of what it binds, and takes none`,
-    cures: [supplyCure(tree, mount), skipCure(tree, mount)],
+    cures: otherwise(tree, mount),
   });
+}
+
+function otherwise(tree: MountTree, mount: Mount): Cure[] {
+  return [supplyCure(tree, mount), ...(mount === mainRoot(tree) ? [] : [skipCure(tree, mount)])];
 }

@@ -114,6 +114,12 @@ describe('what is in the way of what comes along is named', () => {
     expect(told(tree, OPTIONS, facts())[0]?.[1]).toMatch(/is shared and covered, and out of reach/);
   });
 
+  test('a file, which starts no group', () => {
+    const hostMounts = [...HOST, mount(26, 21, '/host/sys/file', { kind: 'file' })];
+    const tree = treeOf(ROOT, plain, mount(3, 2, '/sys/file', { propagation: { shared: 7 } }));
+    expect(told(tree, OPTIONS, facts({ hostMounts }))[0]?.[1]).toMatch(/is shared, and a file that/);
+  });
+
   test('groups with other members, and masters', () => {
     const tree = treeOf(
       ROOT,
