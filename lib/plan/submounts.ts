@@ -188,8 +188,8 @@ class Below {
       refuse(`is unbindable, which what the recursive bind of ${source} brings cannot become`);
     }
     for (const child of tree.childrenOf(wanted)) this.#children.push(child);
-    requireAloneInGroup(this.#draft, wanted, source, this.#findings);
-    if (wanted.propagation.shared === undefined) return;
+    const isAlone = requireAloneInGroup(this.#draft, wanted, source, this.#findings);
+    if (!isAlone || wanted.propagation.shared === undefined) return;
     if (this.#isCovered(host))
       refuse(`is shared and covered, and out of reach in what the recursive bind of ${source} brings`);
     else if (host.kind === 'file')
@@ -249,18 +249,21 @@ function attributes({ options }: Mount): number {
   return attributesOf(options) & MOUNT_ATTR_ALL;
 }
 
-/** No holder can be cloned of a mount with locked ones below it: it starts a group of its own, and joins none. */
+/**
+ * No holder can be cloned of a mount with locked ones below it: it can start a group of its own, and join none.
+ * @returns whether that is enough for it.
+ */
 function requireAloneInGroup(
   { tree, choices }: Draft,
   mount: Mount,
   source: PathString,
   findings: Findings,
-): void {
+): boolean {
   const { shared, master } = mount.propagation;
   const follows = master !== undefined && (tree.groups.has(master) || !choices.ignoreHostPropagation);
   const others = shared === undefined ? 0 : (tree.groups.get(shared)?.length ?? 1) - 1;
   const leads = shared !== undefined && tree.slaves.has(shared);
-  if (!follows && !leads && others === 0) return;
+  if (!follows && !leads && others === 0) return true;
   findings.require({
     kind: 'group-root',
     mounts: [mount],
@@ -269,6 +272,7 @@ function requireAloneInGroup(
       `what the recursive bind of ${source} brings can only start a group of its own`,
     cures: [...(follows && !tree.groups.has(master) ? [ignoreCure()] : []), ...otherwise(tree, mount)],
   });
+  return false;
 }
 
 function requireNoMap({ tree, choices }: Draft, mount: Mount, host: Mount, findings: Findings): void {
