@@ -2,6 +2,9 @@ import { type HostFacts, own } from '../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { isLockedBelow, suppliesAll } from './copied-sources.ts';
+import { masterKeyOf, splitKey } from './group-keys.ts';
+import type { GroupStarts } from './group-starts.ts';
+import type { Spot } from './layout.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Resolution } from './resolve.ts';
@@ -11,8 +14,9 @@ import type { ActionOf, GroupKey, NodeKind, OriginId } from './steps.ts';
 /**
  * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
  *
- * A group starts with a holder: a detached clone of the origin's root, as wide as any member can be, made when the
- * first member needs it, masters first. Members need no order and no common root among themselves.
+ * A group starts with a member that can be made with its sharing, or else with a holder: a detached clone of the
+ * origin's root, as wide as any member can be. Either is made when the first member needs it, masters first. Members
+ * need no order and no common root among themselves.
  */
 export class GroupSteps {
   readonly #resolution: Resolution;
@@ -20,6 +24,7 @@ export class GroupSteps {
   readonly #origins: OriginSteps;
   readonly #actions: MountActions;
   readonly #script: Script;
+  readonly #starts: GroupStarts;
   readonly #made = new Set<GroupKey>();
   readonly #shared = new Set<PathString>();
 
@@ -28,16 +33,18 @@ export class GroupSteps {
     facts: HostFacts,
     origins: OriginSteps,
     actions: MountActions,
+    starts: GroupStarts,
     script: Script,
   ) {
     this.#resolution = resolution;
     this.#facts = facts;
     this.#origins = origins;
     this.#actions = actions;
+    this.#starts = starts;
     this.#script = script;
   }
 
-  /** Makes the holder of the mount's group, where it has one and it is not there yet. */
+  /** Starts the mount's group, where it has one and it is not there yet. */
   prepare(mount: Mount): void {
     const group = this.keyOf(mount);
     if (group !== undefined) this.#make(group, mount);
@@ -68,33 +75,48 @@ export class GroupSteps {
     return this.#actions.groupOf(mount);
   }
 
-  /** Makes the holder of a group after that of its master. A chain of masters may be long: no recursion. */
+  /** Starts a group after that of its master. A chain of masters may be long: no recursion. */
   #make(wanted: GroupKey, mount: Mount): void {
     const chain: GroupKey[] = [];
     for (
       let key: GroupKey | undefined = wanted;
       key !== undefined && !this.#made.has(key);
-      key = this.#masterOf(key)
+      key = masterKeyOf(this.#resolution, key)
     ) {
       chain.push(key);
       this.#made.add(key);
     }
-    for (const key of chain.reverse()) this.#makeHolder(key, mount);
+    for (const key of chain.reverse()) this.#start(key, mount);
   }
 
-  /** The group that a group's holder takes its master from. */
-  #masterOf(key: GroupKey): GroupKey | undefined {
-    const { tree, masters } = this.#resolution;
-    const [role, id] = split(key);
-    if (role === 'slaves') return tree.groups.has(id) ? `peers:${id}` : undefined;
-    const master = tree.groups.get(id)?.[0]?.propagation.master;
-    if (master === undefined || masters.ignored.has(master)) return undefined;
-    return tree.groups.has(master) ? `peers:${master}` : `slaves:${master}`;
+  #start(key: GroupKey, mount: Mount): void {
+    const start = this.#starts.of.get(key);
+    if (!start) {
+      this.#makeHolder(key, mount);
+      return;
+    }
+    if (this.#actions.startsFromOrigin(start))
+      this.#origins.id((this.#resolution.layout.roots.get(start.id) as Spot).origin, start);
+    this.#script.addFor(start, 'start-group');
+  }
+
+  /** Whether the group is started by a mount of the tree. */
+  hasStart(key: GroupKey): boolean {
+    return this.#starts.of.has(key);
+  }
+
+  /** Makes a mount that has its sharing from then on; false for one that is to be given it. */
+  makeMember(mount: Mount): boolean {
+    if (!this.#starts.made.has(mount.id)) return false;
+    const key = this.keyOf(mount) as GroupKey;
+    this.#make(key, mount);
+    if (this.#starts.of.get(key) !== mount) this.#script.addFor(mount, 'clone-member');
+    return true;
   }
 
   #makeHolder(key: GroupKey, mount: Mount): void {
     const { tree, masters } = this.#resolution;
-    const [role, id] = split(key);
+    const [role, id] = splitKey(key);
     const source = role === 'slaves' && !tree.groups.has(id) ? masters.followed.get(id) : undefined;
     if (source !== undefined) {
       const before = masters.toShare.get(source);
@@ -114,17 +136,18 @@ export class GroupSteps {
       this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);
       return;
     }
-    const master = this.#masterOf(key);
+    const master = masterKeyOf(this.#resolution, key);
     const origin = this.#holderOrigin(id, mount);
+    const isOfMaster = master !== undefined && splitKey(master)[0] === 'peers';
     this.#push(
       {
         kind: 'make-group',
         group: key,
-        from: { origin },
+        ...(!isOfMaster && { from: { origin } }),
         node: this.#origins.nodeOf(origin),
         followsHost: false,
         shared: role === 'peers',
-        ...(master ? { master } : {}),
+        ...(master && { master }),
       },
       mount,
     );
@@ -147,11 +170,6 @@ export class GroupSteps {
 }
 
 function whyHeld(group: GroupKey): string {
-  const [role, id] = split(group);
+  const [role, id] = splitKey(group);
   return `a detached holder that ${role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`}`;
-}
-
-function split(key: GroupKey): [role: 'peers' | 'slaves', id: number] {
-  const [role, id] = key.split(':');
-  return [role as 'peers' | 'slaves', Number(id)];
 }

@@ -66,7 +66,8 @@ export function hostPaths(script: Script, { choices }: Resolution, facts: HostFa
   for (const step of script.writtenOut) {
     if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
-    if (step.kind === 'make-group' && 'mountOf' in step.from) want(step.from.mountOf, step.from.of);
+    if (step.kind === 'make-group' && step.from && 'mountOf' in step.from)
+      want(step.from.mountOf, step.from.of);
   }
   return [...wanted.values()];
 }

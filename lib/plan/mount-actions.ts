@@ -3,6 +3,8 @@ import { ById } from '../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { takesNodes } from './filesystems.ts';
+import { groupKeyOf, masterKeyOf } from './group-keys.ts';
+import type { GroupStarts } from './group-starts.ts';
 import type { Images } from './images.ts';
 import type { Spot } from './layout.ts';
 import type { OriginKey } from './origin-keys.ts';
@@ -10,7 +12,13 @@ import type { Resolution } from './resolve.ts';
 import type { ActionOf, GroupKey, OriginId } from './steps.ts';
 
 /** What is done for every mount, or for every one that is in a group. */
-export type MountActionKind = 'clone' | 'clone-image' | 'place' | 'set-group';
+export type MountActionKind =
+  | 'clone'
+  | 'clone-image'
+  | 'start-group'
+  | 'clone-member'
+  | 'place'
+  | 'set-group';
 
 /** What is done for a mount: out of its origin with its attributes, onto its parent, into its group. */
 export class MountActions {
@@ -18,18 +26,24 @@ export class MountActions {
   readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
   readonly #images: Images;
   readonly #origins: ById<OriginId>;
-  readonly #takes: ById<boolean>;
   readonly #groups: ById<GroupKey>;
+  readonly #starts: GroupStarts;
+  #takers: ReadonlySet<number> = new Set();
   #lastOptions: readonly string[] | undefined;
   #lastAttributes = 0;
 
-  constructor(resolution: Resolution, originIds: ReadonlyMap<OriginKey, OriginId>, images: Images) {
+  constructor(
+    resolution: Resolution,
+    originIds: ReadonlyMap<OriginKey, OriginId>,
+    images: Images,
+    starts: GroupStarts,
+  ) {
     this.#resolution = resolution;
     this.#originIds = originIds;
     this.#images = images;
     this.#origins = new ById(resolution.tree.mounts);
-    this.#takes = new ById(resolution.tree.mounts);
     this.#groups = new ById(resolution.tree.mounts);
+    this.#starts = starts;
   }
 
   clone(mount: Mount): ActionOf<'clone'> {
@@ -71,20 +85,44 @@ export class MountActions {
     return { kind: 'set-group', mount: mount.id, group: this.groupOf(mount) as GroupKey };
   }
 
+  'start-group'(mount: Mount): ActionOf<'start-group'> {
+    const group = this.groupOf(mount) as GroupKey;
+    const master = masterKeyOf(this.#resolution, group);
+    return {
+      kind: 'start-group',
+      mount: mount.id,
+      group,
+      ...(this.startsFromOrigin(mount) && {
+        from: { origin: this.originOf(mount), take: this.takes(mount) },
+      }),
+      node: this.#resolution.kinds.kindAt(this.#spotOf(mount)),
+      ...(master && { master }),
+      shared: mount.propagation.shared !== undefined,
+      attributes: this.#attributesOf(mount.options),
+    };
+  }
+
+  'clone-member'(mount: Mount): ActionOf<'clone-member'> {
+    const group = this.groupOf(mount) as GroupKey;
+    const start = this.#starts.of.get(group) as Mount;
+    const attributes = this.#attributesOf(mount.options);
+    const isSame = start.options === mount.options || this.#attributesOf(start.options) === attributes;
+    return { kind: 'clone-member', mount: mount.id, group, ...(!isSame && { attributes }) };
+  }
+
   /** What the mount joins; nothing for a private or unbindable one. */
   groupOf(mount: Mount): GroupKey | undefined {
     const known = this.#groups.get(mount.id);
     if (known !== undefined) return known;
-    const group = this.#findGroup(mount);
+    const group = groupKeyOf(this.#resolution, mount);
     if (group !== undefined) this.#groups.set(mount.id, group);
     return group;
   }
 
-  #findGroup({ id, propagation: { shared, master } }: Mount): GroupKey | undefined {
-    if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
-    if (shared !== undefined) return `peers:${shared}`;
-    if (master === undefined || this.#resolution.masters.ignored.has(master)) return undefined;
-    return `slaves:${master}`;
+  /** Whether a mount that starts its group is cloned from its origin, and not from what its master's started with. */
+  startsFromOrigin(mount: Mount): boolean {
+    const { master } = mount.propagation;
+    return master === undefined || !this.#resolution.tree.groups.has(master);
   }
 
   originOf(mount: Mount): OriginId {
@@ -99,33 +137,34 @@ export class MountActions {
     return this.#resolution.choices.idmap.get(mount.id) ?? mount.idmap;
   }
 
-  /**
-   * Whether the origin itself becomes the mount, because nothing else is cloned from it or done in it later. A map can
-   * be given to a detached clone only.
-   */
+  /** Whether the mount is its origin itself. */
   takes(mount: Mount): boolean {
-    const known = this.#takes.get(mount.id);
-    if (known !== undefined) return known;
-    const takes = this.#isAlone(mount);
-    this.#takes.set(mount.id, takes);
-    return takes;
+    return this.#takers.has(mount.id);
   }
 
-  #isAlone(mount: Mount): boolean {
-    const { origin, path } = this.#spotOf(mount);
-    if (path !== '/' || this.#resolution.layout.members.get(origin)?.length !== 1) return false;
-    return this.idmapOf(mount) === undefined && this.groupOf(mount) === undefined;
+  /** Whether the mount could be its origin: a map can be given to a detached clone only. */
+  isWhole(mount: Mount): boolean {
+    return this.#spotOf(mount).path === '/' && this.idmapOf(mount) === undefined;
+  }
+
+  /** Says which mounts are their origins themselves: that is known when all is in order. */
+  setTakers(takers: ReadonlySet<number>): void {
+    this.#takers = takers;
   }
 
   reason(kind: MountActionKind, mount: Mount): string {
     switch (kind) {
       case 'clone': {
         return this.takes(mount)
-          ? `${nameOf(mount)} is the only one to show this filesystem`
+          ? `${nameOf(mount)} is the last to show this filesystem as a whole`
           : `${nameOf(mount)} shows ${this.#spotOf(mount).path} of it`;
       }
       case 'clone-image':
         return `with all that is mounted on it ${nameOf(mount)} is as ${nameOf(this.patternOf(mount))}`;
+      case 'start-group':
+        return startReason(mount);
+      case 'clone-member':
+        return `${nameOf(mount)} shows what ${this.#startNameOf(mount)} shows, and shares what that shares`;
       case 'place': {
         const parent = this.#parentOf(mount);
         const covers = parent.mountPoint === mount.mountPoint;
@@ -134,6 +173,10 @@ export class MountActions {
       case 'set-group':
         return joinReason(mount);
     }
+  }
+
+  #startNameOf(mount: Mount): string {
+    return nameOf(this.#starts.of.get(this.groupOf(mount) as GroupKey) as Mount);
   }
 
   #parentOf(mount: Mount): Mount {
@@ -157,6 +200,13 @@ export class MountActions {
   #spotOf(mount: Mount): Spot {
     return this.#resolution.layout.roots.get(mount.id) as Spot;
   }
+}
+
+function startReason({ propagation: { shared, master } }: Mount): string {
+  const of = master === undefined ? '' : ` a slave of ${master}`;
+  return shared === undefined
+    ? `nothing is mounted on it: it can be${of} at once`
+    : `nothing is mounted on it: it can start peer group ${shared}${of && `,${of},`} at once`;
 }
 
 function joinReason({ propagation: { shared, master } }: Mount): string {

@@ -6,6 +6,7 @@ import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { deletionSteps } from './deletion-steps.ts';
 import { type Draft, draftRestore } from './draft.ts';
+import { chooseGroupStarts } from './group-starts.ts';
 import { GroupSteps } from './group-steps.ts';
 import { hostEffects, hostPaths } from './host-effects.ts';
 import { findImages, type Images } from './images.ts';
@@ -21,6 +22,7 @@ import { UnmetRequirementsError } from './requirements.ts';
 import { type Resolution, resolve } from './resolve.ts';
 import { Script } from './script.ts';
 import type { Action, GroupKey, OriginId, Step } from './steps.ts';
+import { takersOf } from './taken-origins.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
 /**
@@ -52,10 +54,11 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
     new Set([...last, ...idmapped(resolution), ...wholes(resolution)]),
   );
   const originIds = new Map<OriginKey, OriginId>();
-  const actions = new MountActions(resolution, originIds, images);
+  const starts = chooseGroupStarts(resolution, images, last);
+  const actions = new MountActions(resolution, originIds, images, starts);
   const built = new Script(resolution.tree, actions);
   const origins = new OriginSteps(resolution, facts, originIds, built);
-  const groups = new GroupSteps(resolution, facts, origins, actions, built);
+  const groups = new GroupSteps(resolution, facts, origins, actions, starts, built);
 
   buildTrees({ resolution, ends: last, images, origins, groups, script: built });
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
@@ -63,6 +66,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
   const finish = engine === 'yard' ? finishInYard : finishDetached;
   finish({ resolution, ends, groups, deletions, script: built });
   const script = engine === 'yard' ? hostStepsFirst(built) : built;
+  actions.setTakers(takersOf(script, actions, engine));
 
   return new RestorePlan({
     engine,
@@ -92,10 +96,11 @@ function buildTrees({ resolution, ends, images, origins, groups, script }: Build
     if (images.inside.has(mount.id)) continue;
     const parent = tree.parentOf(mount);
     const isImage = images.patterns.has(mount.id);
-    if (!isImage) origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
-    script.addFor(mount, isImage ? 'clone-image' : 'clone');
+    const isMember = !isImage && groups.makeMember(mount);
+    if (!isImage && !isMember) origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
+    if (!isMember) script.addFor(mount, isImage ? 'clone-image' : 'clone');
     if (parent) script.addFor(mount, 'place');
-    if (!isImage) joinWhenComplete(mount, tree.childrenOf(mount).length);
+    if (!isImage && !isMember) joinWhenComplete(mount, tree.childrenOf(mount).length);
     if (parent) joinWhenComplete(parent, (waitingFor.get(parent.id) ?? 0) - 1);
   }
 }
@@ -233,7 +238,11 @@ function becomeRoot(
     : 'a fresh mount namespace, where nothing propagates, takes the whole tree as its root';
   script.add({ kind: 'become-root', mount, namespace, standing, reason });
   const alone = 'nothing but the tree is left in the namespace';
-  const holders = standing ? [...new Set(end.flatMap((joining) => groups.keyOf(joining) ?? []))] : [];
+  const holders = standing
+    ? [...new Set(end.flatMap((joining) => groups.keyOf(joining) ?? []))].filter(
+        (key) => !groups.hasStart(key),
+      )
+    : [];
   script.add({ kind: 'drop-old-root', namespace, standing, holders, reason: alone });
   for (const joining of end) groups.join(joining);
 }

@@ -113,16 +113,40 @@ export type Action = { readonly mount?: number } & (
       /** A detached mount that holds the group while its members are given it. */
       readonly kind: 'make-group';
       readonly group: GroupKey;
-      /** What it is a clone of: an origin's root, or the host mount that is followed (`of`: its root, or the path). */
-      readonly from:
+      /**
+       * What it is a clone of: an origin's root, or the host mount that is followed (`of`: its root, or the path).
+       * Absent: what started its master's group.
+       */
+      readonly from?:
         | { readonly origin: OriginId }
         | { readonly mountOf: PathString; readonly of: 'path' | 'mount' };
       readonly node: NodeKind;
-      /** Takes its master from this group's holder. */
+      /** Has its master from what started this group. */
       readonly master?: GroupKey;
       /** Becomes a slave of the host mount that it was cloned from. */
       readonly followsHost: boolean;
       readonly shared: boolean;
+    }
+  | {
+      /** Makes the mount with its group's sharing, which the other members are then given from it. */
+      readonly kind: 'start-group';
+      readonly mount: number;
+      readonly group: GroupKey;
+      /** A clone of this origin's root, or (`take`) the origin itself. Absent: of what started its master's group. */
+      readonly from?: { readonly origin: OriginId; readonly take: boolean };
+      readonly node: NodeKind;
+      readonly master?: GroupKey;
+      readonly shared: boolean;
+      /** MOUNT_ATTR bits. */
+      readonly attributes: number;
+    }
+  | {
+      /** Makes the mount as a clone of the one that started its group. */
+      readonly kind: 'clone-member';
+      readonly mount: number;
+      readonly group: GroupKey;
+      /** MOUNT_ATTR bits; absent: those of the mount that it is a clone of. */
+      readonly attributes?: number;
     }
   | { readonly kind: 'set-group'; readonly mount: number; readonly group: GroupKey }
   | {

@@ -23,6 +23,7 @@ import { LastUses } from './last-uses.ts';
 import {
   attributesOfNew,
   cloneImage,
+  cloneMember,
   cloneMount,
   cloneSource,
   isMadeWhole,
@@ -31,6 +32,7 @@ import {
   placeMount,
   shareMount,
   shareSource,
+  startGroup,
 } from './mount-ops.ts';
 import {
   deleteNode,
@@ -144,6 +146,15 @@ function emitAction(
       break;
     case 'make-group':
       makeGroup(emitter, action, parking);
+      break;
+    case 'start-group': {
+      const { from, mount } = action;
+      const origin = from && plan.origins[from.origin];
+      startGroup(emitter, action, origin, tree.get(mount)?.mountPoint ?? '', parking);
+      break;
+    }
+    case 'clone-member':
+      cloneMember(emitter, action, tree.get(action.mount)?.mountPoint ?? '');
       break;
     case 'set-group':
       joinGroup(emitter, action);

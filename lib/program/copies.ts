@@ -45,7 +45,7 @@ function firstUsers(script: Script): Map<string, number> {
     if (script.lineAt(index) !== 'step') continue;
     const step = script.action(index);
     if (step.kind === 'clone-source') users.set(keyOf({ path: step.source, of: step.of }), index);
-    if (step.kind === 'make-group' && 'mountOf' in step.from)
+    if (step.kind === 'make-group' && step.from && 'mountOf' in step.from)
       users.set(keyOf({ path: step.from.mountOf, of: step.from.of }), index);
   }
   return users;

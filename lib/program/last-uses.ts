@@ -9,11 +9,13 @@ export class LastUses {
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];
   readonly #groups = new Map<GroupKey, number>();
-  /** Groups whose holders are clones of origins. */
-  readonly #ofOrigins = new Set<GroupKey>();
+  /** Ids of the mounts that start groups. */
+  readonly #starts = new Map<GroupKey, number>();
+  /** Groups whose holders are mounted nowhere. */
+  readonly #detached = new Set<GroupKey>();
   readonly #taken: Mount[] = [];
-  /** Origins in which mount points are made. */
-  readonly #changed = new Set<OriginId>();
+  /** Origins that others are cloned from, or in which mount points are made. */
+  readonly #used = new Set<OriginId>();
 
   constructor(script: Script) {
     this.#mounts = new ById(script.tree.mounts);
@@ -25,14 +27,14 @@ export class LastUses {
     return this.#taken[origin] !== undefined;
   }
 
-  /** The mount that the origin becomes, where nothing is done in the origin before it is that mount. */
+  /** The mount that the origin becomes, where nothing is done with the origin before it is that mount. */
   takerAtOnce(origin: OriginId): Mount | undefined {
-    return this.#changed.has(origin) ? undefined : this.#taken[origin];
+    return this.#used.has(origin) ? undefined : this.#taken[origin];
   }
 
   /** How many detached mounts are closed without having been mounted anywhere. */
   get dismissed(): number {
-    return this.#origins.filter((_, origin) => !this.isTaken(origin)).length + this.#ofOrigins.size;
+    return this.#origins.filter((_, origin) => !this.isTaken(origin)).length + this.#detached.size;
   }
 
   /** Closes what the action was the last use of; `dismiss` what is mounted nowhere. */
@@ -48,7 +50,15 @@ export class LastUses {
         return;
       case 'make-group':
         if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
-        if ('origin' in action.from) this.#closeOrigin(index, action.from.origin, emitter, dismiss);
+        if (action.from && 'origin' in action.from)
+          this.#closeOrigin(index, action.from.origin, emitter, dismiss);
+        this.#closeGroup(index, action.group, emitter, dismiss);
+        return;
+      case 'start-group':
+        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
+        if (action.from) this.#closeOrigin(index, action.from.origin, emitter, dismiss);
+        return;
+      case 'clone-member':
         this.#closeGroup(index, action.group, emitter, dismiss);
         return;
       case 'set-group':
@@ -70,21 +80,42 @@ export class LastUses {
     this.#mounts.set(mount.id, index);
     if (line === 'place') this.#mounts.set(mount.parentId, index);
     else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
-    else if (line === 'set-group') this.#groups.set(script.actions.groupOf(mount) as GroupKey, index);
+    else if (line === 'start-group') this.#learnStart(script, mount, index);
+    else if (line === 'clone-member' || line === 'set-group')
+      this.#useGroup(script.actions.groupOf(mount) as GroupKey, index);
     else if (script.actions.takes(mount)) this.#taken[script.actions.originOf(mount)] = mount;
-    else this.#origins[script.actions.originOf(mount)] = index;
+    else this.#cloneFrom(script.actions.originOf(mount), index);
+  }
+
+  #learnStart(script: Script, mount: Mount, index: number): void {
+    const { group, master, from } = script.actions['start-group'](mount);
+    this.#starts.set(group, mount.id);
+    if (master !== undefined) this.#useGroup(master, index);
+    if (!from) return;
+    this.#cloneFrom(from.origin, index);
+    if (from.take) this.#taken[from.origin] = mount;
+  }
+
+  #cloneFrom(origin: OriginId, index: number): void {
+    this.#origins[origin] = index;
+    this.#used.add(origin);
+  }
+
+  #useGroup(group: GroupKey, index: number): void {
+    const start = this.#starts.get(group);
+    if (start === undefined) this.#groups.set(group, index);
+    else this.#mounts.set(start, index);
   }
 
   #learnAction(action: Action, index: number): void {
     if (hasMount(action)) this.#mounts.set(action.mount, index);
     if ('origin' in action) this.#origins[action.origin] = index;
-    if (action.kind === 'make-mount-point') this.#changed.add(action.origin);
+    if (action.kind === 'make-mount-point') this.#used.add(action.origin);
     if (action.kind !== 'make-group') return;
     this.#groups.set(action.group, index);
-    if (action.master !== undefined) this.#groups.set(action.master, index);
-    if (!('origin' in action.from)) return;
-    this.#origins[action.from.origin] = index;
-    if (action.node === 'directory') this.#ofOrigins.add(action.group);
+    if (action.master !== undefined) this.#useGroup(action.master, index);
+    if (action.from && 'origin' in action.from) this.#cloneFrom(action.from.origin, index);
+    if (!action.followsHost && action.node === 'directory') this.#detached.add(action.group);
   }
 
   #closeOrigin(index: number, origin: OriginId, emitter: Emitter, dismiss: Dismiss): void {
@@ -93,9 +124,14 @@ export class LastUses {
   }
 
   #closeGroup(index: number, group: GroupKey, emitter: Emitter, dismiss: Dismiss): void {
+    const start = this.#starts.get(group);
+    if (start !== undefined) {
+      if (this.#mounts.get(start) === index) emitter.close(emitter.mount(start));
+      return;
+    }
     if (this.#groups.get(group) !== index) return;
     const slot = emitter.get(`group:${group}`);
-    if (this.#ofOrigins.has(group)) dismiss(slot);
+    if (this.#detached.has(group)) dismiss(slot);
     else emitter.close(slot);
   }
 }

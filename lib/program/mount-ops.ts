@@ -1,7 +1,7 @@
 /** Ops that get mounts out of origins, place them and set their sharing. */
 import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_TREE } from '../flags.ts';
 import { takesNodes } from '../plan/filesystems.ts';
-import type { ActionOf, Origin } from '../plan/steps.ts';
+import type { ActionOf, GroupKey, Origin } from '../plan/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';
@@ -37,7 +37,7 @@ export function cloneSource(
   taker: ActionOf<'clone'> | undefined,
 ): void {
   const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
-  const { set, clear, propagation } = (taker && changeOf(taker, true)) ?? NO_CHANGE;
+  const { set, clear, propagation } = taker ? changeOf(taker) : NO_CHANGE;
   const change = { set, clear, propagation: propagation || MS.PRIVATE };
   const from = { directory: emitter.get(`import:${step.of}:${step.source}`), path: '', flags: CLONE_FD };
   if (step.recursive) {
@@ -63,7 +63,7 @@ export function shareMount(emitter: Emitter, step: ActionOf<'share'>): void {
 
 export function cloneMount(emitter: Emitter, step: ActionOf<'clone'>, origin: Origin, name: string): void {
   const from = emitter.origin(step.origin);
-  const change = changeOf(step, origin.kind === 'host');
+  const change = needsChange(step, origin) || step.idmap ? changeOf(step) : undefined;
   if (step.take) {
     emitter.setMount(step.mount, from);
     if (change) emitter.setattr(from, change.set, change.clear, change.propagation);
@@ -91,11 +91,19 @@ export function isMadeWhole(step: ActionOf<'clone'>, origin: Origin): boolean {
 
 const NO_CHANGE: AttributeBits = { set: 0, clear: 0, propagation: 0 };
 
-/** What a clone is to have that it does not have as a clone; `inherits`: of a host's mount, whose attributes it has. */
-function changeOf(step: ActionOf<'clone'>, inherits: boolean): AttributeBits | undefined {
-  if (step.attributes === 0 && !inherits && !step.unbindable && !step.idmap) return undefined;
-  const clear = (MOUNT_ATTR_ALL & ~step.attributes) | MOUNT_ATTR_ATIME;
-  return { set: step.attributes, clear, propagation: step.unbindable ? MS.UNBINDABLE : 0 };
+/** Whether a clone is not yet what it is to be: of a host's mount it has the attributes of that. */
+function needsChange(step: OfAttributes, origin: Origin): boolean {
+  return step.attributes !== 0 || step.unbindable === true || origin.kind === 'host';
+}
+
+interface OfAttributes {
+  readonly attributes: number;
+  readonly unbindable?: boolean;
+}
+
+function changeOf({ attributes, unbindable = false }: OfAttributes): AttributeBits {
+  const clear = (MOUNT_ATTR_ALL & ~attributes) | MOUNT_ATTR_ATIME;
+  return { set: attributes, clear, propagation: unbindable ? MS.UNBINDABLE : 0 };
 }
 
 function cloneOut(
@@ -148,22 +156,64 @@ export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): v
   emitter.undo(shared, 'mount_setattr', { a: source, s1: '', n: AT.EMPTY_PATH, f3: BEFORE[step.before] });
 }
 
-/** A holder: private, then slave of its master's holder, then shared, as its group is. */
+/** A holder: private, then slave of its master's, then shared, as its group is. */
 export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parking: Parking): void {
   const out = emitter.slot(`group:${step.group}`, step.group);
   const { from, master, shared } = step;
-  const isAlone = !step.followsHost && master === undefined;
-  const directory =
-    'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
-  const propagation = 'mountOf' in from ? MS.SLAVE : isAlone && shared ? MS.SHARED : 0;
+  const directory = from ? slotOf(emitter, from) : groupSlot(emitter, master);
+  const isSlave = !from || 'mountOf' in from;
+  const propagation = isSlave ? MS.SLAVE : shared && master === undefined ? MS.SHARED : 0;
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
   cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   parking.park(out, step.node);
-  if (master !== undefined) {
-    setGroup(emitter, emitter.get(`group:${master}`), out);
-    if (master.startsWith('peers:')) emitter.setattr(out, 0, 0, MS.SLAVE);
-  }
+  if (from && master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
   if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
+}
+
+function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from']>): number {
+  return 'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
+}
+
+/** The mount that started a group, or its holder. */
+function groupSlot(emitter: Emitter, group: GroupKey | undefined): number {
+  return emitter.get(`group:${group}`);
+}
+
+/** The same for a mount of the tree, which has its attributes as soon. */
+export function startGroup(
+  emitter: Emitter,
+  step: ActionOf<'start-group'>,
+  origin: Origin | undefined,
+  name: string,
+  parking: Parking,
+): void {
+  const { from, master, shared } = step;
+  const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
+  if (from?.take) emitter.setMount(step.mount, out);
+  emitter.alias(`group:${step.group}`, out);
+  const change = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
+  // A change of propagation that comes with the clone, and one that comes after it.
+  const first = !from ? MS.SLAVE : master === undefined ? MS.SHARED : 0;
+  const then = shared && first !== MS.SHARED ? MS.SHARED : 0;
+  if (from?.take) {
+    parking.park(out, step.node);
+    if (master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
+    emitter.setattr(out, change.set, change.clear, MS.SHARED);
+    return;
+  }
+  const directory = from ? emitter.origin(from.origin) : groupSlot(emitter, master);
+  cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, { ...change, propagation: first });
+  parking.park(out, step.node);
+  if (from && master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
+  if (then !== 0) emitter.setattr(out, 0, 0, then);
+}
+
+/** A clone of a mount has its sharing. */
+export function cloneMember(emitter: Emitter, step: ActionOf<'clone-member'>, name: string): void {
+  const { group, attributes } = step;
+  const clone = { directory: groupSlot(emitter, group), path: '', flags: CLONE_FD };
+  const change = attributes === undefined ? undefined : changeOf({ attributes });
+  cloneWith(emitter, clone, emitter.slotOfMount(step.mount, name), change);
 }
 
 export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {

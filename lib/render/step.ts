@@ -1,5 +1,5 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
-import type { OwnedNode } from '../model/mount.ts';
+import type { IdMap, OwnedNode } from '../model/mount.ts';
 import type { PlanView } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
 import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
@@ -36,6 +36,10 @@ export function stepText(step: Step, plan: PlanView): string {
       return `share the host's mount of ${nameText(step.source)}`;
     case 'make-group':
       return `make group ${groupText(step.group)} ${groupOrigin(step, plan)}`;
+    case 'start-group':
+      return `${startText(step, plan)}${cloneAttributes(step)}`;
+    case 'clone-member':
+      return `clone what started ${groupText(step.group)} as ${mountText(plan, step.mount)}${cloneAttributes(step)}`;
     case 'set-group':
       return `set group ${groupText(step.group)} on ${mountText(plan, step.mount)}`;
     case 'share':
@@ -105,13 +109,28 @@ function parameterText({ key, value }: Parameter): string {
   return value === undefined ? nameText(key) : `${nameText(key)}=${nameText(value)}`;
 }
 
-function cloneAttributes(step: Extract<Step, { kind: 'clone' }>): string {
+function cloneAttributes(step: {
+  readonly attributes?: number;
+  readonly unbindable?: boolean;
+  readonly idmap?: IdMap;
+}): string {
   const words: string[] = [];
-  if (step.attributes !== 0)
+  if (step.attributes)
     words.push(formatFlags(step.attributes, MOUNT_ATTR).toLowerCase().replaceAll('|', ','));
   if (step.unbindable) words.push('unbindable');
   if (step.idmap) words.push('idmapped');
   return words.length === 0 ? '' : `, ${words.join(',')}`;
+}
+
+function startText(step: Extract<Step, { kind: 'start-group' }>, plan: PlanView): string {
+  const from = step.from
+    ? `${step.from.take ? 'take' : 'clone'} ${originText(plan, step.from.origin)}:/`
+    : `clone what started ${groupText(step.master as GroupKey)}`;
+  const sharing = [
+    ...(step.master === undefined ? [] : [`slave of ${groupText(step.master)}`]),
+    ...(step.shared ? [`shared, starts ${groupText(step.group)}`] : []),
+  ];
+  return `${from} as ${mountText(plan, step.mount)}, ${sharing.join(', ')}`;
 }
 
 function groupText(group: GroupKey): string {
@@ -120,8 +139,9 @@ function groupText(group: GroupKey): string {
 }
 
 function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: PlanView): string {
-  const from =
-    'origin' in step.from
+  const from = !step.from
+    ? `what started ${groupText(step.master as GroupKey)}`
+    : 'origin' in step.from
       ? originText(plan, step.from.origin)
       : `${step.from.of === 'mount' ? "the host's mount of " : ''}${nameText(step.from.mountOf)}`;
   const words = [`from ${from}`];

@@ -34,7 +34,7 @@ describe('a sub-tree that is there already', () => {
       'place #10 on #1 at a',
       'clone #11 = 1:/d',
       'place #11 on #10 at x',
-      'clone #12 = 1:/',
+      'take #12 = 1:/',
       'place #12 on #10 at y',
       'clone-image #20 = #10',
       'place #20 on #1 at b',

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { Mount } from '../../../lib/model/mount.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
 import { hostFacts, onDisk, wholeMount } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 import { disk, ROOT, stepsOf } from './planned.ts';
 import { stepText } from './steps-text.ts';
+
+const MAP = [{ inside: 0, outside: 100_000, length: 65_536 }];
 
 describe('groups', () => {
   test('are joined when all that is mounted on a member is in place', () => {
@@ -33,6 +36,51 @@ describe('groups', () => {
     ]);
   });
 
+  test('start with a member on which nothing is mounted, of which others like it are clones', () => {
+    const shared = { device: '0:2', propagation: { shared: 5 } };
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', shared),
+      mount(3, 2, '/a/x'),
+      mount(4, 1, '/b', { ...shared, root: '/k' }),
+      mount(5, 1, '/c', shared),
+      mount(6, 1, '/d', { ...shared, options: ['ro', 'relatime'] }),
+      mount(7, 1, '/e', { ...shared, propagation: { master: 5 } }),
+    );
+    expect(stepsOf(tree).filter((line) => /#[24567]\b|group/.test(line))).toEqual([
+      'clone #2 = 1:/',
+      'place #2 on #1 at a',
+      'place #3 on #2 at x',
+      'start-group peers:5 with #5 from origin 1, shared',
+      'set-group #2 to peers:5',
+      'clone #4 = 1:/k',
+      'place #4 on #1 at b',
+      'set-group #4 to peers:5',
+      'place #5 on #1 at c',
+      'clone-member #6 of peers:5',
+      'place #6 on #1 at d',
+      'start-group slaves:5 with #7, slave of peers:5',
+      'place #7 on #1 at e',
+    ]);
+    const plan = planRestore(tree, {}, hostFacts());
+    expect(plan.steps.find(({ kind }) => kind === 'clone-member')).toMatchObject({
+      attributes: 1,
+      reason: 'mount 6 at /d shows what mount 5 at /c shows, and shares what that shares',
+    });
+  });
+
+  test('start with a holder where no member that shows all is without mounts on it, or can be cloned', () => {
+    const shared = { device: '0:2', propagation: { shared: 5 } };
+    const starts = (...mounts: Mount[]) =>
+      stepsOf(treeOf(ROOT, mount(2, 1, '/a', shared), mount(3, 2, '/a/x'), ...mounts)).find((line) =>
+        /(make|start)-group/.test(line),
+      );
+    const holder = 'make-group peers:5 from origin 1, shared';
+    expect(starts(mount(4, 1, '/b', { ...shared, root: '/k' }))).toBe(holder);
+    expect(starts(mount(4, 1, '/b', { ...shared, idmap: { uid: MAP, gid: MAP } }))).toBe(holder);
+    expect(starts(mount(4, 1, '/b', shared))).toBe('start-group peers:5 with #4 taking origin 1, shared');
+  });
+
   test('start with those that they follow, however long the chain', () => {
     const of = (shared: number | undefined, master?: number) => ({
       device: '0:2',
@@ -49,10 +97,20 @@ describe('groups', () => {
       mount(5, 1, '/a', of(5)),
     );
     expect(stepsOf(tree).filter((line) => line.includes('group'))).toEqual([
+      'start-group peers:5 with #5 taking origin 1, shared',
+      'start-group peers:6 with #4, slave of peers:5, shared',
+      'start-group peers:7 with #3, slave of peers:6, shared',
+      'start-group slaves:7 with #2, slave of peers:7',
+    ]);
+    const none = treeOf(
+      ...tree.mounts,
+      ...tree.mounts.slice(1).map(({ id, mountPoint }) => mount(id + 10, id, `${mountPoint}/x`)),
+    );
+    expect(stepsOf(none).filter((line) => line.includes('group'))).toEqual([
       'make-group peers:5 from origin 1, shared',
-      'make-group peers:6 from origin 1, slave of peers:5, shared',
-      'make-group peers:7 from origin 1, slave of peers:6, shared',
-      'make-group slaves:7 from origin 1, slave of peers:7',
+      'make-group peers:6 from peers:5, slave of peers:5, shared',
+      'make-group peers:7 from peers:6, slave of peers:6, shared',
+      'make-group slaves:7 from peers:7, slave of peers:7',
       'set-group #2 to slaves:7',
       'set-group #3 to peers:7',
       'set-group #4 to peers:6',
@@ -90,7 +148,7 @@ describe('groups', () => {
       mount(3, 1, '/b', { device: '0:2', propagation: { master: 3, unbindable: true } }),
     );
     expect(stepsOf(tree).filter((line) => line.includes('#3'))).toEqual([
-      'clone #3 = 1:/ unbindable',
+      'take #3 = 1:/ unbindable',
       'place #3 on #1 at b',
       'set-group #3 to slaves:3',
     ]);
@@ -102,18 +160,16 @@ describe('groups', () => {
     const facts = hostFacts({ sources: { '/srv': onDisk('/srv') } });
     const plan = planRestore(tree, { slaves: { '/a': '/srv' } }, facts);
     expect(plan.steps.map(stepText).slice(3)).toEqual([
-      'clone-source 1 = /srv',
-      'clone #2 = 1:/',
-      'place #2 on #1 at a',
       'make-group slaves:1 from mount of /srv, follows host',
-      'make-group peers:2 from origin 1, slave of slaves:1, shared',
-      'set-group #2 to peers:2',
+      'clone-source 1 = /srv',
+      'start-group peers:2 with #2 taking origin 1, slave of slaves:1, shared',
+      'place #2 on #1 at a',
       'become-root #1',
       'drop-old-root',
     ]);
     expect(plan.imports).toEqual([
-      { path: '/srv', of: 'path' },
       { path: '/srv', of: 'mount' },
+      { path: '/srv', of: 'path' },
     ]);
     expect([...plan.target.hostMasters]).toEqual([[1, '/srv']]);
     expect(plan.hostEffects).toEqual([]);
@@ -154,8 +210,7 @@ describe('groups', () => {
     expect(plan.steps.map(stepText).filter((line) => /group|#2/.test(line))).toEqual([
       'take #2 = 1:/',
       'place #2 on #1 at a',
-      'make-group peers:4 from origin 2, shared',
-      'set-group #3 to peers:4',
+      'start-group peers:4 with #3 taking origin 2, shared',
     ]);
     expect(plan.target.tree.get(3)?.propagation).toEqual({ shared: 4, unbindable: false });
     expect(plan.notes.ignoredMasters.map(({ mount: { id }, master }) => [id, master])).toEqual([

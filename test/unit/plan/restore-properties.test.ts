@@ -52,6 +52,8 @@ describe('for any tree', () => {
         const cloned = only([
           ...indexOf(restore, 'clone', (step) => step.mount === id),
           ...indexOf(restore, 'clone-image', (step) => step.mount === id),
+          ...indexOf(restore, 'start-group', (step) => step.mount === id),
+          ...indexOf(restore, 'clone-member', (step) => step.mount === id),
         ]);
         if (id === tree.root?.id) continue;
         const placed = only(indexOf(restore, 'place', (step) => step.mount === id));
@@ -86,7 +88,11 @@ describe('for any tree', () => {
       for (const each of ownMounts(restore, tree)) {
         const { shared, master } = each.propagation;
         if (indexOf(restore, 'clone-image', (step) => step.mount === each.id).length > 0) continue;
-        const joined = indexOf(restore, 'set-group', (step) => step.mount === each.id);
+        const joined = [
+          ...indexOf(restore, 'set-group', (step) => step.mount === each.id),
+          ...indexOf(restore, 'start-group', (step) => step.mount === each.id),
+          ...indexOf(restore, 'clone-member', (step) => step.mount === each.id),
+        ];
         if (shared === undefined && (master === undefined || !tree.groups.has(master))) {
           expect(joined).toEqual([]);
           continue;
@@ -106,8 +112,9 @@ describe('for any tree', () => {
       const restore = plan(tree);
       const made = new Map<string, number>();
       restore.steps.forEach((step, index) => {
-        if (step.kind === 'set-group') expect(made.has(step.group)).toBe(true);
-        if (step.kind !== 'make-group') return;
+        if (step.kind === 'set-group' || step.kind === 'clone-member')
+          expect(made.has(step.group)).toBe(true);
+        if (step.kind !== 'make-group' && step.kind !== 'start-group') return;
         expect(made.has(step.group)).toBe(false);
         if (step.master !== undefined) expect(made.has(step.master)).toBe(true);
         made.set(step.group, index);
@@ -124,6 +131,7 @@ describe('for any tree', () => {
     check((tree) => {
       const nodes = new Map<number, Set<string>>();
       const shown = new Map<number, { readonly origin: number; readonly path: string }>();
+      const groups = new Map<string, number>();
       const has = (origin: number, path: string) => path === '/' || nodes.get(origin)?.has(path) === true;
       for (const step of plan(tree).steps) {
         if (step.kind === 'make-filesystem') {
@@ -136,6 +144,15 @@ describe('for any tree', () => {
         } else if (step.kind === 'clone') {
           expect(nodes.has(step.origin) && has(step.origin, step.path)).toBe(true);
           shown.set(step.mount, step);
+        } else if (step.kind === 'make-group' || step.kind === 'start-group') {
+          const origin =
+            step.from && 'origin' in step.from ? step.from.origin : groups.get(step.master as string);
+          expect(origin !== undefined && nodes.has(origin)).toBe(true);
+          groups.set(step.group, origin as number);
+          if (step.kind === 'start-group') shown.set(step.mount, { origin: origin as number, path: '/' });
+        } else if (step.kind === 'clone-member') {
+          expect(groups.has(step.group)).toBe(true);
+          shown.set(step.mount, { origin: groups.get(step.group) as number, path: '/' });
         } else if (step.kind === 'clone-image') {
           expect(shown.has(step.of)).toBe(true);
           shown.set(step.mount, shown.get(step.of) as { origin: number; path: string });
@@ -150,16 +167,32 @@ describe('for any tree', () => {
     });
   });
 
+  test('a mount that is made with its sharing shows a whole filesystem, and nothing is mounted on it', () => {
+    check((tree) => {
+      for (const step of plan(tree).steps) {
+        if (step.kind !== 'start-group' && step.kind !== 'clone-member') continue;
+        const made = tree.get(step.mount) as Mount;
+        expect(made.root).toBe('/');
+        expect(tree.childrenOf(made)).toEqual([]);
+      }
+    });
+  });
+
   test('a filesystem that is taken for a mount is used for nothing after', () => {
     check((tree) => {
       const taken = new Set<number>();
       for (const step of plan(tree).steps) {
         const origins = [
           ...('origin' in step ? [step.origin] : []),
-          ...(step.kind === 'make-group' && 'origin' in step.from ? [step.from.origin] : []),
+          ...((step.kind === 'make-group' || step.kind === 'start-group') &&
+          step.from &&
+          'origin' in step.from
+            ? [step.from.origin]
+            : []),
         ];
         for (const origin of origins) expect(taken.has(origin)).toBe(false);
         if (step.kind === 'clone' && step.take) taken.add(step.origin);
+        if (step.kind === 'start-group' && step.from?.take) taken.add(step.from.origin);
       }
     });
   });
@@ -206,7 +239,7 @@ describe('the number of steps grows as the number of mounts', () => {
     const members = wide(50_000, one).map((each) =>
       each.id === 1 ? each : { ...each, propagation: { shared: 5, unbindable: false } },
     );
-    expect(plan(members).steps).toHaveLength(4 * 50_000 + 3);
+    expect(plan(members).steps).toHaveLength(3 * 50_000 + 3);
     const chain = wide(20_000, one).map((each) =>
       each.id === 1
         ? each
@@ -219,6 +252,6 @@ describe('the number of steps grows as the number of mounts', () => {
             },
           },
     );
-    expect(plan(chain).steps).toHaveLength(5 * 20_000 + 1);
+    expect(plan(chain).steps).toHaveLength(3 * 20_000 + 3);
   });
 });

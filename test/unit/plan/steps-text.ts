@@ -41,6 +41,14 @@ export function stepText(step: Step): string {
       return `make-group ${groupText(step)}`;
     case 'share':
       return `share #${step.mount} ${step.path}`.trimEnd();
+    case 'start-group': {
+      const { from, mount, group, master, shared } = step;
+      const origin = from ? ` ${from.take ? 'taking' : 'from'} origin ${from.origin}` : '';
+      const follows = master === undefined ? '' : `, slave of ${master}`;
+      return `start-group ${group} with #${mount}${origin}${follows}${shared ? ', shared' : ''}`;
+    }
+    case 'clone-member':
+      return `clone-member #${step.mount} of ${step.group}`;
     case 'set-group':
       return `set-group #${step.mount} to ${step.group}`;
     case 'rename':
@@ -71,7 +79,11 @@ export function stepText(step: Step): string {
 }
 
 function groupText(step: StepOf<'make-group'>): string {
-  const from = 'origin' in step.from ? `origin ${step.from.origin}` : `mount of ${step.from.mountOf}`;
+  const from = !step.from
+    ? step.master
+    : 'origin' in step.from
+      ? `origin ${step.from.origin}`
+      : `mount of ${step.from.mountOf}`;
   return [
     `${step.group} from ${from}`,
     ...(step.master === undefined ? [] : [`slave of ${step.master}`]),
