@@ -35,6 +35,7 @@ export class Built implements Disposable {
     this.prepared = prepared;
     this.#executed = executed;
     this.#options = options;
+    prepared.held.useReserve();
   }
 
   /** What keeps the trees. @throws {MountError} when it cannot be told who owns a namespace. */

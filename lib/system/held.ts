@@ -3,17 +3,21 @@ import type { IdMap, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { Import } from '../program/compiled.ts';
 import { captureOwn } from './capture.ts';
-import type { HeldFd, OwnedFd } from './fd.ts';
+import type { HeldFd, OwnedFd, OwnedFds } from './fd.ts';
 import type { NamespaceKeeper } from './keeper.ts';
 import type { MountNamespace } from './namespace.ts';
 import type { RunPlace } from './native.ts';
-import type { OpenedPaths } from './open-paths.ts';
+import { type OpenedPaths, spareFds } from './open-paths.ts';
 import { Procfs } from './procfs.ts';
 import { idmapNamespace } from './userns.ts';
+
+/** More than reading a tree back opens at a time. */
+const ENOUGH = 8;
 
 /** The fds that inspection opened, held until the program has used them, so that no path is resolved twice. */
 export class HeldHost implements Disposable {
   #paths: OpenedPaths | undefined;
+  #reserve: OwnedFds | undefined;
   readonly #mountRoots = new Map<PathString, HeldFd>();
   /** Those of the mount roots that are no source's own. */
   readonly #opened: OwnedFd[] = [];
@@ -78,6 +82,19 @@ export class HeldHost implements Disposable {
     return this.#keeper?.cgroups ?? this.#target?.cgroups ?? [];
   }
 
+  /**
+   * Keeps some fds free for what comes after the run, reading the tree back or taking it away, so that a process that
+   * runs out of fds does before anything is mounted. @throws {MountError} EMFILE
+   */
+  reserve(): void {
+    this.#reserve = spareFds(ENOUGH);
+  }
+
+  /** Lets go of the fds that were kept free. */
+  useReserve(): void {
+    this.#reserve?.close();
+  }
+
   keepDestination(fd: OwnedFd): void {
     this.#destination = fd;
   }
@@ -89,8 +106,7 @@ export class HeldHost implements Disposable {
   /** A source's fd; `undefined` when inspection could not open it. */
   get(path: PathString, of: 'path' | 'mount'): HeldFd | undefined {
     if (of === 'mount') return this.#mountRoots.get(path);
-    const opened = this.#paths?.get(path);
-    return typeof opened === 'object' ? opened.fd : undefined;
+    return this.#paths?.fdOf(path);
   }
 
   /** The fd for an import slot. */
@@ -124,6 +140,7 @@ export class HeldHost implements Disposable {
 
   close(): void {
     this.#paths?.close();
+    this.#reserve?.close();
     for (const fd of this.#opened) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();

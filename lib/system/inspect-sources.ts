@@ -60,10 +60,10 @@ function inspectSource(
   if (typeof status === 'number') return { path, kind: 'unknown', error: errnoName(status), paths: {} };
   const kind = kindOfMode(status.mode);
   const paths = lookBelow(view, fd.number, below);
-  const mount = view.host.get(Number(status.mountId));
+  const mount = view.host.get(status.mountId);
   const place = mount && pathInside(view, path, opened, mount);
   if (!mount || place === undefined) return { path, kind, paths };
-  const identity = identityOf(status);
+  const { identity } = status;
   const root = status.mountRoot ? { fd, identity } : roots.of(mount, fd.number);
   if (root) view.held.setMountRoot(path, root.fd);
   return {

@@ -77,6 +77,7 @@ function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<
     watch.lap('plan');
     yield;
     const program = compileRestore(plan);
+    held.reserve();
     watch.lap('compile');
     return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
   } catch (error) {

@@ -1,11 +1,13 @@
+import { S_IFMT } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
+import type { FileIdentity } from '../model/facts.ts';
 import type { PathString } from '../model/mount.ts';
 import { refusal } from './arguments.ts';
 import { fdText } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 
 /** STATX_ATTR_MOUNT_ROOT (linux/stat.h). */
-const MOUNT_ROOT = 0x2000n;
+const MOUNT_ROOT = 0x2000;
 
 /** What native/binding/stats.cpp writes for each path, in words of 4 and of 8 bytes. */
 const RECORD = { words: 14, error: 0, mode: 1, uid: 2, gid: 3 };
@@ -43,10 +45,41 @@ export class Stats {
 
   /** The same where the path leads onto that mount. Ids count the mounts since the machine started: 53 bits hold them. */
   onMount(index: number, mountId: number): NativeStat | undefined {
-    const at = RECORD.words * index + 2 * LONG_RECORD.mountId;
-    const found = (this.#words[at] ?? 0) + (this.#words[at + 1] ?? 0) * WORD;
-    return found === mountId ? this.at(index) : undefined;
+    return this.#long(index, LONG_RECORD.mountId) === mountId ? this.at(index) : undefined;
   }
+
+  /** What tells the file of that index; `undefined` when the call was refused. */
+  file(index: number): FileStat | undefined {
+    if (this.errno(index) !== 0) return undefined;
+    const mode = this.#words[RECORD.words * index + RECORD.mode] ?? 0;
+    const device = this.#text(index, LONG_RECORD.device);
+    const inode = this.#text(index, LONG_RECORD.inode);
+    return {
+      mode,
+      mountId: this.#long(index, LONG_RECORD.mountId),
+      mountRoot: (this.#long(index, LONG_RECORD.attributes) & MOUNT_ROOT) !== 0,
+      identity: { type: mode & S_IFMT, device, inode },
+    };
+  }
+
+  #long(index: number, field: number): number {
+    const at = RECORD.words * index + 2 * field;
+    return (this.#words[at] ?? 0) + (this.#words[at + 1] ?? 0) * WORD;
+  }
+
+  #text(index: number, field: number): string {
+    const number = this.#long(index, field);
+    return String(Number.isSafeInteger(number) ? number : this.#longs[LONG_RECORD.words * index + field]);
+  }
+}
+
+/** What an open file of the host is known by. */
+export interface FileStat {
+  readonly mode: number;
+  readonly mountId: number;
+  /** It is the root of that mount. */
+  readonly mountRoot: boolean;
+  readonly identity: FileIdentity;
 }
 
 /** One of them: its 64-bit numbers are made when they are asked for, since few are. */
@@ -79,7 +112,7 @@ class StatAt implements NativeStat {
   }
 
   get mountRoot(): boolean {
-    return ((this.#longs[this.#longAt + LONG_RECORD.attributes] ?? 0n) & MOUNT_ROOT) !== 0n;
+    return ((this.#longs[this.#longAt + LONG_RECORD.attributes] ?? 0n) & BigInt(MOUNT_ROOT)) !== 0n;
   }
 
   get inode(): bigint {

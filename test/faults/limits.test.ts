@@ -102,7 +102,7 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
         console.log(error.code, error.hint, error.message);
       }`;
     const table =
-      '1 0 0:1 / / rw,relatime - tmpfs r rw\n2 1 0:2 / /a rw - tmpfs r rw\n3 1 0:3 / /b rw shared:3 - tmpfs r rw\n';
+      '1 0 0:1 / / rw,relatime - tmpfs r rw\n2 1 0:2 / /a rw - tmpfs r rw\n3 1 0:3 / /b rw shared:3 - tmpfs r rw\n4 3 0:4 / /b/c rw - tmpfs r rw\n';
     const shell = 'echo "$0" > /proc/sys/user/max_mnt_namespaces && exec "$@"';
     const node = [process.execPath, '--input-type=module', '--eval', script, table];
     const said = [0, 2, 3, 16].map((most) =>
