@@ -61,8 +61,9 @@ export function mainOps({ bytes }: CompiledProgram): DecodedOp[] {
   return Array.from({ length: opCounts(bytes).main }, (_, index) => decodeOp(bytes, index));
 }
 
-function argumentsOf({ name: _, guard: _guard, data, n, ...rest }: DecodedOp): OpArguments {
-  const args = Object.entries({ ...rest, n: data ?? n }).filter(([, value]) => value !== undefined);
+function argumentsOf({ name, guard: _guard, data, n, ...rest }: DecodedOp): OpArguments {
+  const all = { ...rest, n: name === 'mount' ? data : n };
+  const args = Object.entries(all).filter(([, value]) => value !== undefined);
   return Object.fromEntries(args);
 }
 
