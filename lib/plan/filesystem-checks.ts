@@ -43,9 +43,10 @@ export function checkFilesystems(
     return wanted;
   };
   const ids = mappedIds(userNamespace, facts);
+  const isFresh = ({ id }: Mount) => supplies.get(id)?.kind === 'fresh';
 
   for (const [device, mounts] of tree.superblocks) {
-    const members = mounts.filter((mount) => supplies.get(mount.id)?.kind === 'fresh');
+    const members = mounts.every(isFresh) ? mounts : mounts.filter(isFresh);
     const first = members[0];
     if (!first) continue;
     const { key, parameters, refused } = splitOptions(first);
@@ -58,7 +59,7 @@ export function checkFilesystems(
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
         : makingDefects(tree, members, key, fact, {
             beside: inUserNamespace ? choices.newNamespaces : undefined,
-            cures: hostCures(tree, first, choices, facts),
+            cures: () => hostCures(tree, first, choices, facts),
           })),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
@@ -90,7 +91,7 @@ function wantedPaths(tree: MountTree, layout: Layout): Map<string, Want[]> {
     if (list) list.push({ mount, spot, as });
     else wanted.set(spot.origin, [{ mount, spot, as }]);
   };
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     add(layout.roots.get(mount.id), mount, 'root');
     add(layout.places.get(mount.id), mount, 'mount point');
   }
@@ -148,7 +149,7 @@ function ownerDefect(
 interface Surroundings {
   /** Namespaces that are new beside a user namespace; absent in the caller's. */
   readonly beside: ReadonlySet<OtherNamespace> | undefined;
-  readonly cures: readonly Cure[];
+  readonly cures: () => readonly Cure[];
 }
 
 /** What a user namespace may not make, it may bind from the mounts that it has a copy of. */
@@ -186,7 +187,7 @@ function makingDefects(
       reason: `${nameOf(mount)} is a ${key}, which cannot be mounted here: ${why}`,
       cures: [
         ...(lacks === undefined ? [] : [newNamespaceCure(lacks)]),
-        ...cures,
+        ...cures(),
         externalCure(tree, mount),
         standInCure(tree, mount),
         skipCure(tree, mount),

@@ -24,7 +24,7 @@ export function chooseGroupOrigins(
   const families = groupFamilies(tree);
   if (families.size === 0) return new Map();
   const members = new Map<number, Mount[]>();
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     const group = mount.propagation.shared ?? mount.propagation.master;
     const family = group === undefined ? undefined : families.get(group);
     if (family === undefined) continue;

@@ -44,7 +44,7 @@ export function solveKinds(
   knownKind: KnownKind,
 ): Kinds {
   const spots = new SpotClasses();
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     const shown = layout.roots.get(mount.id);
     const root = mount.deleted ? shown && deletedRoots?.spotOf(mount, shown) : shown;
     const place = layout.places.get(mount.id);
@@ -108,7 +108,7 @@ function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): Kin
   const conflicts: KindConflict[] = [];
   if (!spots.anyConflicting()) return conflicts;
   const seen = new Set<number>();
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     const place = layout.places.get(mount.id) ?? layout.roots.get(mount.id);
     if (!place) continue;
     const top = spots.top(spots.of(place));

@@ -137,10 +137,11 @@ function settleSupplies(
   const { tree, choices, layout } = draft;
   const { defects, assumed } = checkFilesystems(tree, draft.supplies, layout, facts, choices);
   const standIns = new Map<Mount, Supply>();
+  const isUnsupplied = ({ id }: Mount) => draft.supplies.get(id)?.kind === 'none';
   for (const [device, members] of tree.superblocks) {
     const found = defects.get(device);
-    const unsupplied = members.filter((mount) => draft.supplies.get(mount.id)?.kind === 'none');
-    if (!found && unsupplied.length === 0) continue;
+    if (!found && !members.some(isUnsupplied)) continue;
+    const unsupplied = members.filter(isUnsupplied);
     const named = members.some((mount) => choices.fresh.has(mount.id));
     if (choices.standInAll && !named) {
       const because = found?.[0]?.reason ?? whyExternal(unsupplied[0] as Mount);

@@ -32,7 +32,7 @@ export function checkSources(
 ): MissingMountPoints {
   if (!namesHosts(choices)) return new Map();
   const missing = new Map<OriginKey, Map<PathString, MissingMountPoint>>();
-  for (const mount of tree.walk()) {
+  for (const mount of tree.inOrder) {
     const root = layout.roots.get(mount.id);
     const place = layout.places.get(mount.id);
     const ofHost = supplies.get(mount.id)?.kind === 'host';

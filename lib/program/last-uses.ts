@@ -39,14 +39,13 @@ export class LastUses {
 
   /** Closes what the action was the last use of; `dismiss` what is mounted nowhere. */
   closeAfter(index: number, action: Action, emitter: Emitter, dismiss: Dismiss): void {
-    const isLast = (id: number) => this.#mounts.get(id) === index;
     switch (action.kind) {
       case 'place':
-        if (isLast(action.mount)) emitter.close(emitter.mount(action.mount));
-        if (isLast(action.parent)) emitter.close(emitter.mount(action.parent));
+        this.#closeMount(index, action.mount, emitter);
+        this.#closeMount(index, action.parent, emitter);
         return;
       case 'clone-image':
-        if (isLast(action.of)) emitter.close(emitter.mount(action.of));
+        this.#closeMount(index, action.of, emitter);
         return;
       case 'make-group':
         if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
@@ -67,7 +66,7 @@ export class LastUses {
       default:
         if ('origin' in action) this.#closeOrigin(index, action.origin, emitter, dismiss);
     }
-    if (hasMount(action) && isLast(action.mount)) emitter.close(emitter.mount(action.mount));
+    if (hasMount(action)) this.#closeMount(index, action.mount, emitter);
   }
 
   #learn(script: Script, index: number): void {
@@ -116,6 +115,10 @@ export class LastUses {
     if (action.master !== undefined) this.#useGroup(action.master, index);
     if (action.from && 'origin' in action.from) this.#cloneFrom(action.from.origin, index);
     if (!action.followsHost && action.node === 'directory') this.#detached.add(action.group);
+  }
+
+  #closeMount(index: number, mount: number, emitter: Emitter): void {
+    if (this.#mounts.get(mount) === index) emitter.close(emitter.mount(mount));
   }
 
   #closeOrigin(index: number, origin: OriginId, emitter: Emitter, dismiss: Dismiss): void {
