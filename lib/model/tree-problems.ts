@@ -9,7 +9,7 @@ const LEADING_DOTS = /^(?:\/\.\.)+(?=\/|$)/;
 
 /** What of a tree is looked at. */
 interface Family {
-  readonly mounts: readonly Mount[];
+  readonly list: readonly Mount[];
   readonly size: number;
   readonly roots: readonly Mount[];
   readonly isForest: boolean;
@@ -43,7 +43,7 @@ export function findProblems(tree: Family): Problem[] {
 /** The problems of each mount, of which hardly any has one. */
 function ofEach(tree: Family, problemsOf: (tree: Family, mount: Mount) => readonly Problem[]): Problem[] {
   const found: Problem[] = [];
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const problems = problemsOf(tree, mount);
     if (problems.length > 0) found.push(...problems);
   }
@@ -64,7 +64,7 @@ function listed(mounts: readonly Mount[]): string {
 }
 
 function duplicateIds(tree: Family): Problem[] {
-  const extra = tree.mounts.filter((mount) => tree.get(mount.id) !== mount);
+  const extra = tree.list.filter((mount) => tree.get(mount.id) !== mount);
   return extra.map((mount) => {
     const both = [tree.get(mount.id) as Mount, mount];
     return problem('duplicate-id', both, `${listed(both)} have the same id`);
@@ -74,7 +74,7 @@ function duplicateIds(tree: Family): Problem[] {
 function cycles(tree: Family): Problem[] {
   const found: Problem[] = [];
   const done = new Set<Mount>();
-  for (const start of tree.mounts) {
+  for (const start of tree.list) {
     const path = new Set<Mount>();
     let mount: Mount | undefined = start;
     while (mount && !done.has(mount) && !path.has(mount)) {
@@ -127,7 +127,7 @@ function samePlaces(tree: Family): Problem[] {
     }
   };
   look(tree.roots);
-  for (const parent of tree.mounts) look(tree.childrenOf(parent), parent);
+  for (const parent of tree.list) look(tree.childrenOf(parent), parent);
   return found;
 }
 

@@ -24,6 +24,7 @@ interface Family {
 export class MountTree {
   /** In the order given. */
   readonly mounts: readonly Mount[];
+  readonly #list: readonly Mount[];
 
   #byId: ById<Mount> | undefined;
   #kin: Family | undefined;
@@ -36,15 +37,21 @@ export class MountTree {
   #problems: readonly Problem[] | undefined;
 
   constructor(mounts: Iterable<Mount>) {
-    this.mounts = Object.freeze([...mounts]);
+    this.#list = [...mounts];
+    this.mounts = Object.freeze([...this.#list]);
+  }
+
+  /** {@link mounts} for loops: V8 goes ten times as fast through a list that is not frozen. @internal */
+  get list(): readonly Mount[] {
+    return this.#list;
   }
 
   get size(): number {
-    return this.mounts.length;
+    return this.#list.length;
   }
 
   get(id: number): Mount | undefined {
-    this.#byId ??= indexById(this.mounts);
+    this.#byId ??= indexById(this.#list);
     return this.#byId.get(id);
   }
 
@@ -97,19 +104,19 @@ export class MountTree {
 
   /** Members by peer group id. */
   get groups(): ReadonlyMap<number, readonly Mount[]> {
-    this.#groups ??= groupBy(this.mounts, (mount) => mount.propagation.shared);
+    this.#groups ??= groupBy(this.#list, (mount) => mount.propagation.shared);
     return this.#groups;
   }
 
   /** Slaves by the id of the peer group that they follow. */
   get slaves(): ReadonlyMap<number, readonly Mount[]> {
-    this.#slaves ??= groupBy(this.mounts, (mount) => mount.propagation.master);
+    this.#slaves ??= groupBy(this.#list, (mount) => mount.propagation.master);
     return this.#slaves;
   }
 
   /** Mounts by device number. */
   get superblocks(): ReadonlyMap<string, readonly Mount[]> {
-    this.#superblocks ??= groupBy(this.mounts, (mount) => mount.device);
+    this.#superblocks ??= groupBy(this.#list, (mount) => mount.device);
     return this.#superblocks;
   }
 
@@ -138,7 +145,7 @@ export class MountTree {
 
   /** The tree without these mounts. Their children stay, so name those too. */
   without(ids: ReadonlySet<number>): MountTree {
-    return new MountTree(this.mounts.filter((mount) => !ids.has(mount.id)));
+    return new MountTree(this.#list.filter((mount) => !ids.has(mount.id)));
   }
 
   /** The mount and all below it, as a tree of its own: the mount is at `/` in it. */
@@ -146,7 +153,7 @@ export class MountTree {
     const inside = new Set<Mount>([top]);
     for (const mount of inside) for (const child of this.childrenOf(mount)) inside.add(child);
     return new MountTree(
-      this.mounts
+      this.#list
         .filter((mount) => inside.has(mount))
         .map((mount) => {
           const relative = relativePath(top.mountPoint, mount.mountPoint);
@@ -158,15 +165,15 @@ export class MountTree {
   }
 
   map(f: (mount: Mount) => Mount): MountTree {
-    return new MountTree(this.mounts.map((mount) => f(mount)));
+    return new MountTree(this.#list.map((mount) => f(mount)));
   }
 
   #family(): Family {
     if (this.#kin) return this.#kin;
     const roots: Mount[] = [];
-    const children = new ById<Mount[]>(this.mounts);
+    const children = new ById<Mount[]>(this.#list);
     let parent: Mount | undefined; // of the mount before, and mostly of its neighbour
-    for (const mount of this.mounts) {
+    for (const mount of this.#list) {
       if (parent?.id !== mount.parentId || mount.id === mount.parentId) parent = this.parentOf(mount);
       if (parent) append(children, parent.id, mount);
       else roots.push(mount);
@@ -233,8 +240,8 @@ function indexById(mounts: readonly Mount[]): ById<Mount> {
   return index;
 }
 
-function membersById({ mounts, superblocks }: MountTree): ById<readonly Mount[]> {
-  const index = new ById<readonly Mount[]>(mounts);
+function membersById({ list, superblocks }: MountTree): ById<readonly Mount[]> {
+  const index = new ById<readonly Mount[]>(list);
   for (const members of superblocks.values()) for (const { id } of members) index.set(id, members);
   return index;
 }

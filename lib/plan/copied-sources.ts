@@ -63,7 +63,7 @@ export function requireUnlocked(
   const copied = usesCopy(choices);
   if (!copied && !facts.capabilities.privileges.inUserNamespace) return;
   const bound = new Set<PathString>();
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const supply = supplies.get(mount.id);
     if (supply?.kind !== 'host') continue;
     const fact = own(facts.sources, supply.source);

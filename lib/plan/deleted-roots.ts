@@ -36,7 +36,7 @@ export class DeletedRoots {
   readonly #toldKinds: ReadonlyMap<Mount, Kind>;
 
   constructor(tree: MountTree, layout: Layout, supplies: Supplies) {
-    for (const mount of tree.mounts) {
+    for (const mount of tree.list) {
       const spot = layout.roots.get(mount.id);
       if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
       const roots = this.#origins.get(spot.origin) ?? emptyRoots(endsReadOnly(mount, supplies));
@@ -46,7 +46,7 @@ export class DeletedRoots {
     this.#toldKinds = kindsByPlace(tree, layout);
     if (this.#origins.size === 0) return;
     this.#learnNatures(tree, layout);
-    for (const mount of tree.mounts) {
+    for (const mount of tree.list) {
       if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
       this.#learnLive(layout.places.get(mount.id));
     }
@@ -59,7 +59,7 @@ export class DeletedRoots {
   /** Those that are known best first: a root that could not be looked at is taken for one of them. */
   #learnNatures(tree: MountTree, layout: Layout): void {
     for (const known of [true, false]) {
-      for (const mount of tree.mounts) {
+      for (const mount of tree.list) {
         const spot = layout.roots.get(mount.id);
         const roots = mount.deleted && spot ? this.#origins.get(spot.origin) : undefined;
         if (roots && spot && (mount.rootInode !== undefined) === known)
@@ -149,7 +149,7 @@ export class DeletedRoots {
 /** What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind. */
 function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
   const told = new Map<Mount, Kind>();
-  const unknown = tree.mounts.filter(({ deleted, kind }) => deleted && kind === 'unknown');
+  const unknown = tree.list.filter(({ deleted, kind }) => deleted && kind === 'unknown');
   if (unknown.length === 0) return told;
   const kinds = solveKinds(tree, layout, undefined, () => undefined);
   for (const mount of unknown) {

@@ -18,7 +18,7 @@ interface Scene {
 /** Requires another supply for deleted roots that cannot be had: of the host, and directories of what is read-only. */
 export function requireDeletable(scene: Scene, findings: Findings): void {
   const { tree, supplies, layout } = scene;
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const spot = mount.deleted ? layout.roots.get(mount.id) : undefined;
     if (!spot) continue;
     if (supplies.get(mount.id)?.kind === 'host') {

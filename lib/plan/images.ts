@@ -66,8 +66,8 @@ const NO_SHAPE = -1;
 /** A number for each mount; two have the same when one sub-tree is the image of the other. */
 function shapesOf(tree: MountTree, layout: Layout, excluded: ReadonlySet<Mount>): ById<number> {
   const numbers = new Map<string, number>();
-  const shapes = new ById<number>(tree.mounts);
-  const below = new ById<string[]>(tree.mounts);
+  const shapes = new ById<number>(tree.list);
+  const below = new ById<string[]>(tree.list);
   for (let i = tree.inOrder.length - 1; i >= 0; i -= 1) {
     const mount = tree.inOrder[i] as Mount;
     const spot = layout.roots.get(mount.id);

@@ -88,7 +88,7 @@ function learnUnlinked(
   layout: Layout,
   deletedRoots: DeletedPlaces,
 ): void {
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const shown = mount.deleted ? layout.roots.get(mount.id) : undefined;
     if (!shown || !deletedRoots.isReadOnly(shown.origin)) continue;
     const spot = deletedRoots.spotOf(mount, shown);

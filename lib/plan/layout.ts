@@ -24,8 +24,8 @@ export interface Layout {
 
 /** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
 export function layOut(tree: MountTree, supplies: Supplies): Layout {
-  const roots = new ById<Spot>(tree.mounts);
-  const places = new ById<Spot>(tree.mounts);
+  const roots = new ById<Spot>(tree.list);
+  const places = new ById<Spot>(tree.list);
   const members = new Map<OriginKey, Mount[]>();
   const keys = new OriginKeys(tree);
   const renamings = standInRenamings(tree, supplies);
@@ -59,7 +59,7 @@ class OriginKeys {
 
   constructor(tree: MountTree) {
     this.#tree = tree;
-    this.#fresh = new ById(tree.mounts);
+    this.#fresh = new ById(tree.list);
   }
 
   of(mount: Mount, supply: Supply): OriginKey | undefined {
@@ -95,7 +95,7 @@ function rootInOrigin(mount: Mount, supply: Supply, renamings: ReadonlyMap<strin
 /** How far above the reader's view each stand-in's roots reach: `/../..` is 2. */
 function standInRenamings(tree: MountTree, supplies: Supplies): Map<string, number> {
   const heights = new Map<string, number>();
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     if (supplies.get(mount.id)?.kind !== 'stand-in') continue;
     heights.set(mount.device, Math.max(heights.get(mount.device) ?? 0, climb(mount.root)));
   }

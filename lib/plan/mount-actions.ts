@@ -41,8 +41,8 @@ export class MountActions {
     this.#resolution = resolution;
     this.#originIds = originIds;
     this.#images = images;
-    this.#origins = new ById(resolution.tree.mounts);
-    this.#groups = new ById(resolution.tree.mounts);
+    this.#origins = new ById(resolution.tree.list);
+    this.#groups = new ById(resolution.tree.list);
     this.#starts = starts;
   }
 

@@ -5,7 +5,7 @@ import { skipCure } from './cures.ts';
 import type { Findings } from './findings.ts';
 
 export function requireReachable(tree: MountTree, findings: Findings): void {
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const parent = mount.mountPoint === UNREACHABLE ? tree.parentOf(mount) : undefined;
     // What is below such a mount is left out or found again with it.
     if (!parent || parent.mountPoint === UNREACHABLE) continue;

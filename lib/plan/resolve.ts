@@ -155,8 +155,8 @@ function settleSupplies(
   }
   for (const what of assumed) findings.assume(what);
   if (standIns.size === 0) return draft;
-  const supplies = new ById<Supply>(tree.mounts);
-  for (const mount of tree.mounts)
+  const supplies = new ById<Supply>(tree.list);
+  for (const mount of tree.list)
     supplies.set(mount.id, standIns.get(mount) ?? (draft.supplies.get(mount.id) as Supply));
   return { supplies, layout: layOut(tree, supplies) };
 }
@@ -238,7 +238,7 @@ function requireIdmaps(
   findings: Findings,
 ): void {
   const { open_tree_attr: clearing } = facts.capabilities.calls;
-  for (const mount of tree.mounts) {
+  for (const mount of tree.list) {
     const supply = supplies.get(mount.id);
     if (supply?.kind === 'fresh' && choices.idmap.has(mount.id) && !takesIdmap(mount.type)) {
       findings.require({

@@ -87,7 +87,7 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
  */
 function buildTrees({ resolution, ends, images, origins, groups, script }: Building): void {
   const { tree, layout } = resolution;
-  const waitingFor = new ById<number>(tree.mounts);
+  const waitingFor = new ById<number>(tree.list);
   const joinWhenComplete = (mount: Mount, children: number) => {
     if (children > 0) waitingFor.set(mount.id, children);
     else if (!ends.has(mount)) groups.join(mount);
@@ -192,7 +192,7 @@ function replaceRoot(end: End, resolution: Resolution, groups: GroupSteps, scrip
 
 /** Whether any mount lies on the root of another. */
 function hasCovers(tree: MountTree): boolean {
-  return tree.mounts.some((mount) => tree.parentOf(mount)?.mountPoint === mount.mountPoint);
+  return tree.list.some((mount) => tree.parentOf(mount)?.mountPoint === mount.mountPoint);
 }
 
 /**

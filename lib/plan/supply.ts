@@ -36,7 +36,7 @@ interface Cover {
  * lies below a supplied one's is bound from there; instances and windows whose `/` the tree shows are made here.
  */
 export function assignSupplies(tree: MountTree, choices: Choices): ById<Supply> {
-  const supplies = new ById<Supply>(tree.mounts);
+  const supplies = new ById<Supply>(tree.list);
   const main = mainRoot(tree);
   for (const members of tree.superblocks.values()) {
     const left = namesHosts(choices) ? supplyByHost(main, members, choices, supplies) : members;

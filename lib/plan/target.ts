@@ -24,7 +24,7 @@ export function makeTarget(resolution: Resolution, facts: HostFacts): Target {
   const standIns = new Set<number>();
   const looseSuperOptions = new Set<number>();
   const looseSources = new Set<number>();
-  const mounts = resolution.tree.mounts.map((mount) => {
+  const mounts = resolution.tree.list.map((mount) => {
     const supply = resolution.supplies.get(mount.id);
     if (supply?.kind === 'stand-in') standIns.add(mount.id);
     if (supply?.kind === 'fresh' && filesystemRole(mount.type) === 'window') looseSuperOptions.add(mount.id);

@@ -47,7 +47,7 @@ export class Emitter {
     readonly hasOpenTreeAttr: boolean,
   ) {
     this.#builder = new ProgramBuilder(OPS_A_LINE * script.length + FEW);
-    this.#mounts = new ById(script.tree.mounts);
+    this.#mounts = new ById(script.tree.list);
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));

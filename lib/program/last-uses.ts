@@ -18,7 +18,7 @@ export class LastUses {
   readonly #used = new Set<OriginId>();
 
   constructor(script: Script) {
-    this.#mounts = new ById(script.tree.mounts);
+    this.#mounts = new ById(script.tree.list);
     for (let index = 0; index < script.length; index += 1) this.#learn(script, index);
   }
 

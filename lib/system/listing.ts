@@ -58,7 +58,7 @@ export function completeTable(shown: MountTree, listing: Listing, options: Table
 /** As {@link zip}, by a thread that enters the namespace; `undefined` when more than ids is to be told. */
 function zippedInside(shown: MountTree, { namespace, root }: TableOptions): Completed | undefined {
   if (namespace === undefined || root === undefined) return undefined;
-  const { mounts } = shown;
+  const { list: mounts } = shown;
   const briefs = Briefs.inside(namespace, root);
   if (briefs?.count !== mounts.length) return undefined;
   if (!mounts.every(({ id }, index) => briefs.isPlain(index, id))) return undefined;
@@ -84,7 +84,7 @@ function completeInside(shown: MountTree, options: TableOptions): Completed | un
  * line: only idmaps need another call. The ends are looked at, for the day when this is no longer so.
  * @returns whether it is so, and the ids are filled in.
  */
-function zip({ mounts }: MountTree, { namespace, ids }: Listing): boolean {
+function zip({ list: mounts }: MountTree, { namespace, ids }: Listing): boolean {
   if (mounts.length !== ids.length) return false;
   for (const index of [0, mounts.length - 1]) {
     if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return false;

@@ -87,7 +87,7 @@ function parentsIn(tree: MountTree, root: number): Parent[] {
   const canBeSeen = (mount: Mount) =>
     takesNodes(mount.type) && !mount.propagation.unbindable && statRoot(mount, root) !== undefined;
   const roots = rootsBelow(tree, canBeSeen);
-  return tree.mounts.flatMap((mount): Parent[] => {
+  return tree.list.flatMap((mount): Parent[] => {
     if (!takesNodes(mount.type)) return [];
     const spots = placesOn(tree, mount);
     const below = roots.get(mount) ?? [];

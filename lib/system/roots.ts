@@ -28,7 +28,7 @@ export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_S
 export function fillRoots(tree: MountTree, root: Fd, owners: OwnerView): void {
   fillVisibleRoots(tree, fdNumber(root), owners);
   const climbed = new Set<MountDraft>();
-  for (const mount of tree.mounts) fillCovered(tree, mount, climbed);
+  for (const mount of tree.list) fillCovered(tree, mount, climbed);
 }
 
 /** Fills in the kind of a mount, and of those that cover it, up to one that is known. */
@@ -47,7 +47,7 @@ function fillCovered(tree: MountTree, lowest: Mount, climbed: Set<MountDraft>): 
   for (const mount of alike) mount.kind = top?.kind ?? 'unknown';
 }
 
-function fillVisibleRoots({ mounts }: MountTree, root: number, owners: OwnerView): void {
+function fillVisibleRoots({ list: mounts }: MountTree, root: number, owners: OwnerView): void {
   const statuses = statRoots(mounts, root);
   const ordinary = new OrdinaryRoots();
   mounts.forEach((mount: MountDraft, index) => {

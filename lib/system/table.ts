@@ -66,7 +66,7 @@ interface Reading {
 
 /** Whether the peer groups and masters are still those that were read. */
 function isSteady(
-  { mounts }: MountTree,
+  { list: mounts }: MountTree,
   namespace: bigint | undefined,
   { text, mountinfo, looks, sharing }: Reading,
 ): boolean {
