@@ -154,11 +154,16 @@ export class UnseenMountsError extends MountyardError {
   constructor(
     readonly seen: number,
     readonly unseen: number,
+    /** The call that would tell of them, and how it is answered, where that is why. */
+    readonly missing?: string,
   ) {
     super(
       `the mount namespace has ${seen + unseen} mounts, and no reading shows ${unseen} of them: ` +
-        'they are on directories that were moved out of what its root shows. Capture it with the privilege to enter ' +
-        'it (CAP_SYS_ADMIN and CAP_SYS_CHROOT), which finds them, or move the directories back',
+        (missing === undefined
+          ? 'they are on directories that were moved out of what its root shows. Capture it with the privilege to ' +
+            'enter it (CAP_SYS_ADMIN and CAP_SYS_CHROOT), which finds them, or move the directories back'
+          : `a mount covers its root, or no path leads to them, and ${missing}. Allow the call, where a sandbox ` +
+            '(seccomp) hides it; Linux has it since 6.8'),
     );
   }
 }

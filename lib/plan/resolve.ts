@@ -263,7 +263,7 @@ function requireIdmaps(
     findings.require({
       kind: 'idmap',
       mounts: [mount],
-      reason: `${nameOf(mount)} is idmapped, and a mountinfo text does not tell the map`,
+      reason: `${nameOf(mount)} is idmapped, and neither a mountinfo text nor a kernel without statmount or without listmount tells the map`,
       cures: [idmapCure(tree, mount), skipCure(tree, mount)],
     });
   }

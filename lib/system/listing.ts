@@ -165,7 +165,7 @@ const ENTER = smallProgram({ imports: ['namespace'], exports: ['root directory']
 });
 
 /** Whether the root directory is the one that whoever enters the namespace gets. */
-function isTopmost({ namespace, root }: TableOptions): boolean {
+export function isTopmost({ namespace, root }: TableOptions): boolean {
   if (namespace === undefined || root === undefined) return false;
   const [top] = runSmall(ENTER, [namespace], 'the root of a mount namespace');
   using held = top as OwnedFd;

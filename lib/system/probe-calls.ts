@@ -104,8 +104,7 @@ export function tryCalls(place: RunPlace): CallAnswers {
     mount_setattr: harmless.mount_setattr,
     open_tree_attr: harmless.open_tree_attr,
     openat2: harmless.openat2,
-    statmount: unlessRefused(native.sys.statmount(0n, 0n, 0n)),
-    listmount: unlessRefused(native.sys.listmount(-1n, 0n, 0)),
+    ...tryQueries(),
   };
 }
 
@@ -156,6 +155,19 @@ function run(trials: readonly Trial[], place: RunPlace): RunResult {
     for (const trial of trials) trial(program);
   });
   return runTrial(small, 'a trial of what the kernel can do', place);
+}
+
+function tryQueries() {
+  return {
+    statmount: unlessRefused(native.sys.statmount(0n, 0n, 0n)),
+    listmount: unlessRefused(native.sys.listmount(-1n, 0n, 0)),
+  };
+}
+
+/** The first of the calls that tell of mounts which is not there, and how it is answered. */
+export function missingQuery(): string | undefined {
+  const [missing] = Object.entries(tryQueries()).filter(([, answer]) => answer !== true);
+  return missing && `${missing[0]} is answered by ${missing[1]}`;
 }
 
 function unlessRefused(answer: number | object): TrialAnswer {

@@ -3,8 +3,9 @@ import { parseMountinfo } from '../formats/mountinfo.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Fd, fdNumber } from './fd.ts';
 import { readWhole } from './files.ts';
-import { completeTable, countMounts, listMounts, type TableOptions } from './listing.ts';
+import { completeTable, countMounts, isTopmost, listMounts, type TableOptions } from './listing.ts';
 import { native } from './native.ts';
+import { missingQuery } from './probe-calls.ts';
 
 const READINGS = 100;
 /** What the kernel prints of mountinfo at one time, under the lock of the mount tables. */
@@ -41,12 +42,25 @@ export function readTable(mountinfo: Fd, options: TableOptions, looks: Looks = n
     const { tree, found, sharing } = completed ?? { tree: shown, found: 0 };
     const same = text.length <= ONE_MOMENT || isSteady(tree, namespace, { text, mountinfo, looks, sharing });
     if (!same) continue;
-    const unseen = options.whole && found > 0 ? countMounts(options.namespace) - found : 0;
+    const lack = options.whole ? lackOf(tree, found, options) : undefined;
     if (looks.pollNow(fd, 0) !== 0) continue;
-    if (unseen > 0) throw new UnseenMountsError(found, unseen);
+    if (lack) throw lack;
     return tree;
   }
   throw new BusyTableError(READINGS);
+}
+
+/** The error for a table that lacks what the kernel counts. */
+function lackOf(tree: MountTree, found: number, options: TableOptions): UnseenMountsError | undefined {
+  const isTold = tree.mounts.every(({ uniqueId }) => uniqueId !== undefined);
+  const seen = isTold ? found : tree.size;
+  const unseen = countMounts(options.namespace) - seen;
+  if (seen === 0 || unseen <= 0) return undefined;
+  if (isTold) return new UnseenMountsError(seen, unseen);
+  // A process that is chrooted into a part of the namespace is shown no more than that.
+  const missing = missingQuery();
+  const isWhole = options.root === undefined || isTopmost(options);
+  return missing && isWhole ? new UnseenMountsError(seen, unseen, missing) : undefined;
 }
 
 const OWN = 0n;

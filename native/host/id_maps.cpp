@@ -1,5 +1,6 @@
 #include "id_maps.h"
 
+#include <cerrno>
 #include <cstdio>
 
 #include <linux/magic.h>
@@ -11,33 +12,36 @@ namespace mountyard::host {
 
 namespace {
 
+struct MapFile {
+  Stage stage;
+  const char* name;
+  const std::string& bytes;
+};
+
 // A map is taken in one write or not at all.
-int write_whole(int procfs, pid_t pid, const char* name, const std::string& bytes) noexcept {
-  if (bytes.empty()) return 0;
+Failure write_whole(int procfs, pid_t pid, const MapFile& map) noexcept {
   char path[32];
-  std::snprintf(path, sizeof path, "%d/%s", pid, name);
+  std::snprintf(path, sizeof path, "%d/%s", pid, map.name);
   // What is mounted over it is not the map.
   open_how how{};
   how.flags = O_WRONLY | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const sys::Fd file(sys::openat2(procfs, path, how));
-  if (!file.is_open()) return file.get();
-  const long written = sys::write(file.get(), bytes.data(), bytes.size());
-  if (written < 0) return static_cast<int>(written);
-  return static_cast<size_t>(written) == bytes.size() ? 0 : -EIO;
+  if (!file.is_open()) return {Stage::openat2, -file.get()};
+  const long written = sys::write(file.get(), map.bytes.data(), map.bytes.size());
+  if (written < 0) return {map.stage, static_cast<int>(-written)};
+  return static_cast<size_t>(written) == map.bytes.size() ? Failure{} : Failure{map.stage, EIO};
 }
 
 }  // namespace
 
 Failure write_id_maps(int procfs, pid_t pid, const IdMaps& maps) noexcept {
-  if (const int error = write_whole(procfs, pid, "uid_map", maps.uid_map); error < 0) {
-    return {Stage::uid_map, -error};
-  }
-  if (const int error = write_whole(procfs, pid, "setgroups", maps.setgroups); error < 0) {
-    return {Stage::setgroups, -error};
-  }
-  if (const int error = write_whole(procfs, pid, "gid_map", maps.gid_map); error < 0) {
-    return {Stage::gid_map, -error};
+  const MapFile files[] = {{Stage::uid_map, "uid_map", maps.uid_map},
+                           {Stage::setgroups, "setgroups", maps.setgroups},
+                           {Stage::gid_map, "gid_map", maps.gid_map}};
+  for (const MapFile& map : files) {
+    if (map.bytes.empty()) continue;
+    if (const Failure failure = write_whole(procfs, pid, map); failure.stage != Stage::none) return failure;
   }
   return {};
 }

@@ -14,6 +14,7 @@ enum class Stage : int32_t {
   control,  // the page shared with a forked child
   fork,
   procfs,
+  openat2,  // of a file of another process's maps
   uid_map,
   setgroups,
   gid_map,
@@ -47,6 +48,8 @@ constexpr const char* name_of(Stage stage) noexcept {
       return "fork";
     case Stage::procfs:
       return "procfs";
+    case Stage::openat2:
+      return "openat2";
     case Stage::uid_map:
       return "uid_map";
     case Stage::setgroups:

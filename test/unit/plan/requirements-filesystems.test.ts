@@ -175,13 +175,13 @@ describe('an idmapped mount', () => {
     expect(told(tree)).toEqual([
       [
         'idmap 2',
-        'mount 2 at /a is idmapped, and a mountinfo text does not tell the map',
+        'mount 2 at /a is idmapped, and neither a mountinfo text nor a kernel without statmount or without listmount tells the map',
         "--idmap '#2=INSIDE:OUTSIDE:LENGTH'",
         "--skip '#2'",
       ],
       [
         'idmap 4',
-        'mount 4 at /b is idmapped, and a mountinfo text does not tell the map',
+        'mount 4 at /b is idmapped, and neither a mountinfo text nor a kernel without statmount or without listmount tells the map',
         '--idmap /b=INSIDE:OUTSIDE:LENGTH',
         '--skip /b',
       ],
