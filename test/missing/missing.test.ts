@@ -1,20 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { callNumbers } from '../faults/call-numbers.ts';
 import { isMachineRoot } from '../support/privilege.ts';
+import { NEEDED, REPLACED } from './calls.ts';
+import { LAUNCHER } from './launcher.ts';
 
-const LAUNCHER = join(dirname(process.env.MOUNTYARD_ADDON ?? ''), 'without-calls');
 const OPERATIONS = fileURLToPath(new URL('operations.mjs', import.meta.url));
 const PRELOAD = fileURLToPath(new URL('../preload.cjs', import.meta.url));
 
 const NUMBERS = callNumbers();
-/** What a restore cannot do without: it is refused before the first call that changes anything. */
-const NEEDED = ['open_tree', 'move_mount', 'mount_setattr', 'fsopen', 'openat2'] as const;
-/** What only adds to what can be told otherwise. */
-const REPLACED = ['statmount', 'listmount', 'open_tree_attr'] as const;
 /** The number of none. */
 const NO_CALL = 9999;
 const ERRNOS = ['ENOSYS', 'EPERM'] as const;

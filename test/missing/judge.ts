@@ -1,0 +1,73 @@
+/** Whether a test that failed on a kernel that lacks calls failed as it should. */
+import { NEEDED } from './calls.ts';
+import { RULED_OUT } from './ruled-out.ts';
+
+/** How a test ended. */
+export interface Outcome {
+  readonly file: string;
+  /** Empty for what is wrong with a file as a whole. */
+  readonly name: string;
+  readonly state: 'passed' | 'failed' | 'skipped';
+  /** Messages of what was thrown. */
+  readonly why: string;
+  /** What an assertion saw, and what it expected. */
+  readonly saw: string;
+  readonly expected: string;
+}
+
+export interface Judgement {
+  readonly passed: number;
+  readonly skipped: number;
+  /** Ended by mountyard's own refusal, which names the missing call. */
+  readonly refused: number;
+  /** Of what the call alone tells: see RULED_OUT. */
+  readonly ruledOut: number;
+  readonly unexplained: readonly Outcome[];
+}
+
+export function judge(
+  outcomes: readonly Outcome[],
+  calls: readonly string[],
+  errno: 'ENOSYS' | 'EPERM',
+): Judgement {
+  const failed = outcomes.filter(({ state }) => state === 'failed');
+  const others = failed.filter((outcome) => !isRefusal(outcome, calls, errno));
+  const unexplained = others.filter((outcome) => !isRuledOut(outcome, calls));
+  const count = (wanted: Outcome['state']) => outcomes.filter(({ state }) => state === wanted).length;
+  return {
+    passed: count('passed'),
+    skipped: count('skipped'),
+    refused: failed.length - others.length,
+    ruledOut: others.length - unexplained.length,
+    unexplained,
+  };
+}
+
+/**
+ * `move_mount(…) = ENOSYS`, `openat2 = ENOSYS` of a place that could not be set up, `move_mount is answered by
+ * ENOSYS`, or words that name the call as what is needed.
+ */
+function isNamed(text: string, calls: readonly string[], errno: string): boolean {
+  return calls.some(
+    (call) =>
+      text.includes(`${call} is answered by ${errno}`) ||
+      new RegExp(`\\b${call}(?:\\(.*\\))? = ${errno}`).test(text) ||
+      text.includes(`without ${call}`),
+  );
+}
+
+/** Whether the test ended by a refusal, or compared one that names the call with what it expected. */
+function isRefusal({ why, saw, expected }: Outcome, calls: readonly string[], errno: string): boolean {
+  if (isNamed(why, calls, errno) || isNamed(saw, calls, errno)) return true;
+  if (!calls.some((call) => NEEDED.includes(call))) return false;
+  // Of requirements it may show the kinds alone: that of an engine is told by its calls.
+  if (/\b(?:engine|filesystem)\b/.test(saw) && !/\bengine\b/.test(expected)) return true;
+  return saw.startsWith('UnmetRequirementsError') && !expected.startsWith('UnmetRequirementsError');
+}
+
+function isRuledOut({ file, name }: Outcome, calls: readonly string[]): boolean {
+  const title = `${file} ${name}`;
+  return RULED_OUT.some(
+    (entry) => calls.some((call) => entry.calls.includes(call)) && entry.tests.test(title),
+  );
+}
