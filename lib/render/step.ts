@@ -39,7 +39,7 @@ export function stepText(step: Step, plan: PlanView): string {
     case 'start-group':
       return `${startText(step, plan)}${cloneAttributes(step)}`;
     case 'clone-member':
-      return `clone what started ${groupText(step.group)} as ${mountText(plan, step.mount)}${cloneAttributes(step)}`;
+      return `clone ${mountText(plan, step.mount)} from ${groupText(step.group)}${cloneAttributes(step)}`;
     case 'set-group':
       return `set group ${groupText(step.group)} on ${mountText(plan, step.mount)}`;
     case 'share':
@@ -123,14 +123,10 @@ function cloneAttributes(step: {
 }
 
 function startText(step: Extract<Step, { kind: 'start-group' }>, plan: PlanView): string {
-  const from = step.from
-    ? `${step.from.take ? 'take' : 'clone'} ${originText(plan, step.from.origin)}:/`
-    : `clone what started ${groupText(step.master as GroupKey)}`;
-  const sharing = [
-    ...(step.master === undefined ? [] : [`slave of ${groupText(step.master)}`]),
-    ...(step.shared ? [`shared, starts ${groupText(step.group)}`] : []),
-  ];
-  return `${from} as ${mountText(plan, step.mount)}, ${sharing.join(', ')}`;
+  const { from, master, shared } = step;
+  const origin = from ? ` ${from.take ? 'taking' : 'from'} ${originText(plan, from.origin)}` : '';
+  const follows = shared && master !== undefined ? `, slave of ${groupText(master)}` : '';
+  return `start ${groupText(step.group)} with ${mountText(plan, step.mount)}${origin}${follows}`;
 }
 
 function groupText(group: GroupKey): string {
@@ -140,7 +136,7 @@ function groupText(group: GroupKey): string {
 
 function groupOrigin(step: Extract<Step, { kind: 'make-group' }>, plan: PlanView): string {
   const from = !step.from
-    ? `what started ${groupText(step.master as GroupKey)}`
+    ? groupText(step.master as GroupKey)
     : 'origin' in step.from
       ? originText(plan, step.from.origin)
       : `${step.from.of === 'mount' ? "the host's mount of " : ''}${nameText(step.from.mountOf)}`;

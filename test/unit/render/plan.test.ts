@@ -107,6 +107,48 @@ describe('a step in words', () => {
       },
     ],
     [
+      'start shared:3 with #2 /my\\040data taking tmpfs[1], rdonly',
+      {
+        reason,
+        kind: 'start-group',
+        mount: 2,
+        group: 'peers:3',
+        from: { origin: 1, take: true },
+        node: 'directory',
+        shared: true,
+        attributes: 1,
+      },
+    ],
+    [
+      'start shared:4 with #2 /my\\040data, slave of shared:3',
+      {
+        reason,
+        kind: 'start-group',
+        mount: 2,
+        group: 'peers:4',
+        node: 'directory',
+        master: 'peers:3',
+        shared: true,
+        attributes: 0,
+      },
+    ],
+    [
+      'clone #2 /my\\040data from shared:3, nosuid',
+      { reason, kind: 'clone-member', mount: 2, group: 'peers:3', attributes: 2 },
+    ],
+    [
+      'make group master:3 from shared:3, slave of shared:3',
+      {
+        reason,
+        kind: 'make-group',
+        group: 'slaves:3',
+        node: 'directory',
+        master: 'peers:3',
+        followsHost: false,
+        shared: false,
+      },
+    ],
+    [
       'make group master:4 from tmpfs[1], slave of shared:3',
       {
         reason,
