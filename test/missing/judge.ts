@@ -59,6 +59,8 @@ function isNamed(text: string, calls: readonly string[], errno: string): boolean
 /** Whether the test ended by a refusal, or compared one that names the call with what it expected. */
 function isRefusal({ why, saw, expected }: Outcome, calls: readonly string[], errno: string): boolean {
   if (isNamed(why, calls, errno) || isNamed(saw, calls, errno)) return true;
+  // Where an error is compared, its message is cut off, and its code is shown.
+  if (calls.some((call) => why.includes(`MountError: ${call}(`)) && saw.includes(errno)) return true;
   if (!calls.some((call) => NEEDED.includes(call))) return false;
   // Of requirements it may show the kinds alone: that of an engine is told by its calls.
   if (/\b(?:engine|filesystem)\b/.test(saw) && !/\bengine\b/.test(expected)) return true;
