@@ -1,5 +1,5 @@
 import { attributesOf, MOUNT_ATTR_ALL } from '../flags.ts';
-import { ById } from '../model/by-id.ts';
+import { ById, type OfMounts } from '../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../model/mount.ts';
 import { relativePath } from '../model/paths.ts';
 import { takesNodes } from './filesystems.ts';
@@ -28,7 +28,7 @@ export class MountActions {
   readonly #origins: ById<OriginId>;
   readonly #groups: ById<GroupKey>;
   readonly #starts: GroupStarts;
-  #takers: ReadonlySet<number> = new Set();
+  #takers: OfMounts<true>;
   #lastOptions: readonly string[] | undefined;
   #lastAttributes = 0;
 
@@ -43,6 +43,7 @@ export class MountActions {
     this.#images = images;
     this.#origins = new ById(resolution.tree.list);
     this.#groups = new ById(resolution.tree.list);
+    this.#takers = new ById(resolution.tree.list);
     this.#starts = starts;
   }
 
@@ -139,7 +140,7 @@ export class MountActions {
 
   /** Whether the mount is its origin itself. */
   takes(mount: Mount): boolean {
-    return this.#takers.has(mount.id);
+    return this.#takers.get(mount.id) === true;
   }
 
   /** Whether the mount could be its origin: a map can be given to a detached clone only. */
@@ -148,7 +149,7 @@ export class MountActions {
   }
 
   /** Says which mounts are their origins themselves: that is known when all is in order. */
-  setTakers(takers: ReadonlySet<number>): void {
+  setTakers(takers: OfMounts<true>): void {
     this.#takers = takers;
   }
 

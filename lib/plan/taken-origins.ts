@@ -1,3 +1,4 @@
+import { ById, type OfMounts } from '../model/by-id.ts';
 import type { Mount } from '../model/mount.ts';
 import type { MountActions } from './mount-actions.ts';
 import type { Engine } from './options.ts';
@@ -5,10 +6,10 @@ import type { Script } from './script.ts';
 import type { OriginId } from './steps.ts';
 
 /**
- * Ids of the mounts that are their origins themselves, because nothing is cloned from the origin after them, or done
+ * The mounts that are their origins themselves, because nothing is cloned from the origin after them, or done
  * in it. In the yard, where an origin that is cloned from has a place of its own, that goes for its only clone.
  */
-export function takersOf(script: Script, actions: MountActions, engine: Engine): Set<number> {
+export function takersOf(script: Script, actions: MountActions, engine: Engine): OfMounts<true> {
   const last: (Mount | undefined)[] = [];
   const uses: number[] = [];
   const use = (origin: OriginId, by: Mount | undefined) => {
@@ -29,11 +30,11 @@ export function takersOf(script: Script, actions: MountActions, engine: Engine):
       if (step.kind === 'make-group' && step.from && 'origin' in step.from) use(step.from.origin, undefined);
     }
   }
-  const takers = new Set<number>();
+  const takers = new ById<true>(script.tree.list);
   last.forEach((mount, origin) => {
     const isOnly = uses[origin] === 1;
     const mayBeOneOfSeveral = engine === 'detached' && mount && script.tree.parentOf(mount) !== undefined;
-    if (mount && actions.isWhole(mount) && (isOnly || mayBeOneOfSeveral)) takers.add(mount.id);
+    if (mount && actions.isWhole(mount) && (isOnly || mayBeOneOfSeveral)) takers.set(mount.id, true);
   });
   return takers;
 }
