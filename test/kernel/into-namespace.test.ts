@@ -10,6 +10,7 @@ import { MountNamespace } from '../../lib/system/namespace.ts';
 import { probe } from '../../lib/system/probe.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
 import { verifyTree } from '../../lib/system/verify.ts';
+import { commandFiles, install } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { BOTH_ENGINES, LiveNamespace, mountTmpfs } from '../support/live.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
@@ -92,6 +93,23 @@ describe.skipIf(!isRoot)('a tree for a namespace that exists', () => {
     expect(readlinkSync(`/proc/${elsewhere.pid}/cwd`)).toBe('/usr'); // of what is no longer mounted anywhere
     expect(verifyTree(TREE, namespace.capture())).toEqual([]);
     expect(mountTable()).toBe(before);
+  });
+
+  test('leaves who lives in a chroot where it is, and says so', async () => {
+    using scratch = new ScratchMount();
+    const jail = scratch.directory('jail');
+    install(jail, commandFiles('/usr/bin/sleep'));
+    using namespace = MountNamespace.create();
+    const child = namespace.spawn('chroot', [jail, '/usr/bin/sleep', '600'], { stdio: 'ignore' });
+    const closed = once(child, 'close');
+    await expect.poll(() => readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('sleep\n');
+    using restored = namespace.restoreSync(TREE, { verify: false });
+    expect(restored.report).toMatchObject({
+      verified: false,
+      leftBehind: [{ pid: child.pid, command: 'sleep', at: ['root', 'cwd'] }],
+    });
+    child.kill('SIGKILL');
+    await closed;
   });
 
   test.each(BOTH_ENGINES)('is attached at a directory of it, and released again: %s', async (engine) => {
