@@ -45,7 +45,8 @@ describe.skipIf(!isMachineRoot).each(['detached', 'yard'] as const)(
       'symlinkat',
       'fsconfig',
       'fsmount',
-      'open_tree',
+      // The detached engine makes it no oftener than a trial does, which would be what fails.
+      ...(engine === 'yard' ? ['open_tree'] : []),
       'mount_setattr',
       'move_mount',
       'mount',

@@ -112,7 +112,7 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
       }),
     );
     expect(said).toEqual([
-      expect.stringMatching(/^ERR_MOUNTYARD_UNMET [\s\S]*cannot be mounted here: ENOSPC/),
+      expect.stringMatching(/^ERR_MOUNTYARD_UNMET [\s\S]*engine cannot be used here: .*ENOSPC/),
       expect.stringMatching(/^ERR_MOUNTYARD_UNMET [\s\S]*engine cannot be used here: .*ENOSPC/),
       expect.stringMatching(/^ENOSPC .*user.max_mnt_namespaces.* at \/b: [\s\S]*open_tree/),
       'done\n',
