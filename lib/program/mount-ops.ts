@@ -189,23 +189,20 @@ export function startGroup(
 ): void {
   const { from, master, shared } = step;
   const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
-  if (from?.take) emitter.setMount(step.mount, out);
   emitter.alias(`group:${step.group}`, out);
-  const change = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
-  // A change of propagation that comes with the clone, and one that comes after it.
-  const first = !from ? MS.SLAVE : master === undefined ? MS.SHARED : 0;
-  const then = shared && first !== MS.SHARED ? MS.SHARED : 0;
+  const attributes = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
+  const propagation = !from ? MS.SLAVE : master === undefined ? MS.SHARED : 0;
+  const change = { ...attributes, propagation };
   if (from?.take) {
-    parking.park(out, step.node);
-    if (master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
-    emitter.setattr(out, change.set, change.clear, MS.SHARED);
-    return;
+    emitter.setMount(step.mount, out);
+    emitter.setattr(out, change.set, change.clear, change.propagation);
+  } else {
+    const directory = from ? emitter.origin(from.origin) : groupSlot(emitter, master);
+    cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   }
-  const directory = from ? emitter.origin(from.origin) : groupSlot(emitter, master);
-  cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, { ...change, propagation: first });
   parking.park(out, step.node);
   if (from && master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
-  if (then !== 0) emitter.setattr(out, 0, 0, then);
+  if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
 /** A clone of a mount has its sharing. */
