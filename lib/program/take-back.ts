@@ -1,6 +1,6 @@
 /** What a restore changed on the host, taken back when its run is over: pure. */
 import type { CompiledProgram } from './compiled.ts';
-import { decodeOp, opCounts } from './decode.ts';
+import { type DecodedOp, decodeOp, opCounts } from './decode.ts';
 import { HEADER, HEADER_SIZE, OP, OP_SIZE } from './format.ts';
 
 /** One thing to take back; `index` is its op's, undo ops counted after the main ones. */
@@ -11,18 +11,20 @@ export interface TakeBack {
 }
 
 /** For the undo ops whose change outlives the tree, in the order in which they have to be done. */
-export function takeBacks({ bytes }: CompiledProgram, undoable: readonly number[]): TakeBack[] {
+export function takeBacks(program: CompiledProgram, undoable: readonly number[]): TakeBack[] {
+  const { bytes } = program;
   const { main } = opCounts(bytes);
   return undoable
     .map((op) => main + op)
-    .filter((index) => outlivesTree(decodeOp(bytes, index).name))
+    .filter((index) => outlivesTree(program, decodeOp(bytes, index)))
     .reverse()
     .map((index) => ({ index, bytes: aloneWith(bytes, index) }));
 }
 
-/** Mount points that were made, and sources that were shared; what was mounted goes with the tree. */
-function outlivesTree(name: string): boolean {
-  return name === 'unlinkat' || name === 'mount_setattr';
+/** Mount points that were made, and sources that were shared; what was mounted goes with the tree, as its root does. */
+function outlivesTree({ imports, exports }: CompiledProgram, { name, a }: DecodedOp): boolean {
+  const ofTree = a >= imports.length && exports[a - imports.length]?.name !== 'undo';
+  return name === 'unlinkat' || (name === 'mount_setattr' && !ofTree);
 }
 
 function aloneWith(bytes: Uint8Array, index: number): Uint8Array {

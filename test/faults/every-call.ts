@@ -77,7 +77,7 @@ export async function refuseEveryAllocation(operation: Operation): Promise<numbe
     disarm();
     await expectLeft(before, operation, what, error);
     refused += error === undefined ? 0 : 1;
-    const told = error instanceof MountError && error.code === 'ENOMEM' && error.hint?.includes('Memory');
+    const told = isOfMemory(error instanceof UndoError && leftOf(error).length === 0 ? error.cause : error);
     if (error !== undefined && !told && !(error instanceof UnmetRequirementsError))
       untrue.push(`${what}: ${(error as Error).stack}`);
   }
@@ -121,6 +121,15 @@ export function release(restored: RestoredTree): void {
   }
 }
 
+function isOfMemory(error: unknown): boolean {
+  return error instanceof MountError && error.code === 'ENOMEM' && error.hint?.includes('Memory') === true;
+}
+
+/** A root that was replaced is gone for good. */
+function leftOf({ left }: UndoError): string[] {
+  return left.filter((line) => !line.startsWith('the tree is the root of the namespace'));
+}
+
 /** Names of calls in errors that are not the kernel's. */
 const SHOWN_AS: { readonly [call: string]: readonly string[] } = {
   statx: ['fstat', 'statx'],
@@ -145,9 +154,10 @@ const STAGES = [
 function untruthsOf(error: unknown, call: string, errno: Errno): string[] {
   if (!(error instanceof MountyardError)) return [`${(error as Error).stack}`];
   if (error instanceof UndoError) {
-    // A root that was replaced is gone for good.
-    const left = error.left.filter((line) => !line.startsWith('the tree is the root of the namespace'));
-    return [...untruthsOf(error.cause, call, errno), ...left.map((line) => `undone in part: ${line}`)];
+    return [
+      ...untruthsOf(error.cause, call, errno),
+      ...leftOf(error).map((line) => `undone in part: ${line}`),
+    ];
   }
   if (error instanceof UnmetRequirementsError) return [];
   if (!(error instanceof MountError)) return [`${error.name}: ${error.message}`];
