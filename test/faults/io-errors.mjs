@@ -25,7 +25,7 @@ const state = () => ({
 });
 const pause = new Int32Array(new SharedArrayBuffer(4));
 function waitFor(file) {
-  while (!existsSync(file)) Atomics.wait(pause, 0, 0, 2);
+  for (let tries = 30_000; tries > 0 && !existsSync(file); tries -= 1) Atomics.wait(pause, 0, 0, 2);
 }
 
 operation();

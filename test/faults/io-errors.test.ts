@@ -47,7 +47,7 @@ async function until(file: string): Promise<void> {
 
 /**
  * What came of an operation that was done again and again while some of the main thread's calls failed; nothing when
- * one of Node's own was among them, without which it aborts.
+ * one of Node's own was among them, without which it aborts or waits for itself.
  */
 async function failing({ operation, calls, when, rounds }: Injection): Promise<Answer | undefined> {
   using scratch = new ScratchMount();
@@ -71,10 +71,12 @@ async function failing({ operation, calls, when, rounds }: Injection): Promise<A
   await Promise.race([ended, until(scratch.at('done'))]);
   strace.kill('SIGINT');
   await detached;
-  writeFileSync(scratch.at('detached'), '');
-  const end = await ended;
   const trace = readFileSync(scratch.at('trace'), 'latin1');
-  if (/(?:eventfd\]|pipe:\[\d+\])>.*INJECTED/.test(trace)) return undefined;
+  const isNodes = /(?:eventfd\]|pipe:\[\d+\])>.*INJECTED/.test(trace);
+  if (isNodes) child.kill('SIGKILL');
+  else writeFileSync(scratch.at('detached'), '');
+  const end = await ended;
+  if (isNodes) return undefined;
   expect(end).toEqual([0, null]);
   return { ...JSON.parse(readFileSync(answer, 'utf8')), trace } as Answer;
 }
