@@ -124,6 +124,32 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('sharing comes back as it was
     using _restored = await restoreSame(captured, engine);
   });
 
+  test('where members without mounts of their own differ in their attributes, beside one with a mount', async () => {
+    using live = new LiveNamespace(() => {
+      mountTmpfs('/a');
+      for (const name of ['x', 'own']) directory(`/a/${name}`);
+      mountTmpfs('/a/own');
+      sys.makeShared('/a');
+      for (const peer of ['/b', '/c']) bindTo('/a', peer);
+      bindTo('/a/x', '/narrow');
+      for (const slave of ['/s', '/t', '/v']) slaveOf('/a', slave);
+      sys.makeShared('/t');
+      bindTo('/t', '/t2');
+      slaveOf('/t', '/u');
+      sys.remount('/c', ['RDONLY', 'NOSUID', 'NOATIME']);
+      sys.remount('/t2', ['NOEXEC', 'RELATIME']);
+      sys.remount('/u', ['RDONLY', 'STRICTATIME']);
+      sys.remount('/v', ['NODEV', 'RELATIME']);
+    });
+    const captured = live.capture();
+    expect([captured.groups.size, captured.slaves.size]).toEqual([2, 2]);
+    using restored = await restoreSame(captured, engine);
+    expect(expectSameArrivals('/b/x', live.namespace, restored)).toHaveLength(9);
+    expect(expectSameArrivals('/t2/x', live.namespace, restored)).toEqual(['/t/x', '/t2/x', '/u/x']);
+    expect(expectSameArrivals('/s/x', live.namespace, restored)).toEqual(['/s/x']);
+    expect(expectSameArrivals('/c/own', live.namespace, restored)).toHaveLength(8);
+  });
+
   test('among members whose roots have no wider member left', async () => {
     using live = new LiveNamespace(cousins);
     const captured = live.capture();
