@@ -32,8 +32,7 @@ export function inspectFilesystem(view: FilesystemView, question: FilesystemQues
   if (!view.place) return { creatable: 'unknown', paths: visiblePaths(question) };
   const parameters = question.window ? windowParameters(view, question) : question.parameters;
   if (typeof parameters === 'string') return { creatable: parameters, paths: {} };
-  const isLookedAt = question.window || question.paths.size > 0;
-  const trial = tryFilesystem(question.type, parameters, view.place, isLookedAt);
+  const trial = tryFilesystem(question.type, parameters, view.place);
   if (!(trial instanceof OwnedFd)) return { ...trial, paths: {} };
   using mount = trial;
   const paths = pathFacts(mount.number, question.paths);
@@ -86,26 +85,20 @@ function ownHierarchies(procfs: Procfs): Parameter[][] {
     );
 }
 
-/**
- * A detached mount of the filesystem, or where nothing is to be looked at its context, which is let go of in half the
- * time; or why there is none. @throws {MountError} where it could not be tried.
- */
+/** A detached mount of the filesystem; or why there is none. @throws {MountError} where it could not be tried. */
 function tryFilesystem(
   type: string,
   parameters: readonly Parameter[],
   place: RunPlace,
-  isLookedAt: boolean,
 ): OwnedFd | Pick<FilesystemFact, 'creatable' | 'log'> {
-  const slots = { exports: [type], others: isLookedAt ? [`${type} context`] : [] };
-  const a = isLookedAt ? 1 : 0;
-  const small = smallProgram(slots, (program) => {
-    program.op('fsopen', { s1: type, n: FSOPEN_CLOEXEC, out: a });
+  const small = smallProgram({ exports: [type], others: [`${type} context`] }, (program) => {
+    program.op('fsopen', { s1: type, n: FSOPEN_CLOEXEC, out: 1 });
     for (const { key, value } of parameters) {
-      if (value === undefined) program.op('fsconfig', { a, n: FSCONFIG.SET_FLAG, s1: key });
-      else program.op('fsconfig', { a, n: FSCONFIG.SET_STRING, s1: key, s2: value });
+      if (value === undefined) program.op('fsconfig', { a: 1, n: FSCONFIG.SET_FLAG, s1: key });
+      else program.op('fsconfig', { a: 1, n: FSCONFIG.SET_STRING, s1: key, s2: value });
     }
-    program.op('fsconfig', { a, n: FSCONFIG.CMD_CREATE });
-    if (isLookedAt) program.op('fsmount', { a, n: FSMOUNT_CLOEXEC, out: 0 });
+    program.op('fsconfig', { a: 1, n: FSCONFIG.CMD_CREATE });
+    program.op('fsmount', { a: 1, n: FSMOUNT_CLOEXEC, out: 0 });
   });
   const result = runTrial(small, `a trial of ${type}`, place);
   const [fd] = result.exports;
