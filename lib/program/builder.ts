@@ -147,7 +147,10 @@ export class ProgramBuilder {
     return this.#main.count;
   }
 
-  /** The program's bytes, once: nothing is added then. Slots `[0, imports)` come from the caller, the next `exports` go back to it. */
+  /**
+   * The program's bytes, to be asked for once: nothing is added then. Slots `[0, imports)` come from the caller, the next
+   * `exports` go back to it.
+   */
   bytes(slots: { readonly count: number; readonly imports: number; readonly exports: number }): Uint8Array {
     const undo = this.#undo.bytes;
     const strings = this.#strings.bytes;
