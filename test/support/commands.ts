@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 export function commandFiles(...commands: readonly string[]): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   for (const command of commands) {
-    const { stdout } = spawnSync('ldd', [command], { encoding: 'utf8' });
+    // Under ThreadSanitizer ldd does not run.
+    const env = { ...process.env, LD_PRELOAD: '' };
+    const { stdout } = spawnSync('ldd', [command], { encoding: 'utf8', env });
     const libraries = [...stdout.matchAll(/(?:=> |^\s+)(\/\S+) \(/gm)].map(([, path]) => path as string);
     for (const path of [command, ...libraries]) files.set(path, readFileSync(path));
   }
