@@ -48,7 +48,8 @@ async function suiteWithout(calls: readonly string[], errno: Errno): Promise<Out
   const files = FULL ? ['test/kernel'] : SAMPLED.map((name) => `test/kernel/${name}.test.ts`);
   const words = [process.execPath, VITEST, 'run', '--project', 'library', `--reporter=${REPORTER}`, ...files];
   const list = calls.map((call) => numbers[call]).join(',');
-  const env = { ...process.env, NODE_OPTIONS: '', CI: '', MOUNTYARD_OUTCOMES: file };
+  // Tests that end early leave temporary files.
+  const env = { ...process.env, NODE_OPTIONS: '', CI: '', TMPDIR: folder, MOUNTYARD_OUTCOMES: file };
   try {
     const child = spawn(LAUNCHER, [String(constants.errno[errno]), list, ...words], { env, stdio: 'ignore' });
     await once(child, 'close');
