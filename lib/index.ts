@@ -5,8 +5,8 @@ import { MountTree } from './model/tree.ts';
 import { RestorePlan } from './plan/plan.ts';
 import { Help } from './render/help.ts';
 import { installInspectors } from './render/inspect.ts';
-import { MountNamespace } from './system/namespace.ts';
-import { RestoredTree } from './system/restored.ts';
+import { MountNamespace } from './system/namespaces/namespace.ts';
+import { RestoredTree } from './system/restore/restored.ts';
 
 export {
   BusyTableError,
@@ -53,6 +53,7 @@ export type {
 export type { Problem, ProblemCode } from './model/problems.ts';
 export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
+export type { GroupKey } from './plan/groups/keys.ts';
 export type { HostPath } from './plan/host-path.ts';
 export type { Restorable } from './plan/namespaces.ts';
 export type {
@@ -62,24 +63,24 @@ export type {
   OtherNamespace,
   RestoreOptions,
   TargetName,
-} from './plan/options.ts';
+} from './plan/options/options.ts';
+export { type Proposal, proposeOptions } from './plan/options/propose.ts';
+export {
+  type Cure,
+  type Requirement,
+  type RequirementKind,
+  UnmetRequirementsError,
+} from './plan/options/requirements.ts';
 export {
   type PlanNotes,
   type PlanView,
   RestorePlan,
   type Target,
 } from './plan/plan.ts';
-export { type Proposal, proposeOptions } from './plan/propose.ts';
 export type { Parameter } from './plan/questions.ts';
-export {
-  type Cure,
-  type Requirement,
-  type RequirementKind,
-  UnmetRequirementsError,
-} from './plan/requirements.ts';
 export { requirements } from './plan/resolve.ts';
 export { planRestore } from './plan/restore.ts';
-export type { Action, GroupKey, HostEffect, NodeKind, Origin, OriginId, Step } from './plan/steps.ts';
+export type { Action, HostEffect, NodeKind, Origin, OriginId, Step } from './plan/steps/steps.ts';
 export { compileRestore } from './program/compile.ts';
 export type { CompiledProgram, Export, Import } from './program/compiled.ts';
 export { listProgram } from './program/listing.ts';
@@ -91,28 +92,33 @@ export { type Outcome, renderReport } from './render/report.ts';
 export { renderRequirements } from './render/requirements.ts';
 export { renderTree, type TreeRenderOptions } from './render/tree.ts';
 export * as sys from './sys.ts';
-export { type CaptureOptions, captureTree } from './system/capture.ts';
-export type { Inside, SpawnInsideOptions, SpawnSyncAnswer, SpawnSyncInsideOptions } from './system/enter.ts';
-export type { Progress } from './system/execute.ts';
-export { inspectHost } from './system/inspect.ts';
-export type { LeftBehind } from './system/left-behind.ts';
-export type { CreateOptions, IntoThis } from './system/namespace.ts';
-export type { OtherNamespaces } from './system/other-namespaces.ts';
-export type { PinReport } from './system/pin.ts';
-export { probe } from './system/probe.ts';
+export type { OtherNamespaces } from './system/calls/other-namespaces.ts';
+export { type CaptureOptions, captureTree } from './system/capture/capture.ts';
+export { captureSnapshot } from './system/capture/snapshot.ts';
+export { inspectHost } from './system/inspect/inspect.ts';
+export { probe } from './system/inspect/probe.ts';
+export type {
+  Inside,
+  SpawnInsideOptions,
+  SpawnSyncAnswer,
+  SpawnSyncInsideOptions,
+} from './system/namespaces/enter.ts';
+export type { CreateOptions, IntoThis } from './system/namespaces/namespace.ts';
+export type { PinReport } from './system/namespaces/pin.ts';
+export type { Progress } from './system/restore/execute.ts';
+export type { LeftBehind } from './system/restore/left-behind.ts';
 export {
   type RestoreSyncOptions,
   type RestoreTreeOptions,
   restoreTree,
   restoreTreeSync,
-} from './system/restore.ts';
+} from './system/restore/restore.ts';
 export {
   RestoredTree,
   type RestoreReport,
   type Timings,
-} from './system/restored.ts';
-export { captureSnapshot } from './system/snapshot.ts';
-export { verifyTree } from './system/verify.ts';
+} from './system/restore/restored.ts';
+export { verifyTree } from './system/restore/verify.ts';
 export { MountNamespace };
 
 installInspectors(() => process.stdout.columns, {

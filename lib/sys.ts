@@ -3,7 +3,18 @@
  * `MountError` that shows the call as made.
  */
 export { MountError, UsageError } from './errors.ts';
-export type { Flags, Place } from './system/arguments.ts';
+export type { Flags, Place } from './system/calls/arguments.ts';
+export {
+  bind,
+  makePrivate,
+  makeShared,
+  makeSlave,
+  makeUnbindable,
+  move,
+  type Recursion,
+  remount,
+} from './system/calls/conveniences.ts';
+export { type Fd, OwnedFd } from './system/calls/fd.ts';
 export {
   fsconfigCreate,
   fsconfigFd,
@@ -14,7 +25,7 @@ export {
   fsmount,
   fsopen,
   fspick,
-} from './system/calls-filesystem.ts';
+} from './system/calls/filesystem.ts';
 export {
   type MountFlag,
   type MountOptions,
@@ -26,8 +37,9 @@ export {
   umount2,
   umount2 as umount,
   unshare,
-} from './system/calls-mount.ts';
-export { type InNamespace, listmount, statmount } from './system/calls-query.ts';
+} from './system/calls/mount.ts';
+export { type InNamespace, listmount, statmount } from './system/calls/query.ts';
+export type { MountStatus } from './system/calls/statmount.ts';
 export {
   type AttributeChange,
   type MountAttribute,
@@ -42,16 +54,4 @@ export {
   type PropagationName,
   type ResolveFlag,
   type SetattrFlag,
-} from './system/calls-tree.ts';
-export {
-  bind,
-  makePrivate,
-  makeShared,
-  makeSlave,
-  makeUnbindable,
-  move,
-  type Recursion,
-  remount,
-} from './system/conveniences.ts';
-export { type Fd, OwnedFd } from './system/fd.ts';
-export type { MountStatus } from './system/statmount.ts';
+} from './system/calls/tree.ts';

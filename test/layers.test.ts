@@ -15,6 +15,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['model', 'formats', 'plan', 'program', 'system', 'render'],
   index: ['model', 'formats', 'plan', 'program', 'system', 'render'],
 };
+/** The same of the folders in `lib/system`; a namespace is restored into, and a restore makes one. */
+const SYSTEM_MAY_IMPORT: Record<string, readonly string[]> = {
+  calls: [],
+  capture: ['calls'],
+  namespaces: ['calls', 'capture', 'restore'],
+  inspect: ['calls', 'capture', 'namespaces'],
+  restore: ['calls', 'capture', 'namespaces', 'inspect'],
+};
 const LEAVES = ['lib/errors.ts', 'lib/flags.ts'];
 const INDEXES = ['lib/index.ts', 'lib/sys.ts'];
 const MAY_USE_NODE = ['system', 'cli'];
@@ -59,9 +67,17 @@ function climb(file: string, imported: string): string | undefined {
   if (!imported.startsWith('.')) {
     return PACKAGES[folder]?.includes(imported) ? undefined : `${folder} may not use the package ${imported}`;
   }
-  const to = folderOf(posix.join(dirname(file), imported));
+  const target = posix.join(dirname(file), imported);
+  const to = folderOf(target);
+  if (to === 'system' && folder === 'system') return climbInSystem(file, target);
   if (to === folder || to === 'leaf') return undefined;
   return MAY_IMPORT[folder]?.includes(to) ? undefined : `${folder} may not import ${to}`;
+}
+
+function climbInSystem(file: string, target: string): string | undefined {
+  const [from = '', to = ''] = [file, target].map((path) => path.split('/')[2]);
+  if (from === to || SYSTEM_MAY_IMPORT[from]?.includes(to)) return undefined;
+  return `system/${from} may not import system/${to}`;
 }
 
 describe('lib', () => {
@@ -84,7 +100,10 @@ describe('lib', () => {
   test('the rule sees what climbs', () => {
     expect(climb('lib/model/tree.ts', '../plan/plan.ts')).toBe('model may not import plan');
     expect(climb('lib/plan/restore.ts', 'node:fs')).toBe('plan may not use node:fs');
-    expect(climb('lib/render/tree.ts', '../system/native.ts')).toBe('render may not import system');
+    expect(climb('lib/system/calls/fd.ts', '../capture/table.ts')).toBe(
+      'system/calls may not import system/capture',
+    );
+    expect(climb('lib/render/tree.ts', '../system/calls/native.ts')).toBe('render may not import system');
     expect(climb('lib/model/tree.ts', 'zod')).toBe('model may not use the package zod');
     expect(climb('lib/errors.ts', './flags.ts')).toBeUndefined();
     expect(climb('lib/index.ts', './cli/main.ts')).toBe('index may not import cli');

@@ -1,8 +1,8 @@
 import type { HostFacts } from '../model/facts.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { RestoreOptions } from '../plan/options.ts';
-import { proposeOptions } from '../plan/propose.ts';
-import { UnmetRequirementsError } from '../plan/requirements.ts';
+import type { RestoreOptions } from '../plan/options/options.ts';
+import { proposeOptions } from '../plan/options/propose.ts';
+import { UnmetRequirementsError } from '../plan/options/requirements.ts';
 import { requirements } from '../plan/resolve.ts';
 import { renderProposals } from '../render/proposals.ts';
 import type { Terminal } from './terminal.ts';

@@ -40,6 +40,6 @@ export function addCapture(program: Command, session: Session): void {
 
 async function captureAll(values: Values): Promise<Snapshot> {
   if (!values.descendants) return { namespaces: [await captureNamed(values)] };
-  const { captureSnapshot } = await import('../system/snapshot.ts');
+  const { captureSnapshot } = await import('../system/capture/snapshot.ts');
   return captureSnapshot({ descendants: true, ...(values.pid === undefined ? {} : { pid: values.pid }) });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { lineText } from '../render/escape.ts';
-import type { MountNamespace } from '../system/namespace.ts';
+import type { MountNamespace } from '../system/namespaces/namespace.ts';
 import { runGuest } from './guest.ts';
 import { readPid } from './namespace-options.ts';
 import { option } from './restore-options.ts';
@@ -37,7 +37,7 @@ export function addExec(program: Command, session: Session): void {
 }
 
 async function openNamespace(name: string): Promise<MountNamespace> {
-  const { MountNamespace } = await import('../system/namespace.ts');
+  const { MountNamespace } = await import('../system/namespaces/namespace.ts');
   return /^\d+$/.test(name) ? MountNamespace.of(readPid(name)) : MountNamespace.open(readHostPath(name));
 }
 

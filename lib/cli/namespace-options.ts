@@ -20,7 +20,7 @@ export function addNamespaceOptions(command: Command): Command {
 
 /** Reads the mount tree of the namespace named, or of the caller's own. */
 export async function captureNamed({ pid, ns }: NamespaceValues): Promise<MountTree> {
-  const { captureTree } = await import('../system/capture.ts');
+  const { captureTree } = await import('../system/capture/capture.ts');
   if (pid !== undefined) return captureTree({ pid });
   return ns === undefined ? captureTree() : captureTree({ ns });
 }

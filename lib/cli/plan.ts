@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { formatHostFacts, parseHostFacts } from '../formats/facts.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { RestoreOptions } from '../plan/options.ts';
+import type { RestoreOptions } from '../plan/options/options.ts';
 import { planRestore } from '../plan/restore.ts';
 import { compileRestore } from '../program/compile.ts';
 import { listProgram } from '../program/listing.ts';
@@ -67,6 +67,6 @@ async function factsFor(
   host: string | undefined,
 ): Promise<HostFacts> {
   if (host !== undefined) return parseHostFacts(readInput(host));
-  const { inspectHost } = await import('../system/inspect.ts');
+  const { inspectHost } = await import('../system/inspect/inspect.ts');
   return inspectHost(input, options);
 }

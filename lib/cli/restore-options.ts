@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { defined } from '../model/defined.ts';
 import type { IdMap, IdRange, PathString } from '../model/mount.ts';
-import type { Into, OtherNamespace, RestoreOptions, TargetName } from '../plan/options.ts';
+import type { Into, OtherNamespace, RestoreOptions, TargetName } from '../plan/options/options.ts';
 import { readHostPath, readIdMap, readTarget, readWord, splitAtEquals } from './words.ts';
 
 type Targets = readonly TargetName[] | 'all';

@@ -4,7 +4,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { renderDifferences } from '../render/differences.ts';
 import { lineText } from '../render/escape.ts';
 import { renderReport } from '../render/report.ts';
-import type { RestoredTree } from '../system/restored.ts';
+import type { RestoredTree } from '../system/restore/restored.ts';
 import { refuseWithProposals } from './auto.ts';
 import { runGuest } from './guest.ts';
 import { untilReleased } from './hold.ts';
@@ -47,7 +47,7 @@ async function restore(snapshot: string, values: Values, session: Session): Prom
   if (values.pin !== undefined) onlyTree(input, '--pin keeps one namespace: the snapshot holds');
   if (values.auto) return await proposeFromHost(input, values, session);
 
-  const { restoreTree } = await import('../system/restore.ts');
+  const { restoreTree } = await import('../system/restore/restore.ts');
   const options = { ...restoreOptionsOf(values), verify: values.verify };
   const restored = await untilInterrupted((signal) => restoreTree(input, { ...options, signal }));
   if (restored.differences.length > 0) session.status = STATUS.different;
@@ -84,7 +84,7 @@ function refuseContradictions(snapshot: string, values: Values, guest: readonly 
 
 async function proposeFromHost(input: Snapshot, values: Values, session: Session): Promise<void> {
   const tree = onlyTree(input, '--auto looks for one namespace: the snapshot holds');
-  const { inspectHost } = await import('../system/inspect.ts');
+  const { inspectHost } = await import('../system/inspect/inspect.ts');
   const options = restoreOptionsOf(values);
   refuseWithProposals(tree, options, inspectHost(tree, options), session.terminal);
   session.terminal.result('nothing is missing: without --auto the tree can be restored');

@@ -1,5 +1,5 @@
 import { MalformedTreeError, ParseError, UsageError } from '../errors.ts';
-import { UnmetRequirementsError } from '../plan/requirements.ts';
+import { UnmetRequirementsError } from '../plan/options/requirements.ts';
 
 /** What the command exits with. */
 export const STATUS = {

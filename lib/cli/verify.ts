@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Difference } from '../model/difference.ts';
 import type { MountTree } from '../model/tree.ts';
-import { UnmetRequirementsError } from '../plan/requirements.ts';
+import { UnmetRequirementsError } from '../plan/options/requirements.ts';
 import { planRestore } from '../plan/restore.ts';
 import { renderDifferences } from '../render/differences.ts';
 import { readTree } from './input.ts';
@@ -38,10 +38,10 @@ export function addVerify(program: Command, session: Session): void {
  * given, was captured and not restored: it is then compared as it is.
  */
 async function compare(tree: MountTree, values: Values, terminal: Terminal): Promise<Difference[]> {
-  const { inspectHostHolding } = await import('../system/inspect.ts');
-  const { viewInto, withOwners } = await import('../system/owner-ids.ts');
-  const { mapOf } = await import('../system/userns.ts');
-  const { verifyOnHost, verifyTree } = await import('../system/verify.ts');
+  const { inspectHostHolding } = await import('../system/inspect/inspect.ts');
+  const { viewInto, withOwners } = await import('../system/capture/owner-ids.ts');
+  const { mapOf } = await import('../system/namespaces/userns.ts');
+  const { verifyOnHost, verifyTree } = await import('../system/restore/verify.ts');
   const options = restoreOptionsOf(values);
   const actual = await captureNamed(values);
   const { facts, held } = inspectHostHolding(tree, options);

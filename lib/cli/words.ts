@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { IdMap, IdRange, PathString } from '../model/mount.ts';
 import { decodeOctal } from '../model/octal.ts';
-import type { TargetName } from '../plan/options.ts';
+import type { TargetName } from '../plan/options/options.ts';
 
 /** Node turns a byte of an argument that is not UTF-8 into this, so that the byte is lost. */
 const LOST_BYTE = '\ufffd';

@@ -4,10 +4,10 @@ import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
-import type { Layout } from './layout.ts';
+import type { Layout } from './layout/layout.ts';
+import type { OriginKey } from './layout/origin-keys.ts';
 import type { Restorable } from './namespaces.ts';
-import type { RestoreOptions } from './options.ts';
-import type { OriginKey } from './origin-keys.ts';
+import type { RestoreOptions } from './options/options.ts';
 import type { FilesystemQuestion, HostQuestions, Parameter } from './questions.ts';
 import { madeAs, type Supplies } from './supply.ts';
 

@@ -2,11 +2,11 @@ import { UsageError } from '../errors.ts';
 import type { ById } from '../model/by-id.ts';
 import { type Mount, nameOf } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import { type Choices, chooseFrom } from './choices.ts';
-import { completeTree } from './forest.ts';
-import { type Layout, layOut } from './layout.ts';
+import { completeTree } from './layout/forest.ts';
+import { type Layout, layOut } from './layout/layout.ts';
 import { joinNamespaces, type Restorable } from './namespaces.ts';
-import type { RestoreOptions } from './options.ts';
+import { type Choices, chooseFrom } from './options/choices.ts';
+import type { RestoreOptions } from './options/options.ts';
 import { assignSupplies, type Supply } from './supply.ts';
 
 /** What tree and options alone decide, before anything is known of a host. */

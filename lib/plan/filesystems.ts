@@ -6,7 +6,7 @@
  */
 import type { Mount } from '../model/mount.ts';
 import { type SuperOption, superOptionWords } from '../model/super-options.ts';
-import type { OtherNamespace } from './options.ts';
+import type { OtherNamespace } from './options/options.ts';
 import type { Parameter } from './questions.ts';
 
 /**

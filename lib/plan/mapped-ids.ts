@@ -1,7 +1,7 @@
 import type { HostFacts } from '../model/facts.ts';
 import { idRanges } from '../model/id-maps.ts';
 import type { IdMap } from '../model/mount.ts';
-import type { RestoreOptions } from './options.ts';
+import type { RestoreOptions } from './options/options.ts';
 
 /** The ids that can own something where the tree is built; `undefined` where all can, or it is not known. */
 export function mappedIds(

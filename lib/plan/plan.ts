@@ -1,10 +1,10 @@
 import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import type { HostPath } from './host-path.ts';
-import type { Engine } from './options.ts';
-import type { Requirement } from './requirements.ts';
-import type { Script } from './script.ts';
-import type { HostEffect, Origin, Step } from './steps.ts';
+import type { Engine } from './options/options.ts';
+import type { Requirement } from './options/requirements.ts';
+import type { Script } from './steps/script.ts';
+import type { HostEffect, Origin, Step } from './steps/steps.ts';
 
 /** What will be built, and what verification compares with. */
 export interface Target {

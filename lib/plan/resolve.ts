@@ -5,30 +5,38 @@ import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { Choices } from './choices.ts';
-import { requireUnlocked } from './copied-sources.ts';
-import { externalCure, freshCure, idmapCure, rootCure, skipCure, standInCure, supplyCure } from './cures.ts';
-import { DeletedRoots } from './deleted-roots.ts';
-import { requireDeletable } from './deletion-checks.ts';
-import { mayMakeDevices } from './devices.ts';
+import { requireUnlocked } from './checks/copied-sources.ts';
+import { requireDeletable } from './checks/deletions.ts';
+import { checkFilesystems } from './checks/filesystems.ts';
+import { type Nodes, settleNodes } from './checks/nodes.ts';
+import { buildsInUserNamespace, requirePlace } from './checks/places.ts';
+import { requireReachable } from './checks/reach.ts';
+import { checkSources, type MissingMountPoints } from './checks/sources.ts';
+import { type Submounts, settleSubmounts } from './checks/submounts.ts';
 import { type Draft, draftRestore } from './draft.ts';
-import { checkFilesystems } from './filesystem-checks.ts';
 import { filesystemRole, splitOptions, takesIdmap, takesNodes } from './filesystems.ts';
-import { Findings, hostPathFact } from './findings.ts';
-import { PLAIN_DIRECTORY } from './forest.ts';
-import { chooseGroupOrigins, type GroupOrigins } from './group-origins.ts';
-import { type Kinds, solveKinds } from './kinds.ts';
-import { type Layout, layOut, type Spot } from './layout.ts';
-import { type Masters, resolveMasters } from './masters.ts';
+import { type Masters, resolveMasters } from './groups/masters.ts';
+import { chooseGroupOrigins, type GroupOrigins } from './groups/origins.ts';
+import { DeletedRoots } from './layout/deleted-roots.ts';
+import { mayMakeDevices } from './layout/devices.ts';
+import { PLAIN_DIRECTORY } from './layout/forest.ts';
+import { type Kinds, solveKinds } from './layout/kinds.ts';
+import { type Layout, layOut, type Spot } from './layout/layout.ts';
+import { hostSource, type OriginKey } from './layout/origin-keys.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
-import { type Nodes, settleNodes } from './nodes.ts';
-import type { RestoreOptions } from './options.ts';
-import { hostSource, type OriginKey } from './origin-keys.ts';
-import { buildsInUserNamespace, requirePlace } from './place-checks.ts';
-import { requireReachable } from './reach.ts';
-import type { Requirement } from './requirements.ts';
-import { checkSources, type MissingMountPoints } from './source-checks.ts';
-import { type Submounts, settleSubmounts } from './submounts.ts';
+import type { Choices } from './options/choices.ts';
+import {
+  externalCure,
+  freshCure,
+  idmapCure,
+  rootCure,
+  skipCure,
+  standInCure,
+  supplyCure,
+} from './options/cures.ts';
+import { Findings, hostPathFact } from './options/findings.ts';
+import type { RestoreOptions } from './options/options.ts';
+import type { Requirement } from './options/requirements.ts';
 import type { Supplies, Supply } from './supply.ts';
 import { UNKNOWN_HOST } from './unknown-host.ts';
 

@@ -3,9 +3,9 @@ import { ById, type OfMounts } from '../model/by-id.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { joinPath, pathComponents, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
-import type { Choices } from './choices.ts';
 import { filesystemRole } from './filesystems.ts';
 import { mainRoot } from './namespaces.ts';
+import type { Choices } from './options/choices.ts';
 
 /**
  * Where a mount comes from: a path at or below one that the caller named; a filesystem made here; a tmpfs in its

@@ -10,7 +10,7 @@ import { joinPath } from '../model/paths.ts';
 import { comparableSuperOptions } from '../model/super-options.ts';
 import { MountTree } from '../model/tree.ts';
 import { filesystemRole, splitOptions, swallowsSource } from './filesystems.ts';
-import { skippedMounts } from './forest.ts';
+import { skippedMounts } from './layout/forest.ts';
 import { mappedIds } from './mapped-ids.ts';
 import type { PlanNotes, Target } from './plan.ts';
 import type { Resolution } from './resolve.ts';

@@ -1,6 +1,6 @@
 /** Ops that put the finished tree where it goes. */
 import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
-import type { ActionOf } from '../plan/steps.ts';
+import type { ActionOf } from '../plan/steps/steps.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { leaveHome } from './home.ts';
 import { exportKey } from './slot-keys.ts';

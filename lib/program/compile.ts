@@ -1,8 +1,8 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
 import type { Mount } from '../model/mount.ts';
 import type { RestorePlan } from '../plan/plan.ts';
-import type { Script } from '../plan/script.ts';
-import type { Action, Origin, OriginId } from '../plan/steps.ts';
+import type { Script } from '../plan/steps/script.ts';
+import type { Action, Origin, OriginId } from '../plan/steps/steps.ts';
 import {
   attach,
   becomeRoot,

@@ -2,7 +2,7 @@
 import { O, RESOLVE } from '../flags.ts';
 import type { HostPath } from '../plan/host-path.ts';
 import type { RestorePlan } from '../plan/plan.ts';
-import type { Script } from '../plan/script.ts';
+import type { Script } from '../plan/steps/script.ts';
 import type { Emitter } from './emitter.ts';
 import { importKey, importName } from './slot-keys.ts';
 

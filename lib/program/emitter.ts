@@ -1,7 +1,7 @@
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { ById } from '../model/by-id.ts';
-import type { Script } from '../plan/script.ts';
-import type { OriginId } from '../plan/steps.ts';
+import type { Script } from '../plan/steps/script.ts';
+import type { OriginId } from '../plan/steps/steps.ts';
 import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
 import type { OpName } from './format.ts';

@@ -1,7 +1,8 @@
 import { ById } from '../model/by-id.ts';
 import type { Mount } from '../model/mount.ts';
-import type { Script } from '../plan/script.ts';
-import type { Action, GroupKey, OriginId } from '../plan/steps.ts';
+import type { GroupKey } from '../plan/groups/keys.ts';
+import type { Script } from '../plan/steps/script.ts';
+import type { Action, OriginId } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 
 /** After which line of a script nothing more is done with a mount, an origin or the holder of a group. */

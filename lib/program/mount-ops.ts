@@ -1,7 +1,9 @@
 /** Ops that get mounts out of origins, place them and set their sharing. */
+
 import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_TREE } from '../flags.ts';
 import { takesNodes } from '../plan/filesystems.ts';
-import type { ActionOf, GroupKey, Origin } from '../plan/steps.ts';
+import type { GroupKey } from '../plan/groups/keys.ts';
+import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';

@@ -16,7 +16,7 @@ import {
   S_IFSOCK,
 } from '../flags.ts';
 import { encodeBytes } from '../model/bytes.ts';
-import type { ActionOf, Origin, OriginId } from '../plan/steps.ts';
+import type { ActionOf, Origin, OriginId } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 import { goHome, leaveHome } from './home.ts';
 

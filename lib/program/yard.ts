@@ -1,6 +1,6 @@
 /** Where mounts wait that are not yet in place. */
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOVE_MOUNT, MS, S_IFREG } from '../flags.ts';
-import type { NodeKind } from '../plan/steps.ts';
+import type { NodeKind } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 import { holdNamespace, leaveHome } from './home.ts';
 

@@ -1,5 +1,5 @@
 import { MalformedTreeError, MountError, MountyardError } from '../errors.ts';
-import { UnmetRequirementsError } from '../plan/requirements.ts';
+import { UnmetRequirementsError } from '../plan/options/requirements.ts';
 import { blockText, lineText } from './escape.ts';
 import { NO_PAINT, type RenderOptions } from './paint.ts';
 import { renderRequirements } from './requirements.ts';

@@ -1,6 +1,6 @@
 import type { Mount } from '../model/mount.ts';
 import type { PlanNotes, PlanView } from '../plan/plan.ts';
-import type { HostEffect } from '../plan/steps.ts';
+import type { HostEffect } from '../plan/steps/steps.ts';
 import { type Cell, layOut, narrowed } from './columns.ts';
 import { lineText, nameText } from './escape.ts';
 import { count, section } from './lines.ts';

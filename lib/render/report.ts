@@ -1,6 +1,6 @@
 import type { Difference } from '../model/difference.ts';
 import type { PlanNotes } from '../plan/plan.ts';
-import type { HostEffect } from '../plan/steps.ts';
+import type { HostEffect } from '../plan/steps/steps.ts';
 import { renderDifferences } from './differences.ts';
 import { lineText } from './escape.ts';
 import { count, section } from './lines.ts';

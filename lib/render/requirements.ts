@@ -1,4 +1,4 @@
-import type { Requirement, RequirementKind } from '../plan/requirements.ts';
+import type { Requirement, RequirementKind } from '../plan/options/requirements.ts';
 import { lineText } from './escape.ts';
 import { count } from './lines.ts';
 import { NO_PAINT, type RenderOptions } from './paint.ts';

@@ -1,8 +1,9 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
 import type { IdMap, OwnedNode } from '../model/mount.ts';
+import type { GroupKey } from '../plan/groups/keys.ts';
 import type { PlanView } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
-import type { GroupKey, OriginId, Step } from '../plan/steps.ts';
+import type { OriginId, Step } from '../plan/steps/steps.ts';
 import { nameText } from './escape.ts';
 
 /** What a step does, in a few words; its reason is the plan's own. */

@@ -7,7 +7,7 @@
 
 namespace mountyard::binding {
 
-// The parts of `Native` in lib/system/native.ts.
+// The parts of `Native` in lib/system/calls/native.ts.
 Napi::Object make_sys(Napi::Env env);
 void add_queries(Napi::Object sys);
 void add_stats(Napi::Object sys);

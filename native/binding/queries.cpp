@@ -193,7 +193,7 @@ Value statmounts_inside(const CallbackInfo& info) {
   return list;
 }
 
-// What of a mount's status lib/system/brief.ts reads.
+// What of a mount's status lib/system/capture/briefs.ts reads.
 struct BriefRecord {
   uint64_t id;
   uint32_t old_id, idmapped;

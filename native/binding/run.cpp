@@ -181,7 +181,7 @@ Napi::Value take(Napi::Env env, Started& started) {
 // The thread of a run, which settles a promise. The ThreadSafeFunction owns it: its finalizer, which comes when the
 // thread has let go of the function or when the environment ends, joins the thread and only then lets go of what
 // the thread uses. A worker that is terminated thus cancels its program and waits for what is undone; process.exit()
-// runs no finalizer, which is why lib/system/exit.ts listens for it.
+// runs no finalizer, which is why lib/system/calls/exit.ts listens for it.
 class AsyncRun {
  public:
   static Napi::Promise start(Napi::Env env, std::shared_ptr<Started> started) {

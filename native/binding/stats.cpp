@@ -41,7 +41,7 @@ Value statx(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID); }
 
 Value statx_unique(const CallbackInfo& info) { return stat_with(info, STATX_MNT_ID_UNIQUE); }
 
-// statx(2) of one path, as lib/system/stats.ts reads it.
+// statx(2) of one path, as lib/system/calls/stats.ts reads it.
 struct StatRecord {
   uint32_t error = 0, mode = 0, uid = 0, gid = 0;
   uint64_t device = 0, special = 0, mount_id = 0, inode = 0, attributes = 0;

@@ -1,4 +1,4 @@
-// NativeSys of lib/system/native.ts: one function a syscall, in the calling thread.
+// NativeSys of lib/system/calls/native.ts: one function a syscall, in the calling thread.
 
 #include "../sys/file_calls.h"
 #include "../sys/mount_calls.h"

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { native } from '../../lib/system/native.ts';
-import { decodeStatmount, STATMOUNT_ALL } from '../../lib/system/statmount.ts';
+import { native } from '../../lib/system/calls/native.ts';
+import { decodeStatmount, STATMOUNT_ALL } from '../../lib/system/calls/statmount.ts';
 
 /** What this kernel says of each mount that this process sees. */
 function answers(): Uint8Array[] {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MountNamespace } from '../../lib/system/namespace.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
 import { MAIN, mountyard } from './mountyard.ts';

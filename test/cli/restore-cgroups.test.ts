@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import type { Mount } from '../../lib/model/mount.ts';
-import { captureTree } from '../../lib/system/capture.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 
 const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { captureTree } from '../../lib/system/capture.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 import { LXC_TABLE, LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { mountTable } from '../support/scratch-mount.ts';

@@ -1,8 +1,8 @@
 /** Runs an operation again and again while another of its calls fails each time. */
 import { expect } from 'vitest';
 import { MountError, MountyardError, UndoError } from '../../lib/errors.ts';
-import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
-import type { RestoredTree } from '../../lib/system/restored.ts';
+import { UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
+import type { RestoredTree } from '../../lib/system/restore/restored.ts';
 import { allocationCount, arm, disarm, ERRNOS, type Errno, errnoOf, type Fault } from './hook.ts';
 import { expectUnchanged, type State, stateOf } from './state.ts';
 

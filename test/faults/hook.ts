@@ -1,6 +1,6 @@
 /** The addon of the test build, in which any one syscall goes wrong: see native/sys/faults.h. */
 import { constants } from 'node:os';
-import { native } from '../../lib/system/native.ts';
+import { native } from '../../lib/system/calls/native.ts';
 import { callNumbers } from './call-numbers.ts';
 
 type FaultWord = (index: number, value?: number) => number;

@@ -1,7 +1,7 @@
 /** Memory that is short: for the addon's own C++, for the process, for its cgroup. */
 import { describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
-import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
+import { restoreTree, restoreTreeSync } from '../../lib/system/restore/restore.ts';
 import { BOTH_ENGINES, type TestedEngine } from '../support/live.ts';
 import { MemoryCgroup } from '../support/memory-cgroup.ts';
 import { isMachineRoot } from '../support/privilege.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
-import { restoreTreeSync } from '../../lib/system/restore.ts';
+import type { RestoreOptions } from '../../lib/plan/options/options.ts';
+import { restoreTreeSync } from '../../lib/system/restore/restore.ts';
 import { BOTH_ENGINES, type TestedEngine } from '../support/live.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { failEveryCall, release } from './every-call.ts';

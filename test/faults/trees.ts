@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import type { Snapshot } from '../../lib/model/snapshot.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import * as sys from '../../lib/sys.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';

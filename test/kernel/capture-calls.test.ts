@@ -11,10 +11,10 @@ import {
   verifyTree,
 } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { native } from '../../lib/system/native.ts';
-import { readMount } from '../../lib/system/statmount-mount.ts';
-import { namespaceId } from '../../lib/system/table.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
+import { native } from '../../lib/system/calls/native.ts';
+import { readMount } from '../../lib/system/capture/statmount-mount.ts';
+import { namespaceId } from '../../lib/system/capture/table.ts';
+import { idmapNamespace } from '../../lib/system/namespaces/userns.ts';
 import { FuseMount, hasFuse } from '../support/fuse.ts';
 import { inside } from '../support/inside.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';

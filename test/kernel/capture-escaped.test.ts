@@ -10,11 +10,11 @@ import {
 } from '../../lib/index.ts';
 import { UNREACHABLE } from '../../lib/model/mount.ts';
 import * as sys from '../../lib/sys.ts';
-import type { OwnedFd } from '../../lib/system/fd.ts';
-import { listMounts } from '../../lib/system/listing.ts';
-import { native } from '../../lib/system/native.ts';
-import { Procfs } from '../../lib/system/procfs.ts';
-import { namespaceId, readTable } from '../../lib/system/table.ts';
+import type { OwnedFd } from '../../lib/system/calls/fd.ts';
+import { native } from '../../lib/system/calls/native.ts';
+import { Procfs } from '../../lib/system/calls/procfs.ts';
+import { listMounts } from '../../lib/system/capture/listing.ts';
+import { namespaceId, readTable } from '../../lib/system/capture/table.ts';
 import { directory, LiveNamespace, mountTmpfs } from '../support/live.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot } from '../support/privilege.ts';

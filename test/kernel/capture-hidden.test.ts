@@ -14,8 +14,8 @@ import {
 } from '../../lib/index.ts';
 import { UNREACHABLE } from '../../lib/model/mount.ts';
 import * as sys from '../../lib/sys.ts';
-import { native } from '../../lib/system/native.ts';
-import { readTable } from '../../lib/system/table.ts';
+import { native } from '../../lib/system/calls/native.ts';
+import { readTable } from '../../lib/system/capture/table.ts';
 import { inside } from '../support/inside.ts';
 import { bindTo, directory, LiveNamespace, mountTmpfs } from '../support/live.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';

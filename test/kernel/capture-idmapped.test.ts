@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { formatSnapshot, type Mount, type MountTree, parseSnapshot } from '../../lib/index.ts';
 import type { IdMap } from '../../lib/model/mount.ts';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { inside } from '../support/inside.ts';
 import {
   BOTH_ENGINES,

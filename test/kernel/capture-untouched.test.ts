@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { captureTree } from '../../lib/system/capture.ts';
-import { captureSnapshot } from '../../lib/system/snapshot.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
+import { captureSnapshot } from '../../lib/system/capture/snapshot.ts';
 
 /** What a process would show of having been stopped, traced, woken or moved. */
 function traces(pid: number): string[] {

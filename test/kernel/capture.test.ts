@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureSnapshot, captureTree, type Mount, MountNamespace, parseMountinfo } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
+import { idmapNamespace } from '../../lib/system/namespaces/userns.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 

@@ -6,9 +6,9 @@ import { captureTree, inspectHost, parseMountinfo } from '../../lib/index.ts';
 import type { SourceFact } from '../../lib/model/facts.ts';
 import type { FilesystemQuestion } from '../../lib/plan/questions.ts';
 import * as sys from '../../lib/sys.ts';
-import { HeldHost } from '../../lib/system/held.ts';
-import { inspectFilesystem } from '../../lib/system/inspect-filesystems.ts';
-import { inspectDestination, inspectSources, type SourceView } from '../../lib/system/inspect-sources.ts';
+import { inspectFilesystem } from '../../lib/system/inspect/filesystems.ts';
+import { HeldHost } from '../../lib/system/inspect/held.ts';
+import { inspectDestination, inspectSources, type SourceView } from '../../lib/system/inspect/sources.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 

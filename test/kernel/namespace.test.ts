@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { captureTree, MountNamespace, UsageError } from '../../lib/index.ts';
 import * as sys from '../../lib/sys.ts';
-import { pinNamespace, pinNamespaceSync } from '../../lib/system/pin.ts';
+import { pinNamespace, pinNamespaceSync } from '../../lib/system/namespaces/pin.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isMachineRoot, isRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';

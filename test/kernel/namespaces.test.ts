@@ -5,11 +5,11 @@ import { formatSnapshot, parseSnapshot } from '../../lib/formats/snapshot.ts';
 import { diffTrees } from '../../lib/model/diff.ts';
 import type { Snapshot } from '../../lib/model/snapshot.ts';
 import { MountTree } from '../../lib/model/tree.ts';
-import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
-import type { RestoredTree } from '../../lib/system/restored.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
+import type { RestoredTree } from '../../lib/system/restore/restored.ts';
 import { Family } from '../support/family.ts';
 import { FuseMount, hasFuse } from '../support/fuse.ts';
 import {

@@ -8,7 +8,7 @@ import { planRestore } from '../../lib/plan/restore.ts';
 import { compileRestore } from '../../lib/program/compile.ts';
 import { listProgram } from '../../lib/program/listing.ts';
 import * as sys from '../../lib/sys.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import { deepTable, stackTable, wideTable } from '../support/big-trees.ts';
 import { hostFacts } from '../support/facts.ts';
 import { BOTH_ENGINES, LiveNamespace, mountTmpfs, numbers, restoreSame } from '../support/live.ts';

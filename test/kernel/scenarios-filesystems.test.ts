@@ -3,9 +3,9 @@ import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, unlinkSync } f
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
-import { captureTree } from '../../lib/system/capture.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import { commandFiles, install } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
 import { BOTH_ENGINES, bindTo, directory, LiveNamespace, mountTmpfs, restoreSame } from '../support/live.ts';

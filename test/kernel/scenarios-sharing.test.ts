@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import {
   BOTH_ENGINES,
   bindTo,

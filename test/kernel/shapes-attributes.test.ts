@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MOUNT_ATTR } from '../../lib/flags.ts';
 import type { IdMap } from '../../lib/model/mount.ts';
 import * as sys from '../../lib/sys.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
+import { idmapNamespace } from '../../lib/system/namespaces/userns.ts';
 import {
   BOTH_ENGINES,
   bindMapped,

@@ -4,9 +4,9 @@ import { formatMountinfo, parseMountinfo } from '../../lib/formats/mountinfo.ts'
 import { joinPath } from '../../lib/model/paths.ts';
 
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
-import { probe } from '../../lib/system/probe.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import { probe } from '../../lib/system/inspect/probe.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import { inside } from '../support/inside.ts';
 import {
   BOTH_ENGINES,

@@ -2,7 +2,7 @@ import { chmodSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } fro
 import { describe, expect, test } from 'vitest';
 import { diffTrees } from '../../lib/model/diff.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { inside } from '../support/inside.ts';
 import {
   BOTH_ENGINES,

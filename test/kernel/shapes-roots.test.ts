@@ -1,8 +1,8 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { type Requirement, UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
 import * as sys from '../../lib/sys.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import {
   BOTH_ENGINES,
   bindTo,

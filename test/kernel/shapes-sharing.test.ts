@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { diffTrees } from '../../lib/model/diff.ts';
-import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
-import { restoreTree } from '../../lib/system/restore.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { restoreTree } from '../../lib/system/restore/restore.ts';
 import {
   arrivalsOf,
   BOTH_ENGINES,

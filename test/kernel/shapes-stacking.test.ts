@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../lib/model/mount.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { inside } from '../support/inside.ts';
 import {
   BOTH_ENGINES,

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
-import { captureTree } from '../../lib/system/capture.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';

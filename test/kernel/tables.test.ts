@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { MalformedTreeError } from '../../lib/errors.ts';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
-import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
 import { renderDifferences } from '../../lib/render/differences.ts';
-import { restoreTreeSync } from '../../lib/system/restore.ts';
+import { restoreTreeSync } from '../../lib/system/restore/restore.ts';
 import { completeTables } from '../support/tables.ts';
 
 const tables = completeTables();

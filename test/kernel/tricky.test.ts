@@ -2,7 +2,7 @@ import { linkSync, renameSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync
 import { describe, expect, test } from 'vitest';
 import { MountTree } from '../../lib/model/tree.ts';
 import * as sys from '../../lib/sys.ts';
-import { captureTree } from '../../lib/system/capture.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 import {
   BOTH_ENGINES,
   bindTo,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HEADER_SIZE, OP, OP_SIZE, OPCODE } from '../../lib/program/format.ts';
-import { native, type RunResult } from '../../lib/system/native.ts';
+import { native, type RunResult } from '../../lib/system/calls/native.ts';
 import { build, mkdir, tmpfs, withHeader, withOp } from './program-builder.ts';
 
 function runSync(program: Uint8Array, imports: readonly number[] = []): RunResult {

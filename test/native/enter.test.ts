@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { native, type RunResult } from '../../lib/system/native.ts';
+import { native, type RunResult } from '../../lib/system/calls/native.ts';
 import { hasEveryId } from './ids.ts';
 import { build, mkdir, open, tmpfs } from './program-builder.ts';
 

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { native, type RunPlace } from '../../lib/system/native.ts';
+import { native, type RunPlace } from '../../lib/system/calls/native.ts';
 import { runAsync } from '../support/async-run.ts';
 import { answersOfWorkers } from '../support/workers.ts';
 import { hasEveryId } from './ids.ts';

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, readdirSync, readFileSync, readlinkSync, statSync
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { native, type RunPlace, type RunResult } from '../../lib/system/native.ts';
+import { native, type RunPlace, type RunResult } from '../../lib/system/calls/native.ts';
 import { runAsync } from '../support/async-run.ts';
 import { openFds } from './fds.ts';
 import { hasEveryId, otherId } from './ids.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import * as format from '../../lib/program/format.ts';
-import { native } from '../../lib/system/native.ts';
+import { native } from '../../lib/system/calls/native.ts';
 
 test('the addon was compiled for the format that TypeScript writes', () => {
   const { HEADER, OP, OPCODE, ...constants } = format;

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect } from 'vitest';
-import { native, type RunResult } from '../../lib/system/native.ts';
+import { native, type RunResult } from '../../lib/system/calls/native.ts';
 import { openFds } from './fds.ts';
 import { build, clone, mkdir, open, place, type TestProgram, tmpfs } from './program-builder.ts';
 

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, lstatSync, readdirSync, readlinkSync, statSync } 
 import { constants } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { native, type RunResult } from '../../lib/system/native.ts';
+import { native, type RunResult } from '../../lib/system/calls/native.ts';
 import { runAsync } from '../support/async-run.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { openFds } from './fds.ts';

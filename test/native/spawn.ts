@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { RunPlace, RunResult } from '../../lib/system/native.ts';
+import type { RunPlace, RunResult } from '../../lib/system/calls/native.ts';
 
 const script = fileURLToPath(new URL('run-program.cjs', import.meta.url));
 

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type NativeStat, native } from '../../lib/system/native.ts';
+import { type NativeStat, native } from '../../lib/system/calls/native.ts';
 
 const { sys } = native;
 const { EBADF, EINVAL, ENOENT } = constants.errno;

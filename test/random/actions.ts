@@ -15,7 +15,7 @@ import { MountError } from '../../lib/errors.ts';
 import { AT_FDCWD } from '../../lib/flags.ts';
 import { encodeBytes } from '../../lib/model/bytes.ts';
 import * as sys from '../../lib/sys.ts';
-import { native } from '../../lib/system/native.ts';
+import { native } from '../../lib/system/calls/native.ts';
 import type { NodeType, Operation, Sharing } from './operation.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { inside } from '../support/inside.ts';
 import type { Workshop } from './world.ts';
 

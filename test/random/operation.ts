@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { MountAttribute } from '../../lib/sys.ts';
-import type { MountFlag } from '../../lib/system/calls-mount.ts';
+import type { MountFlag } from '../../lib/system/calls/mount.ts';
 
 /** How a filesystem is mounted. */
 export interface NewMount {

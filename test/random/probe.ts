@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { MountTree } from '../../lib/model/tree.ts';
 import * as sys from '../../lib/sys.ts';
-import type { MountNamespace } from '../../lib/system/namespace.ts';
+import type { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { inside } from '../support/inside.ts';
 import { bytes, refusalOf } from './actions.ts';
 import { canonical, lineDifferences, readRaw } from './compare-raw.ts';

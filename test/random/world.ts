@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import * as sys from '../../lib/sys.ts';
-import { MountNamespace } from '../../lib/system/namespace.ts';
-import { Procfs } from '../../lib/system/procfs.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
+import { Procfs } from '../../lib/system/calls/procfs.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { idmapNamespace } from '../../lib/system/namespaces/userns.ts';
 import { inside } from '../support/inside.ts';
 import { perform, refusalOf } from './actions.ts';
 import type { Operation } from './operation.ts';

@@ -1,10 +1,10 @@
+import { native, type RunRequest, type RunResult } from '../../lib/system/calls/native.ts';
 import {
   type Executed,
   type ExecuteOptions,
   type Execution,
   StartedExecution,
-} from '../../lib/system/execute.ts';
-import { native, type RunRequest, type RunResult } from '../../lib/system/native.ts';
+} from '../../lib/system/restore/execute.ts';
 
 /** Runs a program while JavaScript goes on; what came of it. */
 export async function runAsync(request: RunRequest): Promise<RunResult> {

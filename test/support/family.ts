@@ -2,10 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { readlinkSync, writeFileSync } from 'node:fs';
 import type { Snapshot } from '../../lib/model/snapshot.ts';
 import * as sys from '../../lib/sys.ts';
-import { MountNamespace } from '../../lib/system/namespace.ts';
-import { descendantsOf } from '../../lib/system/processes.ts';
-import { Procfs } from '../../lib/system/procfs.ts';
-import { captureSnapshot } from '../../lib/system/snapshot.ts';
+import { Procfs } from '../../lib/system/calls/procfs.ts';
+import { descendantsOf } from '../../lib/system/capture/processes.ts';
+import { captureSnapshot } from '../../lib/system/capture/snapshot.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { commandFiles, install } from './commands.ts';
 import { bindTo, directory, LiveNamespace, mountTmpfs, slaveOf } from './live.ts';
 

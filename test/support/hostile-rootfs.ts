@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
-import { captureTree } from '../../lib/system/capture.ts';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 import { ScratchMount } from './scratch-mount.ts';
 
 /** A root filesystem that a stranger made, and beside it, on the same filesystem, what must not be touched. */

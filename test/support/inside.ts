@@ -1,5 +1,5 @@
 import * as sys from '../../lib/sys.ts';
-import { MountNamespace } from '../../lib/system/namespace.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 
 /**
  * Runs `work` on the test's main thread inside a mount namespace, where nothing but the kernel's calls and

@@ -5,13 +5,13 @@ import { encodeBytes } from '../../lib/model/bytes.ts';
 import { diffTrees } from '../../lib/model/diff.ts';
 import type { IdMap } from '../../lib/model/mount.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import * as sys from '../../lib/sys.ts';
-import { MountNamespace } from '../../lib/system/namespace.ts';
-import { Procfs } from '../../lib/system/procfs.ts';
-import { restoreTree, restoreTreeSync } from '../../lib/system/restore.ts';
-import type { RestoredTree } from '../../lib/system/restored.ts';
-import { idmapNamespace } from '../../lib/system/userns.ts';
+import { Procfs } from '../../lib/system/calls/procfs.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { idmapNamespace } from '../../lib/system/namespaces/userns.ts';
+import { restoreTree, restoreTreeSync } from '../../lib/system/restore/restore.ts';
+import type { RestoredTree } from '../../lib/system/restore/restored.ts';
 import { inside } from './inside.ts';
 
 /** The engines that every shape is restored with. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import * as sys from '../../lib/sys.ts';
 import { commandFiles, install } from './commands.ts';
 import { ScratchMount } from './scratch-mount.ts';

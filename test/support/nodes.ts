@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { encodeBytes } from '../../lib/model/bytes.ts';
 import * as sys from '../../lib/sys.ts';
-import { native } from '../../lib/system/native.ts';
+import { native } from '../../lib/system/calls/native.ts';
 
 const AT_FDCWD = -100;
 export const S_IFIFO = 0o010000;

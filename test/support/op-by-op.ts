@@ -1,13 +1,13 @@
 import type { MountTree } from '../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import { planRestore } from '../../lib/plan/restore.ts';
 import { type OpArguments, ProgramBuilder } from '../../lib/program/builder.ts';
 import { compileRestore } from '../../lib/program/compile.ts';
 import type { CompiledProgram } from '../../lib/program/compiled.ts';
 import { type DecodedOp, decodeOp, opCounts } from '../../lib/program/decode.ts';
 import type { OpName } from '../../lib/program/format.ts';
-import { type Execution, type ExportedFds, executeSync } from '../../lib/system/execute.ts';
-import { inspectHostHolding } from '../../lib/system/inspect.ts';
+import { inspectHostHolding } from '../../lib/system/inspect/inspect.ts';
+import { type Execution, type ExportedFds, executeSync } from '../../lib/system/restore/execute.ts';
 
 type ExtraOp = readonly [name: OpName, args: OpArguments];
 

@@ -1,5 +1,5 @@
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
-import { UnmetRequirementsError } from '../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
 import { planRestore } from '../../lib/plan/restore.ts';
 import { UNKNOWN_HOST } from '../../lib/plan/unknown-host.ts';
 import { compileRestore } from '../../lib/program/compile.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { MountTree } from '../../lib/model/tree.ts';
-import { type Requirement, UnmetRequirementsError } from '../../lib/plan/requirements.ts';
-import { type RestoreTreeOptions, restoreTree } from '../../lib/system/restore.ts';
+import { type Requirement, UnmetRequirementsError } from '../../lib/plan/options/requirements.ts';
+import { type RestoreTreeOptions, restoreTree } from '../../lib/system/restore/restore.ts';
 
 /** What a restore is refused for. */
 export async function refusalsOf(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { hostQuestions } from '../../../lib/plan/ask.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 
 const disk = { device: '8:1', type: 'ext4', source: '/dev/sda1' };

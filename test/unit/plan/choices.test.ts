@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../../lib/errors.ts';
-import { chooseFrom } from '../../../lib/plan/choices.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import { chooseFrom } from '../../../lib/plan/options/choices.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { hostFacts } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import type { OfMounts } from '../../../lib/model/by-id.ts';
 import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
-import { chooseFrom } from '../../../lib/plan/choices.ts';
-import { DeletedRoots } from '../../../lib/plan/deleted-roots.ts';
-import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/kinds.ts';
-import { layOut, type Spot } from '../../../lib/plan/layout.ts';
+import { DeletedRoots } from '../../../lib/plan/layout/deleted-roots.ts';
+import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/layout/kinds.ts';
+import { layOut, type Spot } from '../../../lib/plan/layout/layout.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import { chooseFrom } from '../../../lib/plan/options/choices.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { assignSupplies } from '../../../lib/plan/supply.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeStatus } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
 import { compileRestore } from '../../../lib/program/compile.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../../lib/model/mount.ts';
-import { proposeOptions } from '../../../lib/plan/propose.ts';
+import { proposeOptions } from '../../../lib/plan/options/propose.ts';
 import { DISK, hostFacts } from '../../support/facts.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 

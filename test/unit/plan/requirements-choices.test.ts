@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MalformedTreeError } from '../../../lib/errors.ts';
-import { UnmetRequirementsError } from '../../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../../lib/plan/options/requirements.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
 import { DISK, hostFacts, onDisk } from '../../support/facts.ts';

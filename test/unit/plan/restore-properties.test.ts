@@ -5,7 +5,7 @@ import { isInside, joinPath } from '../../../lib/model/paths.ts';
 import { MountTree } from '../../../lib/model/tree.ts';
 import type { RestorePlan } from '../../../lib/plan/plan.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
-import type { StepKind, StepOf } from '../../../lib/plan/steps.ts';
+import type { StepKind, StepOf } from '../../../lib/plan/steps/steps.ts';
 import { hostFacts } from '../../support/facts.ts';
 import { mount } from '../model/mounts.ts';
 import { mountTrees } from './random-trees.ts';

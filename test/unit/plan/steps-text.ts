@@ -1,5 +1,5 @@
 import { attributeWords, MOUNT_ATTR } from '../../../lib/flags.ts';
-import type { Step, StepOf } from '../../../lib/plan/steps.ts';
+import type { Step, StepOf } from '../../../lib/plan/steps/steps.ts';
 
 /** A step in one line: its kind and what is essential of it, without its reason. */
 export function stepText(step: Step): string {

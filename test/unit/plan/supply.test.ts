@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { MountTree } from '../../../lib/model/tree.ts';
-import { chooseFrom } from '../../../lib/plan/choices.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import { chooseFrom } from '../../../lib/plan/options/choices.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { assignSupplies, type Supply } from '../../../lib/plan/supply.ts';
 import { mount, treeOf } from '../model/mounts.ts';
 

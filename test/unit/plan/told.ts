@@ -1,6 +1,6 @@
 import type { HostFacts } from '../../../lib/model/facts.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { requirements } from '../../../lib/plan/resolve.ts';
 import { hostFacts } from '../../support/facts.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../../lib/errors.ts';
 import { encodeBytes } from '../../../lib/model/bytes.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { decodeOp, opCounts } from '../../../lib/program/decode.ts';
 import { describeOp, listProgram } from '../../../lib/program/listing.ts';
 import { hostFacts, onDisk } from '../../support/facts.ts';

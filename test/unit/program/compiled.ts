@@ -1,5 +1,5 @@
 import type { MountTree } from '../../../lib/model/tree.ts';
-import type { RestoreOptions } from '../../../lib/plan/options.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
 import { compileRestore } from '../../../lib/program/compile.ts';
 import { listProgram } from '../../../lib/program/listing.ts';

@@ -8,7 +8,7 @@ import {
   UsageError,
 } from '../../../lib/errors.ts';
 import { CAPABILITY_NAMES, type Capabilities } from '../../../lib/model/facts.ts';
-import { UnmetRequirementsError } from '../../../lib/plan/requirements.ts';
+import { UnmetRequirementsError } from '../../../lib/plan/options/requirements.ts';
 import { renderDifferences } from '../../../lib/render/differences.ts';
 import { renderDoctor } from '../../../lib/render/doctor.ts';
 import { renderError } from '../../../lib/render/error.ts';

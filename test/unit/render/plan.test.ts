@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MountTree } from '../../../lib/model/tree.ts';
 import type { PlanNotes, PlanView } from '../../../lib/plan/plan.ts';
-import type { Step } from '../../../lib/plan/steps.ts';
+import type { Step } from '../../../lib/plan/steps/steps.ts';
 import { planToJson, renderPlan } from '../../../lib/render/plan.ts';
 import { stepText } from '../../../lib/render/step.ts';
 import { mount } from './mounts.ts';

@@ -1,0 +1,244 @@
+/**
+ * Host paths for a tree that is built in a new user namespace: they are looked up again in its copy of the caller's
+ * mounts, where every mount and its flags are locked (mount_namespaces(7), "Restrictions on mount namespaces").
+ */
+import { type HostFacts, own, type SourceFact, type SourceLocks } from '../../model/facts.ts';
+import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
+import { isInside, joinPath, relativePath } from '../../model/paths.ts';
+import type { MountTree } from '../../model/tree.ts';
+import type { Masters } from '../groups/masters.ts';
+import type { GroupOrigins } from '../groups/origins.ts';
+import type { HostPath } from '../host-path.ts';
+import { mountOriginSource } from '../layout/origin-keys.ts';
+import type { Choices } from '../options/choices.ts';
+import { ignoreCure, recursiveCure, skipCure, standInCure, supplyCure } from '../options/cures.ts';
+import type { Findings } from '../options/findings.ts';
+import type { Cure } from '../options/requirements.ts';
+import type { Supplies } from '../supply.ts';
+
+/** What is decided about the mounts of a tree and where they come from. */
+interface Sources {
+  readonly tree: MountTree;
+  readonly supplies: Supplies;
+  readonly masters: Masters;
+  readonly groupOrigins: GroupOrigins;
+}
+
+/** Whether the program has a copy of the caller's mounts, and not these themselves. */
+export function usesCopy(choices: Choices): boolean {
+  return choices.userNamespace !== undefined;
+}
+
+/** Where a source, or the root of the mount that it lies on, is found in a copy of the caller's namespace. */
+export function placeInCopy(
+  facts: HostFacts,
+  source: PathString,
+  of: HostPath['of'],
+): NonNullable<HostPath['inCopy']> {
+  const fact = own(facts.sources, source);
+  const identity = of === 'mount' ? fact?.mountRootIdentity : fact?.identity;
+  const path = of === 'mount' ? fact?.mount?.mountPoint : pathOf(fact);
+  return { path: path ?? source, ...(identity && { identity }) };
+}
+
+/** The path without symlinks, in the caller's view. */
+export function pathOf(fact: SourceFact | undefined): PathString | undefined {
+  if (!fact?.mount || fact.root === undefined) return undefined;
+  const below = relativePath(fact.mount.root, fact.root);
+  return below === undefined ? undefined : joinPath(fact.mount.mountPoint, below);
+}
+
+/**
+ * Requires that what is taken of the host can be taken, and made as the tree has it, without more privilege: in a
+ * copy of the caller's mounts, where all is locked, or in a user namespace that has such a copy already, of which
+ * trials told what is.
+ */
+export function requireUnlocked(
+  sources: Sources,
+  choices: Choices,
+  facts: HostFacts,
+  findings: Findings,
+): void {
+  const { tree, supplies, masters } = sources;
+  const copied = usesCopy(choices);
+  if (!copied && !facts.capabilities.privileges.inUserNamespace) return;
+  const bound = new Set<PathString>();
+  for (const mount of tree.list) {
+    const supply = supplies.get(mount.id);
+    if (supply?.kind !== 'host') continue;
+    const fact = own(facts.sources, supply.source);
+    const locks = fact && locksOf(fact, copied);
+    if (!fact?.mount || !locks) continue; // what is not there is told by itself, and what is not known is assumed
+    if (locks.below && !bound.has(supply.source) && !supply.recursive) {
+      bound.add(supply.source);
+      requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, pathOf(fact)), findings);
+    }
+    requireLockedFlags(tree, mount, fact, locks.options, findings);
+    if (locks.options.includes('atime')) requireNoMap(tree, mount, fact, choices, findings);
+  }
+  if (copied)
+    for (const [source, before] of masters.toShare) requireShared(source, before, sources, findings);
+  for (const source of wholeMounts(sources)) {
+    const fact = own(facts.sources, source);
+    const mount = tree.roots[0] as Mount;
+    if (fact?.mount && locksOf(fact, copied)?.mountBelow)
+      requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, '/'), findings);
+  }
+}
+
+const ALL_LOCKED: SourceLocks = {
+  options: ['ro', 'nosuid', 'nodev', 'noexec', 'atime'],
+  below: true,
+  mountBelow: true,
+};
+
+function locksOf(fact: SourceFact, copied: boolean): SourceLocks | undefined {
+  return copied ? ALL_LOCKED : fact.locks;
+}
+
+/** Whether the mount that a path lies on has locked ones below it: then a holder is cloned of the path. */
+export function isLockedBelow(source: PathString, choices: Choices, facts: HostFacts): boolean {
+  const fact = own(facts.sources, source);
+  return usesCopy(choices) || fact?.locks?.mountBelow === true;
+}
+
+/** Sources of whose mount the whole is cloned, to start a group with. */
+function wholeMounts({ tree, supplies, masters, groupOrigins }: Sources): Set<PathString> {
+  const whole = new Set([...groupOrigins.values()].flatMap((key) => mountOriginSource(key) ?? []));
+  for (const [group, source] of masters.followed)
+    if (!suppliesAll(tree, supplies, group, source)) whole.add(source);
+  return whole;
+}
+
+/** Whether all slaves of a master outside the tree come from the path whose mount they follow. */
+export function suppliesAll(tree: MountTree, supplies: Supplies, group: number, source: PathString): boolean {
+  return (tree.slaves.get(group) ?? []).every((slave) => {
+    const supply = supplies.get(slave.id);
+    return supply?.kind === 'host' && supply.source === source;
+  });
+}
+
+function mountsBelow(facts: HostFacts, mount: Mount, path: PathString | undefined): Mount[] {
+  return (facts.hostMounts ?? []).filter(
+    (other) =>
+      other.parentId === mount.id &&
+      other.id !== mount.id &&
+      (path === undefined || isInside(path, other.mountPoint)),
+  );
+}
+
+const MOST_NAMED = 3;
+
+function requireAlone(
+  tree: MountTree,
+  mount: Mount,
+  fact: SourceFact,
+  below: readonly Mount[],
+  findings: Findings,
+): void {
+  const [first] = below;
+  if (!first) return;
+  const named = below.slice(0, MOST_NAMED).map(({ mountPoint }) => mountPoint);
+  const more = below.length > MOST_NAMED ? ` and ${below.length - MOST_NAMED} more` : '';
+  findings.require({
+    kind: 'source',
+    mounts: [mount],
+    reason:
+      `${fact.path}, for ${nameOf(mount)}, cannot be cloned in a user namespace without what is mounted below it: ` +
+      `${named.join(', ')}${more} ${below.length === 1 ? 'is' : 'are'} locked there`,
+    cures: [
+      recursiveCure(tree, mount),
+      supplyCure(tree, mount),
+      standInCure(tree, mount),
+      skipCure(tree, mount),
+      { option: 'run', cli: `umount ${first.mountPoint}`, effect: 'nothing is mounted below it any more' },
+    ],
+  });
+}
+
+const ATIME_WORDS = ['noatime', 'nodiratime', 'relatime'];
+
+/** What the host's mount has and the tree's has not (of atime: what one of the two has) could not be changed. */
+function requireLockedFlags(
+  tree: MountTree,
+  mount: Mount,
+  fact: SourceFact,
+  locked: readonly string[],
+  findings: Findings,
+): void {
+  const host = fact.mount as Mount;
+  const cleared = locked.filter((word) => host.options.includes(word) && !mount.options.includes(word));
+  const changed = locked.includes('atime')
+    ? ATIME_WORDS.filter((word) => host.options.includes(word) !== mount.options.includes(word))
+    : [];
+  if (cleared.length + changed.length === 0) return;
+  const atime = `its atime mode (${atimeOf(host)}, where the tree has ${atimeOf(mount)})`;
+  const flags = [...cleared, ...(changed.length > 0 ? [atime] : [])].join(', ');
+  findings.require({
+    kind: 'privilege',
+    mounts: [mount],
+    reason:
+      `${fact.path}, for ${nameOf(mount)}, lies on ${host.mountPoint}, which keeps ${flags} in a user namespace: ` +
+      'what a more privileged one set is locked',
+    cures: [
+      supplyCure(tree, mount),
+      remountCure(host, mount),
+      standInCure(tree, mount),
+      skipCure(tree, mount),
+    ],
+  });
+}
+
+function atimeOf({ options }: Mount): string {
+  return ATIME_WORDS.filter((word) => options.includes(word)).join(',') || 'strictatime';
+}
+
+function remountCure(host: Mount, { options }: Mount): Cure {
+  const wanted = [
+    options.includes('ro') ? 'ro' : 'rw',
+    ...['nosuid', 'nodev', 'noexec', ...ATIME_WORDS].filter((word) => options.includes(word)),
+  ].join(',');
+  return {
+    option: 'run',
+    cli: `mount -o remount,bind,${wanted} ${host.mountPoint}`,
+    effect: 'as root, before the user namespace is made: the mount there has no flag that the tree has not',
+  };
+}
+
+/** can_idmap_mount in fs/namespace.c wants CAP_SYS_ADMIN over the user namespace of the filesystem. */
+function requireNoMap(
+  tree: MountTree,
+  mount: Mount,
+  fact: SourceFact,
+  choices: Choices,
+  findings: Findings,
+): void {
+  const wanted = mount.idmap ?? choices.idmap.get(mount.id);
+  const has = fact.mount?.options.includes('idmapped');
+  if (!wanted && !has) return;
+  findings.require({
+    kind: 'idmap',
+    mounts: [mount],
+    reason: has
+      ? `${fact.path}, for ${nameOf(mount)}, is idmapped, and a user namespace can neither take its map nor leave it out`
+      : `${nameOf(mount)} is idmapped, and a user namespace gives no map to a filesystem of the host (${fact.path})`,
+    cures: [supplyCure(tree, mount), standInCure(tree, mount), skipCure(tree, mount)],
+  });
+}
+
+function requireShared(
+  source: PathString,
+  before: string,
+  { tree, masters }: Sources,
+  findings: Findings,
+): void {
+  const slaves = [...masters.followed].flatMap(([group, path]) =>
+    path === source ? (tree.slaves.get(group) ?? []) : [],
+  );
+  findings.require({
+    kind: 'private-source',
+    mounts: slaves,
+    reason: `the mount that ${source} is on is ${before}, and a user namespace can make no mount of the host shared`,
+    cures: [{ option: 'run', cli: `mount --make-shared ${source}`, effect: 'as root, before' }, ignoreCure()],
+  });
+}

@@ -1,0 +1,148 @@
+/** What each peer group is started from: something as wide as all its members, its slaves and theirs. */
+
+import type { HostFacts } from '../../model/facts.ts';
+import { own } from '../../model/facts.ts';
+import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
+import { isInside, joinPath } from '../../model/paths.ts';
+import type { MountTree } from '../../model/tree.ts';
+import type { Layout, Spot } from '../layout/layout.ts';
+import { hostSource, mountOrigin, type OriginKey } from '../layout/origin-keys.ts';
+import { externalCure, skipCure } from '../options/cures.ts';
+import type { Findings } from '../options/findings.ts';
+import type { Supplies } from '../supply.ts';
+
+/** By peer group id, for each group with members in the tree. */
+export type GroupOrigins = ReadonlyMap<number, OriginKey>;
+
+export function chooseGroupOrigins(
+  tree: MountTree,
+  layout: Layout,
+  supplies: Supplies,
+  facts: HostFacts,
+  findings: Findings,
+): GroupOrigins {
+  const families = groupFamilies(tree);
+  if (families.size === 0) return new Map();
+  const members = new Map<number, Mount[]>();
+  for (const mount of tree.inOrder) {
+    const group = mount.propagation.shared ?? mount.propagation.master;
+    const family = group === undefined ? undefined : families.get(group);
+    if (family === undefined) continue;
+    const known = members.get(family);
+    if (known) known.push(mount);
+    else members.set(family, [mount]);
+  }
+
+  const sources = new Map<number, OriginKey>();
+  for (const [group, family] of families) {
+    const known = sources.get(family);
+    const source = known ?? widest(tree, members.get(family) ?? [], layout, supplies, facts, findings);
+    sources.set(family, source);
+    sources.set(group, source);
+  }
+  return sources;
+}
+
+/** The topmost master, inside the tree, of each group: it and all that follow it are of one superblock. */
+function groupFamilies(tree: MountTree): Map<number, number> {
+  const families = new Map<number, number>();
+  for (const start of tree.groups.keys()) {
+    const path: number[] = [];
+    let top = start;
+    for (;;) {
+      const known = families.get(top);
+      if (known !== undefined) {
+        top = known;
+        break;
+      }
+      path.push(top);
+      const master = tree.groups.get(top)?.[0]?.propagation.master;
+      if (master === undefined || !tree.groups.has(master)) break;
+      top = master;
+    }
+    for (const group of path) families.set(group, top);
+  }
+  return families;
+}
+
+function widest(
+  tree: MountTree,
+  members: readonly Mount[],
+  layout: Layout,
+  supplies: Supplies,
+  facts: HostFacts,
+  findings: Findings,
+): OriginKey {
+  const spots = members.flatMap((mount) => layout.roots.get(mount.id) ?? []);
+  const keys = [...new Set(spots.map((spot) => spot.origin))];
+  const first = keys[0] ?? '';
+  if (keys.length <= 1) return first;
+
+  const sources = keys.map((key) => hostSource({ origin: key }));
+  if (sources.every((source) => source === undefined)) {
+    // Made here under several source names, a window is one superblock; anything else is not.
+    if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return first;
+  } else {
+    const shown = spots.map((spot) => onHost(spot, facts));
+    const wide = [
+      ...sources.flatMap((source, i) => pathRoot(source, keys[i] as OriginKey, facts) ?? []),
+      ...sources.flatMap((source) => mountRoot(source, facts) ?? []),
+    ];
+    // What is as wide as all has the shortest path of all, so there is one to try; a path that was named comes first.
+    const widestOne = wide.reduce<Candidate | undefined>(
+      (best, other) => (best && best.root.length <= other.root.length ? best : other),
+      undefined,
+    );
+    if (widestOne && shown.every((other) => covers(widestOne, other))) return widestOne.origin;
+  }
+  const odd = members.find((mount) => layout.roots.get(mount.id)?.origin !== first) as Mount;
+  findings.require({
+    kind: 'group-root',
+    mounts: [odd, members[0] as Mount],
+    reason:
+      `${nameOf(odd)} and ${nameOf(members[0] as Mount)} share a peer group or follow one another, ` +
+      'but what supplies them is not parts of one filesystem that a host mount shows whole',
+    cures: [externalCure(tree, odd), externalCure(tree, members[0] as Mount), skipCure(tree, odd)],
+  });
+  return first;
+}
+
+interface HostRoot {
+  readonly device: string;
+  readonly root: PathString;
+}
+
+interface Candidate extends HostRoot {
+  readonly origin: OriginKey;
+}
+
+function pathRoot(
+  source: PathString | undefined,
+  origin: OriginKey,
+  facts: HostFacts,
+): Candidate | undefined {
+  const root = source === undefined ? undefined : onHost({ origin, path: '/' }, facts);
+  return root && { ...root, origin };
+}
+
+/** The whole mount that a path lies on, where it can be reached. */
+function mountRoot(source: PathString | undefined, facts: HostFacts): Candidate | undefined {
+  const fact = source === undefined ? undefined : own(facts.sources, source);
+  if (source === undefined || !fact?.mount || fact.mountRootReachable === false) return undefined;
+  return { device: fact.mount.device, root: fact.mount.root, origin: mountOrigin(source) };
+}
+
+function onHost(spot: Spot, facts: HostFacts): HostRoot | undefined {
+  const source = hostSource(spot);
+  const fact = source === undefined ? undefined : own(facts.sources, source);
+  if (!fact?.mount) return undefined;
+  return { device: fact.mount.device, root: joinPath(fact.root ?? fact.mount.root, spot.path) };
+}
+
+function covers(wide: HostRoot, narrow: HostRoot | undefined): boolean {
+  return narrow !== undefined && wide.device === narrow.device && isInside(wide.root, narrow.root);
+}
+
+function oneKind(members: readonly Mount[], supplies: Supplies): boolean {
+  return new Set(members.map((mount) => supplies.get(mount.id)?.kind)).size === 1;
+}

@@ -1,0 +1,246 @@
+/**
+ * Roots that were deleted after they were mounted: each is created under its name, cloned, and removed when all is
+ * placed. Where something of that name lives too (it was made again), the deleted one waits under another name and
+ * changes places with the live one for the moment of its removal, because the kernel keeps the name that a directory
+ * had when it went.
+ */
+import type { Kind, Mount, PathString } from '../../model/mount.ts';
+import { parentPath } from '../../model/paths.ts';
+import type { MountTree } from '../../model/tree.ts';
+import { filesystemRole, splitOptions } from '../filesystems.ts';
+import type { Supplies } from '../supply.ts';
+import { solveKinds } from './kinds.ts';
+import type { Layout, Spot } from './layout.ts';
+import type { OriginKey } from './origin-keys.ts';
+
+interface OriginRoots {
+  readonly deleted: Set<PathString>;
+  /** By path, what the deleted ones were: several can have had one name, one after the other. */
+  readonly natures: Map<PathString, string[]>;
+  /** Paths of mounts and mount points that stay, and all directories above them. */
+  readonly live: Set<PathString>;
+  /** The superblock ends read-only: what goes keeps another name. */
+  readonly readOnly: boolean;
+  /** Names that the tree does not use, by purpose, and by what each is for. */
+  readonly names: {
+    readonly [purpose in Purpose]: { next: number; readonly given: Map<string, PathString> };
+  };
+}
+
+/** To wait for the removal, to be out of the way of one, and to be kept. */
+type Purpose = 'waiting' | 'aside' | 'mountyard-kept';
+
+export class DeletedRoots {
+  readonly #origins = new Map<OriginKey, OriginRoots>();
+  /** Deleted roots of unknown kind that are on something of a known one. */
+  readonly #toldKinds: ReadonlyMap<Mount, Kind>;
+
+  constructor(tree: MountTree, layout: Layout, supplies: Supplies) {
+    for (const mount of tree.list) {
+      const spot = layout.roots.get(mount.id);
+      if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
+      const roots = this.#origins.get(spot.origin) ?? emptyRoots(endsReadOnly(mount, supplies));
+      this.#origins.set(spot.origin, roots);
+      roots.deleted.add(spot.path);
+    }
+    this.#toldKinds = kindsByPlace(tree, layout);
+    if (this.#origins.size === 0) return;
+    this.#learnNatures(tree, layout);
+    for (const mount of tree.list) {
+      if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
+      this.#learnLive(layout.places.get(mount.id));
+    }
+    for (const roots of this.#origins.values()) {
+      addWhatIsBetween(roots);
+      putDirectoriesFirst(roots);
+    }
+  }
+
+  /** Those that are known best first: a root that could not be looked at is taken for one of them. */
+  #learnNatures(tree: MountTree, layout: Layout): void {
+    for (const known of [true, false]) {
+      for (const mount of tree.list) {
+        const spot = layout.roots.get(mount.id);
+        const roots = mount.deleted && spot ? this.#origins.get(spot.origin) : undefined;
+        if (roots && spot && (mount.rootInode !== undefined) === known)
+          learnNature(roots, spot.path, this.#told(mount));
+      }
+    }
+  }
+
+  #told(mount: Mount): Mount {
+    const kind = this.#toldKinds.get(mount);
+    return kind === undefined ? mount : { ...mount, kind };
+  }
+
+  #learnLive(spot: Spot | undefined): void {
+    const live = spot && this.#origins.get(spot.origin)?.live;
+    if (!spot || !live) return;
+    for (let path = spot.path; !live.has(path); path = parentPath(path)) live.add(path);
+  }
+
+  /** Deleted paths of an origin, deepest first, as they have to be removed. */
+  *in(origin: OriginKey): Generator<PathString> {
+    const paths = [...(this.#origins.get(origin)?.deleted ?? [])];
+    yield* paths.sort((left, right) => (left < right ? 1 : -1));
+  }
+
+  hasAny(origin: OriginKey): boolean {
+    return this.#origins.has(origin);
+  }
+
+  get origins(): Iterable<OriginKey> {
+    return this.#origins.keys();
+  }
+
+  /**
+   * Where a deleted root waits until the end, when something of its name stays; `undefined` when nothing does. The
+   * names are at the origin's root, short, and none that the tree uses.
+   */
+  waitingPlace(origin: OriginKey, path: PathString): PathString | undefined {
+    const roots = this.#origins.get(origin);
+    if (!roots?.deleted.has(path) || !roots.live.has(path)) return undefined;
+    return nameFor(roots, 'waiting', path);
+  }
+
+  /** Where the others wait, when several deleted roots had one name. */
+  waitingOthers(origin: OriginKey, path: PathString): PathString[] {
+    const roots = this.#origins.get(origin);
+    const others = roots?.natures.get(path)?.slice(1) ?? [];
+    return roots ? others.map((_, index) => otherPlace(roots, path, index + 1)) : [];
+  }
+
+  /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
+  isReadOnly(origin: OriginKey): boolean {
+    return this.#origins.get(origin)?.readOnly === true;
+  }
+
+  /**
+   * The second name that a deleted root of a read-only superblock keeps, by where it is while the tree is built. Linux
+   * makes no filesystem read-only while something without a name is in use (fs/namespace.c,
+   * sb_prepare_remount_readonly). At the origin's root, hidden, and none that the tree uses.
+   */
+  keptPlace(origin: OriginKey, path: PathString): PathString | undefined {
+    const roots = this.#origins.get(origin);
+    return roots?.readOnly ? nameFor(roots, 'mountyard-kept', path) : undefined;
+  }
+
+  /** A name for what lives, while the deleted one goes under its own. */
+  asidePlace(origin: OriginKey): PathString {
+    const roots = this.#origins.get(origin) as OriginRoots;
+    return nameFor(roots, 'aside', '');
+  }
+
+  /** Where the root of a mount is found while the tree is built. */
+  pathOf(mount: Mount, spot: Spot): PathString {
+    if (!mount.deleted) return spot.path;
+    const roots = this.#origins.get(spot.origin);
+    const which = indexOfNature(roots?.natures.get(spot.path) ?? [], this.#told(mount));
+    if (roots && which > 0) return otherPlace(roots, spot.path, which);
+    return this.waitingPlace(spot.origin, spot.path) ?? spot.path;
+  }
+
+  /** The same as a spot: what waits need not be what its name is now. */
+  spotOf(mount: Mount, spot: Spot): Spot {
+    return mount.deleted ? { origin: spot.origin, path: this.pathOf(mount, spot) } : spot;
+  }
+}
+
+/** What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind. */
+function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
+  const told = new Map<Mount, Kind>();
+  const unknown = tree.list.filter(({ deleted, kind }) => deleted && kind === 'unknown');
+  if (unknown.length === 0) return told;
+  const kinds = solveKinds(tree, layout, undefined, () => undefined);
+  for (const mount of unknown) {
+    const place = layout.places.get(mount.id);
+    if (place && kinds.known(place)) told.set(mount, kinds.kindAt(place));
+  }
+  return told;
+}
+
+function emptyRoots(readOnly: boolean): OriginRoots {
+  const none = () => ({ next: 0, given: new Map<string, PathString>() });
+  const names = { waiting: none(), aside: none(), 'mountyard-kept': none() };
+  return { deleted: new Set(), natures: new Map(), live: new Set(), readOnly, names };
+}
+
+/** Whether the superblock of a mount is made writable here, and read-only when all is in it. */
+export function endsReadOnly(mount: Mount, supplies: Supplies): boolean {
+  const fresh = supplies.get(mount.id)?.kind === 'fresh' && filesystemRole(mount.type) === 'instance';
+  return fresh && splitOptions(mount).readOnly;
+}
+
+/** Directories between two deleted ones are not mounted anywhere, and have to go too. */
+function addWhatIsBetween({ deleted, live }: OriginRoots): void {
+  const known = new Map<PathString, boolean>();
+  const isInside = (path: PathString): boolean => {
+    const climbed: PathString[] = [];
+    let at = path;
+    for (; at !== '/' && !deleted.has(at) && !known.has(at); at = parentPath(at)) climbed.push(at);
+    const inside = deleted.has(at) || known.get(at) === true;
+    for (const each of climbed) known.set(each, inside);
+    return inside;
+  };
+  for (const path of [...deleted]) {
+    for (let at = parentPath(path); !deleted.has(at) && !live.has(at) && isInside(at); at = parentPath(at))
+      deleted.add(at);
+  }
+}
+
+/**
+ * What had its name below that of a deleted file was in a directory that had the name at another time: it is made for
+ * it, and goes too.
+ */
+function putDirectoriesFirst({ deleted, live, natures }: OriginRoots): void {
+  const above = new Set<PathString>();
+  for (const path of deleted)
+    for (let at = parentPath(path); !above.has(at); at = parentPath(at)) above.add(at);
+  for (const [path, known] of natures) {
+    if (!above.has(path) || live.has(path)) continue;
+    const directories = known.filter(isDirectory);
+    const others = known.filter((nature) => !isDirectory(nature));
+    natures.set(path, [...(directories.length > 0 ? directories : [DIRECTORY]), ...others]);
+  }
+}
+
+/** What is known of a deleted root, by which it is told from another that had its name. */
+function natureOf({ kind, rootNode, rootInode }: Pick<Mount, 'kind' | 'rootNode' | 'rootInode'>): string {
+  return JSON.stringify([kind, rootInode ?? null, rootNode ?? null]);
+}
+
+function indexOfNature(known: readonly string[], mount: Mount): number {
+  const same = known.indexOf(natureOf(mount));
+  if (same >= 0 || mount.rootInode !== undefined || mount.rootNode) return same;
+  return known.findIndex((nature) => isOf(nature, mount.kind) && !isOf(nature, mount.kind, ',null,'));
+}
+
+function isOf(nature: string, kind: Kind, more = ','): boolean {
+  return nature.startsWith(`["${kind}"${more}`);
+}
+
+const DIRECTORY = natureOf({ kind: 'directory' });
+
+function isDirectory(nature: string): boolean {
+  return isOf(nature, 'directory');
+}
+
+function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): void {
+  const known = natures.get(path) ?? [];
+  if (mount.kind !== 'unknown' && indexOfNature(known, mount) < 0)
+    natures.set(path, [...known, natureOf(mount)]);
+}
+
+function otherPlace(roots: OriginRoots, path: PathString, which: number): PathString {
+  return nameFor(roots, 'waiting', `${path}/${which}/`); // no path ends so
+}
+
+/** Of one purpose no name is given twice. */
+function nameFor({ names, live, deleted }: OriginRoots, purpose: Purpose, what: string): PathString {
+  const { given } = names[purpose];
+  for (let name = given.get(what); ; name = `/.${purpose}-${names[purpose].next++}`) {
+    if (name === undefined || live.has(name) || deleted.has(name)) continue;
+    given.set(what, name);
+    return name;
+  }
+}

@@ -1,0 +1,176 @@
+import { type HostFacts, own } from '../../model/facts.ts';
+import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
+import { relativePath } from '../../model/paths.ts';
+import { isLockedBelow, suppliesAll } from '../checks/copied-sources.ts';
+import type { GroupKey } from '../groups/keys.ts';
+import { masterKeyOf, splitKey } from '../groups/keys.ts';
+import type { GroupStarts } from '../groups/starts.ts';
+import type { Spot } from '../layout/layout.ts';
+import type { Resolution } from '../resolve.ts';
+import type { MountActions } from './mount-actions.ts';
+import { mountRootNode, type OriginSteps } from './origin-steps.ts';
+import type { Script } from './script.ts';
+import type { ActionOf, NodeKind, OriginId } from './steps.ts';
+
+/**
+ * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
+ *
+ * A group starts with a member that can be made with its sharing, or else with a holder: a detached clone of the
+ * origin's root, as wide as any member can be. Either is made when the first member needs it, masters first. Members
+ * need no order and no common root among themselves.
+ */
+export class GroupSteps {
+  readonly #resolution: Resolution;
+  readonly #facts: HostFacts;
+  readonly #origins: OriginSteps;
+  readonly #actions: MountActions;
+  readonly #script: Script;
+  readonly #starts: GroupStarts;
+  readonly #made = new Set<GroupKey>();
+  readonly #shared = new Set<PathString>();
+
+  constructor(
+    resolution: Resolution,
+    facts: HostFacts,
+    origins: OriginSteps,
+    actions: MountActions,
+    starts: GroupStarts,
+    script: Script,
+  ) {
+    this.#resolution = resolution;
+    this.#facts = facts;
+    this.#origins = origins;
+    this.#actions = actions;
+    this.#starts = starts;
+    this.#script = script;
+  }
+
+  /** Starts the mount's group, where it has one and it is not there yet. */
+  prepare(mount: Mount): void {
+    const group = this.keyOf(mount);
+    if (group !== undefined) this.#make(group, mount);
+  }
+
+  /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
+  join(mount: Mount): void {
+    const submounts = this.#resolution.submounts.get(mount.id);
+    if (submounts) this.#share([mount, ...submounts.map((below) => below.mount)]);
+    const group = this.keyOf(mount);
+    if (group === undefined) return;
+    this.#make(group, mount);
+    this.#script.addFor(mount, 'set-group');
+  }
+
+  /** What a recursive bind brought starts its groups by itself: a holder would have to be cloned without what is locked. */
+  #share([top, ...submounts]: readonly [Mount, ...Mount[]]): void {
+    for (const mount of [top, ...submounts]) {
+      if (mount.propagation.shared === undefined) continue;
+      const path = relativePath(top.mountPoint, mount.mountPoint) ?? '';
+      const reason = `all that is mounted on ${nameOf(mount)} is in place: it starts a peer group`;
+      this.#script.add({ kind: 'share', mount: top.id, path, reason });
+    }
+  }
+
+  /** What the mount joins; nothing for a private or unbindable one. */
+  keyOf(mount: Mount): GroupKey | undefined {
+    return this.#actions.groupOf(mount);
+  }
+
+  /** Starts a group after that of its master. A chain of masters may be long: no recursion. */
+  #make(wanted: GroupKey, mount: Mount): void {
+    const chain: GroupKey[] = [];
+    for (
+      let key: GroupKey | undefined = wanted;
+      key !== undefined && !this.#made.has(key);
+      key = masterKeyOf(this.#resolution, key)
+    ) {
+      chain.push(key);
+      this.#made.add(key);
+    }
+    for (const key of chain.reverse()) this.#start(key, mount);
+  }
+
+  #start(key: GroupKey, mount: Mount): void {
+    const start = this.#starts.of.get(key);
+    if (!start) {
+      this.#makeHolder(key, mount);
+      return;
+    }
+    if (this.#actions.startsFromOrigin(start))
+      this.#origins.id((this.#resolution.layout.roots.get(start.id) as Spot).origin, start);
+    this.#script.addFor(start, 'start-group');
+  }
+
+  /** Whether the group is started by a mount of the tree. */
+  hasStart(key: GroupKey): boolean {
+    return this.#starts.of.has(key);
+  }
+
+  /** Makes a mount that has its sharing from then on; false for one that is to be given it. */
+  makeMember(mount: Mount): boolean {
+    if (!this.#starts.made.has(mount.id)) return false;
+    const key = this.keyOf(mount) as GroupKey;
+    this.#make(key, mount);
+    if (this.#starts.of.get(key) !== mount) this.#script.addFor(mount, 'clone-member');
+    return true;
+  }
+
+  #makeHolder(key: GroupKey, mount: Mount): void {
+    const { tree, masters } = this.#resolution;
+    const [role, id] = splitKey(key);
+    const source = role === 'slaves' && !tree.groups.has(id) ? masters.followed.get(id) : undefined;
+    if (source !== undefined) {
+      const before = masters.toShare.get(source);
+      if (before !== undefined && !this.#shared.has(source)) {
+        this.#shared.add(source);
+        const reason = `${nameOf(mount)} is to follow it, and a ${before} mount passes nothing on`;
+        this.#script.add({ kind: 'share-source', source, before, mount: mount.id, reason });
+      }
+      const { supplies, choices } = this.#resolution;
+      // Where the whole mount may hold locked ones, and the part that all the slaves show does not.
+      const of =
+        isLockedBelow(source, choices, this.#facts) && suppliesAll(tree, supplies, id, source)
+          ? 'path'
+          : 'mount';
+      const from = { mountOf: source, of } as const;
+      const node = of === 'mount' ? mountRootNode(this.#facts, source) : this.#nodeOf(source);
+      this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);
+      return;
+    }
+    const master = masterKeyOf(this.#resolution, key);
+    const origin = this.#holderOrigin(id, mount);
+    const isOfMaster = master !== undefined && splitKey(master)[0] === 'peers';
+    this.#push(
+      {
+        kind: 'make-group',
+        group: key,
+        ...(!isOfMaster && { from: { origin } }),
+        node: this.#origins.nodeOf(origin),
+        followsHost: false,
+        shared: role === 'peers',
+        ...(master && { master }),
+      },
+      mount,
+    );
+  }
+
+  #nodeOf(source: PathString): NodeKind {
+    return own(this.#facts.sources, source)?.kind === 'file' ? 'file' : 'directory';
+  }
+
+  #push(step: ActionOf<'make-group'>, mount: Mount): void {
+    this.#script.add({ ...step, mount: mount.id, reason: () => whyHeld(step.group) });
+  }
+
+  /** What the holders of a group and of those who follow it are cloned from. */
+  #holderOrigin(group: number, mount: Mount): OriginId {
+    const key = this.#resolution.groupOrigins.get(group);
+    if (key === undefined) throw new Error(`peer group ${group} has no member in the tree`);
+    return this.#origins.id(key, mount);
+  }
+}
+
+function whyHeld(group: GroupKey): string {
+  const [role, id] = splitKey(group);
+  return `a detached holder that ${role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`}`;
+}

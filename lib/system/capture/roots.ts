@@ -1,0 +1,111 @@
+import { AT, S_IFMT } from '../../flags.ts';
+import { decodeBytes, encodeBytes } from '../../model/bytes.ts';
+import {
+  type FileKind,
+  isIdmapped,
+  type Mount,
+  type MountDraft,
+  type NodeStatus,
+  type OwnedNode,
+  type PathString,
+} from '../../model/mount.ts';
+import { behindIdmap, OrdinaryRoots } from '../../model/nodes.ts';
+import type { MountTree } from '../../model/tree.ts';
+import { type Fd, fdNumber } from '../calls/fd.ts';
+import { deviceText } from '../calls/lookup.ts';
+import { type NativeStat, native } from '../calls/native.ts';
+import { Stats } from '../calls/stats.ts';
+import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
+
+/** No automount is triggered and no server asked: what the kernel has at hand is enough. */
+const AT_STATX_DONT_SYNC = 0x4000;
+export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+
+/**
+ * Fills in what can be seen of each mount's root from a root directory. Of what another mount covers only the
+ * kind can be known: what holds a mount is a directory, and what is covered is of the kind of its cover.
+ */
+export function fillRoots(tree: MountTree, root: Fd, owners: OwnerView): void {
+  fillVisibleRoots(tree, fdNumber(root), owners);
+  const climbed = new Set<MountDraft>();
+  for (const mount of tree.list) fillCovered(tree, mount, climbed);
+}
+
+/** Fills in the kind of a mount, and of those that cover it, up to one that is known. */
+function fillCovered(tree: MountTree, lowest: Mount, climbed: Set<MountDraft>): void {
+  const alike: MountDraft[] = [];
+  let top: MountDraft | undefined = lowest;
+  while (top?.kind === 'unknown' && !climbed.has(top)) {
+    const { mountPoint }: Mount = top;
+    const children = tree.childrenOf(top);
+    const cover: Mount | undefined = children.find((child) => child.mountPoint === mountPoint);
+    climbed.add(top);
+    alike.push(top);
+    if (children.some((child) => child !== cover)) top.kind = 'directory';
+    else top = cover;
+  }
+  for (const mount of alike) mount.kind = top?.kind ?? 'unknown';
+}
+
+function fillVisibleRoots({ list: mounts }: MountTree, root: number, owners: OwnerView): void {
+  const statuses = statRoots(mounts, root);
+  const ordinary = new OrdinaryRoots();
+  mounts.forEach((mount: MountDraft, index) => {
+    const status = statuses[index];
+    const seen = status && nodeOf(status, root, mount.mountPoint.slice(1));
+    const node = nodeThrough(mount, seen, owners);
+    if (!status || !node) return;
+    mount.kind = node.kind === 'directory' ? 'directory' : 'file';
+    if (mount.deleted) mount.rootInode = String(status.inode);
+    if (!ordinary.has(mount, node)) mount.rootNode = node;
+  });
+}
+
+/** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
+function statRoots(mounts: readonly Mount[], root: number): (NativeStat | undefined)[] {
+  if (!mounts.every(({ uniqueId }) => uniqueId !== undefined))
+    return mounts.map((mount) => statRoot(mount, root));
+  const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
+  const stats = Stats.of(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
+  return mounts.map(({ uniqueId }, index) => stats.onMount(index, Number(uniqueId)));
+}
+
+/** The node as its filesystem has it, with the owners of a view. The ids in a map of a mount are the filesystem's. */
+export function nodeThrough(
+  mount: Mount,
+  node: OwnedNode | undefined,
+  owners: OwnerView,
+): NodeStatus | undefined {
+  if (!node) return undefined;
+  return isIdmapped(mount) ? behindIdmap(node, mount.idmap) : ownedAsSeen(node, owners);
+}
+
+/** statx(2) of one mount's root, likewise. */
+export function statRoot(mount: Mount, root: number): NativeStat | undefined {
+  const path = mount.mountPoint.slice(1);
+  // The id that mountinfo shows may be another mount's since the table was read.
+  const unique = mount.uniqueId !== undefined;
+  const stats = Stats.of(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique);
+  return stats.onMount(0, Number(mount.uniqueId ?? mount.id));
+}
+
+const KINDS = new Map<number, FileKind>([
+  [0o010000, 'fifo'],
+  [0o020000, 'character'],
+  [0o040000, 'directory'],
+  [0o060000, 'block'],
+  [0o100000, 'file'],
+  [0o120000, 'symlink'],
+  [0o140000, 'socket'],
+]);
+
+/** The node that was stat'ed at a path; `undefined` for what can be nowhere but in its own filesystem. */
+export function nodeOf(status: NativeStat, directory: number, path: PathString): OwnedNode | undefined {
+  // An nsfs file or a pidfd has no type in its mode that can be made: to a mount it is a file.
+  const kind = KINDS.get(status.mode & S_IFMT) ?? 'file';
+  const node = { kind, mode: status.mode & 0o7777, uid: status.uid, gid: status.gid };
+  if (kind === 'character' || kind === 'block') return { ...node, device: deviceText(status.special) };
+  if (kind !== 'symlink') return node;
+  const target = native.sys.readlinkat(directory, encodeBytes(path));
+  return typeof target === 'number' ? undefined : { ...node, target: decodeBytes(target) };
+}

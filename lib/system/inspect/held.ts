@@ -1,0 +1,155 @@
+import type { CgroupPath } from '../../model/cgroups.ts';
+import type { IdMap, PathString } from '../../model/mount.ts';
+import type { MountTree } from '../../model/tree.ts';
+import type { Import } from '../../program/compiled.ts';
+import type { HeldFd, OwnedFd, OwnedFds } from '../calls/fd.ts';
+import type { RunPlace } from '../calls/native.ts';
+import { Procfs } from '../calls/procfs.ts';
+import { captureOwn } from '../capture/capture.ts';
+import type { NamespaceKeeper } from '../namespaces/keeper.ts';
+import type { MountNamespace } from '../namespaces/namespace.ts';
+import { idmapNamespace } from '../namespaces/userns.ts';
+import { type OpenedPaths, spareFds } from './open-paths.ts';
+
+/** More than reading a tree back opens at a time. */
+const ENOUGH = 8;
+
+/** The fds that inspection opened, held until the program has used them, so that no path is resolved twice. */
+export class HeldHost implements Disposable {
+  #paths: OpenedPaths | undefined;
+  #reserve: OwnedFds | undefined;
+  readonly #mountRoots = new Map<PathString, HeldFd>();
+  /** Those of the mount roots that are no source's own. */
+  readonly #opened: OwnedFd[] = [];
+  readonly #idmaps = new Map<number, OwnedFd>();
+  #destination: OwnedFd | undefined;
+  #target: MountNamespace | undefined;
+
+  #hostTree: MountTree | undefined;
+
+  constructor(readonly procfs: Procfs = Procfs.open()) {}
+
+  /** The caller's own mounts, read when they are first asked for. */
+  get hostTree(): MountTree {
+    this.#hostTree ??= captureOwn(this.procfs);
+    return this.#hostTree;
+  }
+
+  /** Keeps the fds of the sources. */
+  keepPaths(paths: OpenedPaths): void {
+    this.#paths = paths;
+  }
+
+  /** Keeps an fd that a mount root was opened with. */
+  keep(fd: OwnedFd): void {
+    this.#opened.push(fd);
+  }
+
+  /** Tells the fd of the root of the mount that a source lies on. */
+  setMountRoot(path: PathString, fd: HeldFd): void {
+    this.#mountRoots.set(path, fd);
+  }
+
+  /** Keeps the namespace that the tree is for; it is the caller's to take over, or closed with the rest. */
+  keepTarget(target: MountNamespace): void {
+    this.#target = target;
+  }
+
+  get target(): MountNamespace | undefined {
+    return this.#target;
+  }
+
+  takeTarget(): MountNamespace | undefined {
+    const target = this.#target;
+    this.#target = undefined;
+    return target;
+  }
+
+  /** Where the program runs. */
+  place: RunPlace = { kind: 'thread' };
+  #keeper: NamespaceKeeper | undefined;
+
+  keepNamespaces(keeper: NamespaceKeeper): void {
+    this.#keeper = keeper;
+  }
+
+  get keeper(): NamespaceKeeper | undefined {
+    return this.#keeper;
+  }
+
+  /** Where the caller sees the root of the cgroup namespace that the tree is for; none where it is the caller's. */
+  get cgroups(): readonly CgroupPath[] {
+    return this.#keeper?.cgroups ?? this.#target?.cgroups ?? [];
+  }
+
+  /**
+   * Keeps some fds free for what comes after the run, reading the tree back or taking it away, so that a process that
+   * runs out of fds does before anything is mounted. @throws {MountError} EMFILE
+   */
+  reserve(): void {
+    this.#reserve = spareFds(ENOUGH);
+  }
+
+  /** Lets go of the fds that were kept free. */
+  useReserve(): void {
+    this.#reserve?.close();
+  }
+
+  keepDestination(fd: OwnedFd): void {
+    this.#destination = fd;
+  }
+
+  get destination(): OwnedFd | undefined {
+    return this.#destination;
+  }
+
+  /** A source's fd; `undefined` when inspection could not open it. */
+  get(path: PathString, of: 'path' | 'mount'): HeldFd | undefined {
+    if (of === 'mount') return this.#mountRoots.get(path);
+    return this.#paths?.fdOf(path);
+  }
+
+  /** The fd for an import slot. */
+  importFd(slot: Import): HeldFd {
+    const fd = this.#find(slot);
+    if (!fd)
+      throw new TypeError(`the program imports ${JSON.stringify(slot)}, which inspection did not open`);
+    return fd;
+  }
+
+  #find(slot: Import): HeldFd | undefined {
+    switch (slot.kind) {
+      case 'source':
+        return this.get(slot.path, slot.of);
+      case 'destination':
+        return this.#destination;
+      case 'namespace':
+        return this.#target?.fd;
+      case 'proc':
+        return this.procfs.root;
+      case 'idmap':
+        return this.#idmap(slot.mount, slot.map);
+    }
+  }
+
+  #idmap(mount: number, map: IdMap): OwnedFd {
+    const made = this.#idmaps.get(mount) ?? idmapNamespace(map, mount);
+    this.#idmaps.set(mount, made);
+    return made;
+  }
+
+  close(): void {
+    this.#paths?.close();
+    this.#reserve?.close();
+    for (const fd of this.#opened) fd.close();
+    for (const fd of this.#idmaps.values()) fd.close();
+    this.#destination?.close();
+    this.#target?.close();
+    this.#keeper?.close();
+    this.procfs.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,108 @@
+import { constants } from 'node:os';
+import { O, RESOLVE } from '../../flags.ts';
+import type { PathString } from '../../model/mount.ts';
+import { isCleanAbsolute } from '../../model/paths.ts';
+import { refusal } from '../calls/arguments.ts';
+import { type HeldFd, OwnedFds } from '../calls/fd.ts';
+import { native } from '../calls/native.ts';
+import { type FileStat, joinedPaths, Stats } from '../calls/stats.ts';
+
+/** What an open file of the host is. */
+export interface OpenedPath {
+  readonly fd: HeldFd;
+  /** Or the errno of why it could not be looked at. */
+  readonly status: FileStat | number;
+  /** The path leads through no symlink, and is the one that /proc would tell. */
+  readonly isReal: boolean;
+}
+
+interface Opened {
+  readonly fds: OwnedFds;
+  readonly stats: Stats;
+}
+
+/** O_PATH without O_DIRECTORY triggers no automount. */
+const LOOK = BigInt(O.PATH | O.CLOEXEC);
+
+/** Host paths, which are opened and looked at in one go. */
+export class OpenedPaths implements Disposable {
+  readonly #indices: ReadonlyMap<PathString, number>;
+  readonly #straight: Opened;
+  /** Those that lead through symlinks, in their order, and by their index among all. */
+  readonly #followed: Opened;
+  readonly #through = new Map<number, number>();
+
+  /** @throws {MountError} ENOMEM */
+  constructor(paths: readonly PathString[]) {
+    this.#indices = new Map(paths.map((path, index) => [path, index]));
+    this.#straight = openEach(paths, RESOLVE.NO_SYMLINKS);
+    const through = paths.filter((_, index) => {
+      if (this.#straight.fds.at(index) !== -constants.errno.ELOOP) return false;
+      this.#through.set(index, this.#through.size);
+      return true;
+    });
+    try {
+      this.#followed = openEach(through, 0);
+    } catch (error) {
+      this.#straight.fds.close();
+      throw error;
+    }
+  }
+
+  /** What was opened, or the errno of why it could not be. */
+  get(path: PathString): OpenedPath | number {
+    const [{ fds, stats }, index] = this.#find(path);
+    const number = fds.at(index);
+    if (number < 0) return -number;
+    return {
+      fd: { number, name: path },
+      status: stats.file(index) ?? stats.errno(index),
+      isReal: stats === this.#straight.stats && isCleanAbsolute(path),
+    };
+  }
+
+  /** The fd of what could be opened. */
+  fdOf(path: PathString): HeldFd | undefined {
+    const [{ fds }, index] = this.#find(path);
+    const number = fds.at(index);
+    return number < 0 ? undefined : { number, name: path };
+  }
+
+  #find(path: PathString): [opened: Opened, index: number] {
+    const index = this.#indices.get(path) ?? -1;
+    const followed = this.#through.get(index);
+    return followed === undefined ? [this.#straight, index] : [this.#followed, followed];
+  }
+
+  close(): void {
+    this.#straight.fds.close();
+    this.#followed.fds.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function openEach(paths: readonly PathString[], resolve: number): Opened {
+  const opened = native.sys.openEach(joinedPaths(paths), LOOK, BigInt(resolve));
+  if (typeof opened === 'number')
+    throw refusal(opened, { syscall: 'openat2', arguments: ['AT_FDCWD', `${paths.length} paths`] });
+  const { fds, records } = opened;
+  return { fds: new OwnedFds(fds, `${paths[0]} and others`), stats: new Stats(records) };
+}
+
+/** So many fds that stand for nothing but their numbers. @throws {MountError} EMFILE, where there are no more. */
+export function spareFds(count: number): OwnedFds {
+  const { fds } = openEach(
+    Array.from({ length: count }, () => '/'),
+    0,
+  );
+  for (let index = 0; index < count; index += 1) {
+    const answer = fds.at(index);
+    if (answer >= 0) continue;
+    fds.close();
+    throw refusal(answer, { syscall: 'openat2', arguments: ['AT_FDCWD', '"/"', '{flags=O_PATH}'] });
+  }
+  return fds;
+}

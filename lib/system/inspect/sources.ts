@@ -1,0 +1,274 @@
+import { MountError } from '../../errors.ts';
+import { O, S_IFMT } from '../../flags.ts';
+import type { DestinationFact, FileIdentity, PathFact, SourceFact } from '../../model/facts.ts';
+import type { Mount, PathString } from '../../model/mount.ts';
+import { isInside, joinPath, relativePath } from '../../model/paths.ts';
+import type { MountTree } from '../../model/tree.ts';
+import { errnoName } from '../calls/errno.ts';
+import { failureOf } from '../calls/failure.ts';
+import { type HeldFd, OwnedFd } from '../calls/fd.ts';
+import { kindOfMode, lookUp, statFd, statOpen } from '../calls/lookup.ts';
+import type { NativeStat } from '../calls/native.ts';
+import { placeInside } from '../calls/other-namespaces.ts';
+import { runSmallRaw, smallProgram } from '../calls/small-program.ts';
+import { mountSetattr, openat2, openTree } from '../calls/tree.ts';
+import type { MountNamespace } from '../namespaces/namespace.ts';
+import type { HeldHost } from './held.ts';
+import { locksOf } from './locks.ts';
+import { type OpenedPath, OpenedPaths } from './open-paths.ts';
+
+/** What the sources are looked at with. */
+export interface SourceView {
+  /** The caller's own mounts. */
+  readonly host: MountTree;
+  readonly held: HeldHost;
+  /** Private clones can be made, to see what mounts cover. */
+  readonly mayMount: boolean;
+  /** Mounts may be locked, and are cloned where they are. */
+  readonly mayBeLocked: boolean;
+}
+
+/**
+ * Looks at host paths that the caller named, and at paths below each. The paths are the caller's own word and may lead
+ * through symlinks of the host; what is below them may not. Their fds, and those of the roots of their mounts, go to
+ * `held`.
+ */
+export function inspectSources(
+  view: SourceView,
+  sources: ReadonlyMap<PathString, Iterable<PathString>>,
+): { [path: PathString]: SourceFact } {
+  const opened = new OpenedPaths([...sources.keys()]);
+  view.held.keepPaths(opened);
+  const roots = new MountRoots(view.held);
+  return Object.fromEntries(
+    Array.from(sources, ([path, below]) => [path, inspectSource(view, path, below, opened.get(path), roots)]),
+  );
+}
+
+function inspectSource(
+  view: SourceView,
+  path: PathString,
+  below: Iterable<PathString>,
+  opened: OpenedPath | number,
+  roots: MountRoots,
+): SourceFact {
+  if (typeof opened === 'number') {
+    const error = errnoName(opened);
+    return { path, kind: error === 'ENOENT' ? 'absent' : 'unknown', error, paths: {} };
+  }
+  const { fd, status } = opened;
+  if (typeof status === 'number') return { path, kind: 'unknown', error: errnoName(status), paths: {} };
+  const kind = kindOfMode(status.mode);
+  const paths = lookBelow(view, fd.number, below);
+  const mount = view.host.get(status.mountId);
+  const place = mount && pathInside(view, path, opened, mount);
+  if (!mount || place === undefined) return { path, kind, paths };
+  const { identity } = status;
+  const root = status.mountRoot ? { fd, identity } : roots.of(mount, fd.number);
+  if (root) view.held.setMountRoot(path, root.fd);
+  return {
+    path,
+    kind,
+    root: joinPath(mount.root, place),
+    mount,
+    mountRootReachable: root !== undefined,
+    ...(view.mayBeLocked && { locks: locksOf(fd.number, root?.fd.number, mount) }),
+    submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
+    identity,
+    ...(root && { mountRootIdentity: root.identity }),
+    paths,
+  };
+}
+
+function identityOf({ mode, device, inode }: NativeStat): FileIdentity {
+  return { type: mode & S_IFMT, device: String(device), inode: String(inode) };
+}
+
+/** Looks at the place where a tree is to be attached; its fd goes to `held`. */
+export function inspectDestination(view: SourceView, path: PathString): DestinationFact {
+  const fd = openHostPath(path);
+  if (typeof fd === 'string') return { path, kind: fd === 'ENOENT' ? 'absent' : 'unknown', error: fd };
+  view.held.keepDestination(fd);
+  const status = statOrErrno(fd);
+  if (typeof status === 'string') return { path, kind: 'unknown', error: status };
+  const mount = view.host.get(Number(status.mountId));
+  return { path, kind: kindOfMode(status.mode), ...(mount && { mount }) };
+}
+
+/** The same in another namespace, which a thread or a process of its own enters to look. */
+export function inspectDestinationInside(
+  held: HeldHost,
+  target: MountNamespace,
+  path: PathString,
+): DestinationFact {
+  const opening = smallProgram({ exports: [path] }, (program) => {
+    program.op('openat2', { s1: path, f1: O.PATH | O.CLOEXEC, out: 0 });
+  });
+  const owner = target.idMap && { idMap: target.idMap };
+  const result = runSmallRaw(opening, [], placeInside(target.others, { mount: target.fd }));
+  if (result.status !== 'done') {
+    if (result.op < 0) throw failureOf(opening.program, result, () => ({ subject: 'the namespace' }));
+    const error = errnoName(result.errno);
+    return { path, kind: error === 'ENOENT' ? 'absent' : 'unknown', error, ...owner };
+  }
+  const fd = new OwnedFd(result.exports[0] ?? -1, path);
+  held.keepDestination(fd);
+  const status = statFd(fd.number);
+  if (!status) return { path, kind: 'unknown', ...owner };
+  const table = target.capture();
+  const mount = table.get(Number(status.mountId));
+  const hasSharing =
+    table.mounts.some((other) => other !== mount && isSharing(other)) && ({ hasSharing: true } as const);
+  return { path, kind: kindOfMode(status.mode), ...owner, ...hasSharing, ...(mount && { mount }) };
+}
+
+function isSharing({ propagation: { shared, master } }: Mount): boolean {
+  return shared !== undefined || master !== undefined;
+}
+
+/** The fd, or the errno's name. O_PATH without O_DIRECTORY triggers no automount. */
+function openHostPath(path: PathString): OwnedFd | string {
+  try {
+    return openat2(path, { flags: ['PATH'] });
+  } catch (error) {
+    if (error instanceof MountError) return error.code;
+    throw error;
+  }
+}
+
+/** What it is, or the errno's name. */
+function statOrErrno(fd: OwnedFd): NativeStat | string {
+  try {
+    return statOpen(fd);
+  } catch (error) {
+    if (error instanceof MountError) return error.code;
+    throw error;
+  }
+}
+
+/** The path of an open file inside the mount it lies on; `undefined` when it is deleted or out of reach. */
+function pathInside(
+  { held }: SourceView,
+  path: PathString,
+  { fd, isReal }: OpenedPath,
+  mount: Mount,
+): PathString | undefined {
+  if (isReal) return relativePath(mount.mountPoint, path);
+  const real = held.procfs.readLink('thread-self/fd', String(fd.number));
+  return isSameFile(real, fd) ? relativePath(mount.mountPoint, real) : undefined;
+}
+
+/** /proc words a deleted file `/a (deleted)`, which may also be a file's real name. */
+function isSameFile(real: PathString, fd: HeldFd): boolean {
+  if (!real.endsWith(' (deleted)')) return real.startsWith('/');
+  const other = openHostPath(real);
+  if (typeof other === 'string') return false;
+  using named = other;
+  const [left, right] = [statFd(named.number), statFd(fd.number)];
+  return left?.inode === right?.inode && left?.device === right?.device && left?.mountId === right?.mountId;
+}
+
+const MAX_DEPTH = 4096;
+
+interface MountRoot {
+  readonly fd: HeldFd;
+  readonly identity: FileIdentity;
+}
+
+/** The roots of mounts that sources lie on, opened once for each mount. */
+class MountRoots {
+  readonly #held: HeldHost;
+  readonly #known = new Map<Mount, MountRoot>();
+  readonly #covered = new Set<Mount>();
+
+  constructor(held: HeldHost) {
+    this.#held = held;
+  }
+
+  /**
+   * By the mount point or, where the way there is covered, by going up from a file of the mount; a covered root itself
+   * is out of reach.
+   */
+  of(mount: Mount, from: number): MountRoot | undefined {
+    const known = this.#known.get(mount);
+    if (known) return known;
+    const fd = this.#open(mount) ?? climbToRoot(from, mount);
+    if (!fd) return undefined;
+    this.#held.keep(fd);
+    const root = { fd, identity: identityOf(statOpen(fd)) };
+    this.#known.set(mount, root);
+    return root;
+  }
+
+  #open(mount: Mount): OwnedFd | undefined {
+    if (this.#covered.has(mount)) return undefined;
+    const fd = openMountRoot(mount.mountPoint, mount);
+    if (!fd) this.#covered.add(mount);
+    return fd;
+  }
+}
+
+function openMountRoot(path: PathString, mount: Mount): OwnedFd | undefined {
+  const fd = openHostPath(path);
+  if (typeof fd === 'string') return undefined;
+  const status = statFd(fd.number);
+  if (status?.mountRoot && status.mountId === BigInt(mount.id)) return fd;
+  fd.close();
+  return undefined;
+}
+
+function climbToRoot(from: number, mount: Mount): OwnedFd | undefined {
+  let current: OwnedFd | undefined;
+  try {
+    for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+      const parent = openat2({ at: current ?? from, path: '..' }, { flags: ['PATH'], resolve: ['NO_XDEV'] });
+      current?.close();
+      current = parent;
+      const status = statFd(current.number);
+      if (status?.mountId !== BigInt(mount.id)) break;
+      if (status.mountRoot) return current;
+    }
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error; // a file has no `..`, and what is out of reach stays so
+  }
+  current?.close();
+  return undefined;
+}
+
+function hasSubmounts(host: MountTree, mount: Mount, path: PathString): boolean {
+  return host
+    .childrenOf(mount)
+    .some((child) => child.mountPoint !== path && isInside(path, child.mountPoint));
+}
+
+/** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
+function lookBelow(
+  view: SourceView,
+  fd: number,
+  below: Iterable<PathString>,
+): { [path: PathString]: PathFact } {
+  let clone: OwnedFd | undefined;
+  const facts = Array.from(below, (path): [PathString, PathFact] => {
+    let fact = lookUp(fd, path);
+    if (fact === 'covered' && view.mayMount) {
+      clone ??= cloneAlone(fd);
+      if (clone) fact = lookUp(clone.number, path);
+    }
+    return [path, fact === 'covered' ? 'unknown' : fact];
+  });
+  clone?.close();
+  return Object.fromEntries(facts);
+}
+
+function cloneAlone(fd: number): OwnedFd | undefined {
+  let clone: OwnedFd | undefined;
+  try {
+    clone = openTree(fd, ['CLONE']);
+    mountSetattr(clone, { propagation: 'PRIVATE' });
+    return clone;
+  } catch (error) {
+    clone?.close();
+    if (error instanceof MountError) return undefined;
+    throw error;
+  }
+}

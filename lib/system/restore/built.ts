@@ -1,0 +1,116 @@
+import { MountyardError } from '../../errors.ts';
+import { withCgroupsInside } from '../../model/cgroups.ts';
+import type { MountTree } from '../../model/tree.ts';
+import type { RestoreOptions } from '../../plan/options/options.ts';
+import type { OwnedFd } from '../calls/fd.ts';
+import { readTree } from '../capture/capture.ts';
+import type { OwnerView } from '../capture/owner-ids.ts';
+import type { HeldHost } from '../inspect/held.ts';
+import { MountNamespace } from '../namespaces/namespace.ts';
+import { mapOf, owningUserNamespace } from '../namespaces/userns.ts';
+import { AttachedTree } from './attached.ts';
+import type { Executed, Execution, ExportedFds } from './execute.ts';
+import { type Keeper, letGo } from './restored.ts';
+import type { Stopwatch } from './stopwatch.ts';
+
+/** What a restore is before its program runs. */
+export interface Prepared extends Execution {
+  /** In whose ids the tree is read back. */
+  readonly owners: OwnerView;
+  readonly watch: Stopwatch;
+}
+
+const ROOT_REPLACED = 'the tree is the root of the namespace, and what was its root before is unmounted';
+
+/** What a run has built: until the caller has it, it can be taken back. */
+export class Built implements Disposable {
+  readonly prepared: Prepared;
+  readonly #executed: Executed;
+  readonly #options: RestoreOptions;
+  #keeper: Keeper | undefined;
+  #takenBack = false;
+
+  /** Takes over what the run handed back. */
+  constructor(prepared: Prepared, executed: Executed, options: RestoreOptions) {
+    this.prepared = prepared;
+    this.#executed = executed;
+    this.#options = options;
+    prepared.held.useReserve();
+  }
+
+  /** What keeps the trees. @throws {MountError} when it cannot be told who owns a namespace. */
+  keep(): Keeper {
+    this.#keeper ??= keeperOf(this.#executed.trees, this.prepared.held, this.#options);
+    return this.#keeper;
+  }
+
+  /** Reads the trees as they stand; it holds on to nothing else. */
+  reader(): () => MountTree[] {
+    const { attached } = this.keep();
+    const { trees } = this.#executed;
+    const { owners, held } = this.prepared;
+    const { cgroups } = held;
+    return () =>
+      attached ? [attached.read()] : trees.map((fds) => withCgroupsInside(readBack(fds, owners), cgroups));
+  }
+
+  /** Unmounts the trees and puts the host back, once; what could not be. */
+  takeBack(): string[] {
+    if (this.#takenBack) return [];
+    this.#takenBack = true;
+    const { hostEffects } = this.prepared.plan;
+    const left = hostEffects.some(({ kind }) => kind === 'replace-root') ? [ROOT_REPLACED] : [];
+    try {
+      if (this.#keeper) letGo(this.#keeper);
+    } catch (refused) {
+      if (!(refused instanceof MountyardError)) throw refused;
+      left.push(refused.message);
+    }
+    return [...left, ...this.#executed.effects.takeBack()];
+  }
+
+  [Symbol.dispose](): void {
+    this.#executed.effects.close();
+  }
+}
+
+function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): MountTree {
+  using table = mountinfo as OwnedFd;
+  return readTree(table, root as OwnedFd, owners, namespace);
+}
+
+function keeperOf(
+  exports: readonly ExportedFds[],
+  held: HeldHost,
+  { into, userNamespace }: RestoreOptions,
+): Keeper {
+  if (into?.at !== undefined) {
+    const { root, destination } = exports[0] ?? {};
+    return { attached: new AttachedTree(root as OwnedFd, into.at, destination, held.takeTarget()) };
+  }
+  const namespaces: MountNamespace[] = [];
+  const tables = exports.map(({ mountinfo }) => mountinfo as OwnedFd);
+  try {
+    for (const { namespace, root } of exports) {
+      const fd = namespace as OwnedFd;
+      namespaces.push(namespaceOf(fd, root, held, userNamespace));
+    }
+  } catch (error) {
+    letGo({ namespaces, tables });
+    for (const fds of exports) for (const fd of Object.values(fds)) fd.close();
+    throw error;
+  }
+  return { namespaces, tables };
+}
+
+function namespaceOf(
+  fd: OwnedFd,
+  view: OwnedFd | undefined,
+  { target, keeper }: HeldHost,
+  userNamespace: RestoreOptions['userNamespace'],
+): MountNamespace {
+  if (target) return target.heldBy(fd, view);
+  if (keeper) return new MountNamespace(fd, { view, keeper: keeper.share() });
+  const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
+  return new MountNamespace(fd, { view, ...owner });
+}

@@ -1,0 +1,147 @@
+import { MountyardError, UndoError } from '../../errors.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { MountTree } from '../../model/tree.ts';
+import type { RestoreOptions } from '../../plan/options/options.ts';
+import { UnmetRequirementsError } from '../../plan/options/requirements.ts';
+import { planFrom } from '../../plan/restore.ts';
+import { compileRestore } from '../../program/compile.ts';
+import { opCounts } from '../../program/decode.ts';
+import { undoneByExit } from '../calls/exit.ts';
+import { type OwnerView, ownerView } from '../capture/owner-ids.ts';
+import type { HeldHost } from '../inspect/held.ts';
+import { inspectHostHolding } from '../inspect/inspect.ts';
+import { mapOf } from '../namespaces/userns.ts';
+import { Built, type Prepared } from './built.ts';
+import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
+import { leftBehind } from './left-behind.ts';
+import { RestoredTree, type RestoreReport } from './restored.ts';
+import { atOnce, inTurns, type Stages } from './stages.ts';
+import { Stopwatch } from './stopwatch.ts';
+import { verifyOnHost } from './verify.ts';
+
+/** How {@link restoreTreeSync} goes about it. */
+export interface RestoreSyncOptions extends RestoreOptions {
+  /** `false`: the tree is not compared, and read back when it is first asked for. */
+  readonly verify?: boolean;
+}
+
+/** How {@link restoreTree} goes about it. */
+export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {}
+
+/**
+ * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same.
+ * Nothing outside changes until the last call, and when anything fails everything is taken back. The result holds the
+ * tree: `release()` it, or `using`.
+ *
+ * @throws {MalformedTreeError} when no namespace can hold the tree.
+ * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
+ * @throws {UsageError} for options that contradict each other.
+ * @throws {MountError} for a call that the kernel refused; {UndoError} when something of it is left.
+ * @throws {CancelledError} when `signal` fired.
+ */
+export async function restoreTree(
+  input: MountTree | Snapshot,
+  options: RestoreTreeOptions = {},
+): Promise<RestoredTree> {
+  const prepared = await inTurns(prepare(input, options));
+  using _held = prepared.held;
+  using started = new StartedExecution(prepared, options);
+  let built: Built | undefined;
+  const take = () => {
+    const executed = built ? undefined : started.take();
+    if (executed) built = new Built(prepared, executed, options);
+    return built;
+  };
+  using _exit = undoneByExit({ run: started.run, giveUp: () => leftAtExit(take) });
+  await started.run.over;
+  using whole = take() as Built;
+  return await inTurns(finish(whole, options));
+}
+
+/** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
+export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyncOptions = {}): RestoredTree {
+  const prepared = atOnce(prepare(input, options));
+  using _held = prepared.held;
+  using built = new Built(prepared, executeSync(prepared), options);
+  return atOnce(finish(built, options));
+}
+
+function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<Prepared> {
+  const watch = new Stopwatch();
+  const { draft, facts, held } = inspectHostHolding(input, options);
+  watch.lap('inspect');
+  try {
+    yield;
+    const plan = planFrom(draft, facts);
+    if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
+    watch.lap('plan');
+    yield;
+    const program = compileRestore(plan);
+    held.reserve();
+    watch.lap('compile');
+    return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
+  } catch (error) {
+    held.close();
+    throw error;
+  }
+}
+
+function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree> {
+  const { plan, program, held, watch } = built.prepared;
+  watch.lap('run');
+  const verified = options.verify !== false;
+  try {
+    const keeper = built.keep();
+    const read = built.reader();
+    const replaced = plan.script.has('replace-root');
+    const trees = verified || replaced ? read() : undefined;
+    const whole = trees && together(trees);
+    watch.lap('readBack');
+    if (verified) yield;
+    const differences = whole && verified ? verifyOnHost(plan.target, whole, held) : [];
+    watch.lap('verify');
+    const [namespace] = keeper.namespaces ?? [];
+    const report: RestoreReport = {
+      ...plan.notes,
+      verified,
+      mounts: (whole ?? plan.script.tree).size,
+      calls: opCounts(program.bytes).main,
+      hostEffects: plan.hostEffects,
+      leftBehind: replaced && whole && namespace ? leftBehind(held.procfs, namespace.fd, whole) : [],
+      timings: watch.timings,
+    };
+    return new RestoredTree({ trees, read, plan, differences, report, keeper });
+  } catch (error) {
+    throw afterTakingBack(built, error); // what could not be read back is not left standing
+  }
+}
+
+/** In whose ids owners are told: those of a user namespace that is new, that the tree is for, or the caller's. */
+function ownersOf({ procfs, target }: HeldHost, { userNamespace }: RestoreOptions): OwnerView {
+  return ownerView(procfs, userNamespace ? mapOf(userNamespace) : target?.idMap);
+}
+
+function together(trees: readonly MountTree[]): MountTree {
+  const [tree] = trees;
+  return trees.length === 1 && tree ? tree : new MountTree(trees.flatMap(({ mounts }) => mounts));
+}
+
+/** The error, or an {@link UndoError} around it when the tree could not be taken away or the host not be put back. */
+function afterTakingBack(built: Built, error: unknown): unknown {
+  const left = built.takeBack();
+  return error instanceof MountyardError && left.length > 0 ? new UndoError(error, left) : error;
+}
+
+/** Of a restore that nobody is told of any more: takes it back, and says what could not be. */
+function leftAtExit(take: () => Built | undefined): readonly string[] {
+  let built: Built | undefined;
+  try {
+    built = take();
+    if (!built) return ['a call of the restore did not come back, and what it had done stays'];
+    built.keep();
+  } catch (error) {
+    if (error instanceof UndoError) return error.left;
+    if (!(error instanceof MountyardError)) throw error;
+  }
+  return built?.takeBack() ?? [];
+}
