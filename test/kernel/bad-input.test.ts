@@ -62,6 +62,13 @@ describe.skipIf(!isRoot)('what the host has to give', () => {
     expect(restored.tree.at('/etc/file')?.kind).toBe('file');
   });
 
+  test('a NUL in a source is refused, and makes no path of another out of it', () => {
+    using scratch = new ScratchMount();
+    const { root, options } = makeHost(scratch);
+    const external = { '/data': `${root}\0${join(root, 'etc')}`, ...options.external };
+    expect(() => restoreTreeSync(TREE, { root, external })).toThrow(/holds a NUL character/);
+  });
+
   const cases: [string, (scratch: ScratchMount) => RestoreOptions, string, RegExp][] = [
     [
       'a root that does not exist',

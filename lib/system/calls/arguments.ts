@@ -45,9 +45,19 @@ function below(directory: string, path: string): string {
 
 /** A string as bytes for a call. @throws {UsageError} when it holds a NUL, at which the kernel would cut it. */
 export function callString(text: string): Uint8Array {
+  checkString(text);
+  return encodeBytes(text);
+}
+
+/** Strings as bytes for a call that takes many, each with its NUL. @throws {UsageError} when one holds a NUL itself. */
+export function callStrings(texts: readonly string[]): Uint8Array {
+  for (const text of texts) checkString(text);
+  return encodeBytes(texts.map((text) => `${text}\0`).join(''));
+}
+
+function checkString(text: string): void {
   if (typeof text !== 'string') throw new UsageError(`${String(text)} is no path or name: give a string`);
   if (text.includes('\0')) throw new UsageError(`${quote(text)} holds a NUL character`);
-  return encodeBytes(text);
 }
 
 export function nullableString(text: string | null | undefined): Uint8Array | null {

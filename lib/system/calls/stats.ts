@@ -1,8 +1,7 @@
 import { S_IFMT } from '../../flags.ts';
-import { encodeBytes } from '../../model/bytes.ts';
 import type { FileIdentity } from '../../model/facts.ts';
 import type { PathString } from '../../model/mount.ts';
-import { refusal } from './arguments.ts';
+import { callStrings, refusal } from './arguments.ts';
 import { fdText } from './fd.ts';
 import { type NativeStat, native } from './native.ts';
 
@@ -22,7 +21,7 @@ export class Stats {
   /** Of paths below a directory; `unique`: with the ids of mounts that are never reused. @throws {MountError} ENOMEM */
   static of(directory: number, paths: readonly PathString[], flags: number, unique = false): Stats {
     const call = unique ? 'statxUniqueEach' : 'statxEach';
-    const records = native.sys[call](directory, joinedPaths(paths), flags);
+    const records = native.sys[call](directory, callStrings(paths), flags);
     if (typeof records !== 'number') return new Stats(records);
     throw refusal(records, { syscall: 'statx', arguments: [fdText(directory), `${paths.length} paths`] });
   }
@@ -118,9 +117,4 @@ class StatAt implements NativeStat {
   get inode(): bigint {
     return this.#longs[this.#longAt + LONG_RECORD.inode] ?? 0n;
   }
-}
-
-/** Each with its NUL. */
-export function joinedPaths(paths: readonly PathString[]): Uint8Array {
-  return encodeBytes(paths.map((path) => `${path}\0`).join(''));
 }

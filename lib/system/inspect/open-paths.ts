@@ -2,10 +2,10 @@ import { constants } from 'node:os';
 import { O, RESOLVE } from '../../flags.ts';
 import type { PathString } from '../../model/mount.ts';
 import { isCleanAbsolute } from '../../model/paths.ts';
-import { refusal } from '../calls/arguments.ts';
+import { callStrings, refusal } from '../calls/arguments.ts';
 import { type HeldFd, OwnedFds } from '../calls/fd.ts';
 import { native } from '../calls/native.ts';
-import { type FileStat, joinedPaths, Stats } from '../calls/stats.ts';
+import { type FileStat, Stats } from '../calls/stats.ts';
 
 /** What an open file of the host is. */
 export interface OpenedPath {
@@ -85,11 +85,16 @@ export class OpenedPaths implements Disposable {
 }
 
 function openEach(paths: readonly PathString[], resolve: number): Opened {
-  const opened = native.sys.openEach(joinedPaths(paths), LOOK, BigInt(resolve));
+  if (paths.length === 0)
+    return { fds: new OwnedFds(new Int32Array(0), 'nothing'), stats: new Stats(new ArrayBuffer(0)) };
+  const opened = native.sys.openEach(callStrings(paths), LOOK, BigInt(resolve));
   if (typeof opened === 'number')
     throw refusal(opened, { syscall: 'openat2', arguments: ['AT_FDCWD', `${paths.length} paths`] });
   const { fds, records } = opened;
-  return { fds: new OwnedFds(fds, `${paths[0]} and others`), stats: new Stats(records) };
+  const owned = new OwnedFds(fds, paths.length === 1 ? `${paths[0]}` : `${paths[0]} and others`);
+  if (fds.length === paths.length) return { fds: owned, stats: new Stats(records) };
+  owned.close();
+  throw new TypeError(`${paths.length} paths were to be opened, and ${fds.length} were`);
 }
 
 /** So many fds that stand for nothing but their numbers. @throws {MountError} EMFILE, where there are no more. */
