@@ -53,7 +53,7 @@ export type {
 export type { Problem, ProblemCode } from './model/problems.ts';
 export type { Snapshot } from './model/snapshot.ts';
 export { MountTree } from './model/tree.ts';
-export type { GroupKey } from './plan/groups/keys.ts';
+export type { GroupKey } from './plan/groups/groups.ts';
 export type { HostPath } from './plan/host-path.ts';
 export type { Restorable } from './plan/namespaces.ts';
 export type {

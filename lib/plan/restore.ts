@@ -6,7 +6,7 @@ import type { Mount, PathString } from '../model/mount.ts';
 import type { MountTree } from '../model/tree.ts';
 import { chooseEngine } from './checks/places.ts';
 import { type Draft, draftRestore } from './draft.ts';
-import type { GroupKey } from './groups/keys.ts';
+import { type GroupKey, Groups } from './groups/groups.ts';
 import { chooseGroupStarts } from './groups/starts.ts';
 import { findImages, type Images } from './layout/images.ts';
 import type { Spot } from './layout/layout.ts';
@@ -55,8 +55,9 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
     new Set([...last, ...idmapped(resolution), ...wholes(resolution)]),
   );
   const originIds = new Map<OriginKey, OriginId>();
-  const starts = chooseGroupStarts(resolution, images, last);
-  const actions = new MountActions(resolution, originIds, images, starts);
+  const sharing = new Groups(resolution);
+  const starts = chooseGroupStarts(resolution, sharing, images, last);
+  const actions = new MountActions(resolution, originIds, images, sharing, starts);
   const built = new Script(resolution.tree, actions);
   const origins = new OriginSteps(resolution, facts, originIds, built);
   const groups = new GroupSteps(resolution, facts, origins, actions, starts, built);
@@ -240,9 +241,9 @@ function becomeRoot(
   script.add({ kind: 'become-root', mount, namespace, standing, reason });
   const alone = 'nothing but the tree is left in the namespace';
   const holders = standing
-    ? [...new Set(end.flatMap((joining) => groups.keyOf(joining) ?? []))].filter(
-        (key) => !groups.hasStart(key),
-      )
+    ? [...new Set(end.flatMap((joining) => groups.of(joining) ?? []))]
+        .filter((group) => !groups.hasStart(group))
+        .map(({ key }) => key)
     : [];
   script.add({ kind: 'drop-old-root', namespace, standing, holders, reason: alone });
   for (const joining of end) groups.join(joining);

@@ -59,13 +59,12 @@ function leaveGroup(emitter: Emitter, old: number): void {
 export function dropOldRoot(emitter: Emitter, action: ActionOf<'drop-old-root'>): void {
   const { standing, holders, replaced } = action;
   for (const group of holders) {
-    const key = `group:${group}`;
-    const holder = emitter.get(key);
+    const holder = emitter.get(group);
     const out = emitter.temporary(group);
     const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
     emitter.op('open_tree', { a: holder, s1: '', n: flags, out });
     emitter.close(holder);
-    emitter.alias(key, out);
+    emitter.alias(group, out);
   }
   if (replaced) {
     // So that its unmounting reaches nobody else.

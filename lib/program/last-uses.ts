@@ -1,6 +1,7 @@
 import { ById } from '../model/by-id.ts';
 import type { Mount } from '../model/mount.ts';
-import type { GroupKey } from '../plan/groups/keys.ts';
+import type { Group, GroupKey } from '../plan/groups/groups.ts';
+import type { MountActions } from '../plan/steps/mount-actions.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { Action, OriginId } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
@@ -80,20 +81,22 @@ export class LastUses {
     this.#mounts.set(mount.id, index);
     if (line === 'place') this.#mounts.set(mount.parentId, index);
     else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
-    else if (line === 'start-group') this.#learnStart(script, mount, index);
+    else if (line === 'start-group') this.#learnStart(script.actions, mount, index);
     else if (line === 'clone-member' || line === 'set-group')
-      this.#useGroup(script.actions.groupOf(mount) as GroupKey, index);
+      this.#useGroup((script.actions.groupOf(mount) as Group).key, index);
     else if (script.actions.takes(mount)) this.#taken[script.actions.originOf(mount)] = mount;
     else this.#cloneFrom(script.actions.originOf(mount), index);
   }
 
-  #learnStart(script: Script, mount: Mount, index: number): void {
-    const { group, master, from } = script.actions['start-group'](mount);
-    this.#starts.set(group, mount.id);
-    if (master !== undefined) this.#useGroup(master, index);
-    if (!from) return;
-    this.#cloneFrom(from.origin, index);
-    if (from.take) this.#taken[from.origin] = mount;
+  #learnStart(actions: MountActions, mount: Mount, index: number): void {
+    const group = actions.groupOf(mount) as Group;
+    const master = actions.masterOf(group);
+    this.#starts.set(group.key, mount.id);
+    if (master) this.#useGroup(master.key, index);
+    if (!actions.startsFromOrigin(mount)) return;
+    const origin = actions.originOf(mount);
+    this.#cloneFrom(origin, index);
+    if (actions.takes(mount)) this.#taken[origin] = mount;
   }
 
   #cloneFrom(origin: OriginId, index: number): void {
@@ -134,7 +137,7 @@ export class LastUses {
       return;
     }
     if (this.#groups.get(group) !== index) return;
-    const slot = emitter.get(`group:${group}`);
+    const slot = emitter.get(group);
     if (this.#detached.has(group)) dismiss(slot);
     else emitter.close(slot);
   }

@@ -2,7 +2,7 @@
 
 import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_TREE } from '../flags.ts';
 import { takesNodes } from '../plan/filesystems.ts';
-import type { GroupKey } from '../plan/groups/keys.ts';
+import type { GroupKey } from '../plan/groups/groups.ts';
 import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
@@ -160,25 +160,20 @@ export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): v
 
 /** A holder: private, then slave of its master's, then shared, as its group is. */
 export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parking: Parking): void {
-  const out = emitter.slot(`group:${step.group}`, step.group);
+  const out = emitter.slot(step.group, step.group);
   const { from, master, shared } = step;
-  const directory = from ? slotOf(emitter, from) : groupSlot(emitter, master);
+  const directory = from ? slotOf(emitter, from) : emitter.get(master as GroupKey);
   const isSlave = !from || 'mountOf' in from;
   const propagation = isSlave ? MS.SLAVE : shared && master === undefined ? MS.SHARED : 0;
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
   cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   parking.park(out, step.node);
-  if (from && master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
+  if (from && master !== undefined) setGroup(emitter, emitter.get(master), out);
   if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
 function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from']>): number {
   return 'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
-}
-
-/** The mount that started a group, or its holder. */
-function groupSlot(emitter: Emitter, group: GroupKey | undefined): number {
-  return emitter.get(`group:${group}`);
 }
 
 /** The same for a mount of the tree, which has its attributes as soon. */
@@ -191,7 +186,7 @@ export function startGroup(
 ): void {
   const { from, master, shared } = step;
   const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
-  emitter.alias(`group:${step.group}`, out);
+  emitter.alias(step.group, out);
   const attributes = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
   const propagation = !from ? MS.SLAVE : master === undefined ? MS.SHARED : 0;
   const change = { ...attributes, propagation };
@@ -199,24 +194,24 @@ export function startGroup(
     emitter.setMount(step.mount, out);
     emitter.setattr(out, change.set, change.clear, change.propagation);
   } else {
-    const directory = from ? emitter.origin(from.origin) : groupSlot(emitter, master);
+    const directory = from ? emitter.origin(from.origin) : emitter.get(master as GroupKey);
     cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   }
   parking.park(out, step.node);
-  if (from && master !== undefined) setGroup(emitter, groupSlot(emitter, master), out);
+  if (from && master !== undefined) setGroup(emitter, emitter.get(master), out);
   if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
 /** A clone of a mount has its sharing. */
 export function cloneMember(emitter: Emitter, step: ActionOf<'clone-member'>, name: string): void {
   const { group, attributes } = step;
-  const clone = { directory: groupSlot(emitter, group), path: '', flags: CLONE_FD };
+  const clone = { directory: emitter.get(group), path: '', flags: CLONE_FD };
   const change = attributes === undefined ? undefined : changeOf({ attributes });
   cloneWith(emitter, clone, emitter.slotOfMount(step.mount, name), change);
 }
 
 export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {
-  setGroup(emitter, emitter.get(`group:${step.group}`), emitter.mount(step.mount));
+  setGroup(emitter, emitter.get(step.group), emitter.mount(step.mount));
 }
 
 function setGroup(emitter: Emitter, from: number, to: number): void {

@@ -1,6 +1,6 @@
 import type { Export, Import } from './compiled.ts';
 
-/** What a slot is looked up by: an import, an export, a group's holder, the yard. */
+/** What a slot is looked up by: an import, an export, a group (by its own key), the yard. */
 export type SlotKey = string;
 
 export function exportKey(name: Export['name'], tree: number): SlotKey {

@@ -1,6 +1,6 @@
 import { formatFlags, MOUNT_ATTR } from '../flags.ts';
 import type { IdMap, OwnedNode } from '../model/mount.ts';
-import type { GroupKey } from '../plan/groups/keys.ts';
+import type { GroupKey } from '../plan/groups/groups.ts';
 import type { PlanView } from '../plan/plan.ts';
 import type { Parameter } from '../plan/questions.ts';
 import type { OriginId, Step } from '../plan/steps/steps.ts';

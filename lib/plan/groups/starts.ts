@@ -1,13 +1,12 @@
 import { isIdmapped, type Mount } from '../../model/mount.ts';
 import type { Images } from '../layout/images.ts';
 import type { Resolution } from '../resolve.ts';
-import type { GroupKey } from './keys.ts';
-import { groupKeyOf } from './keys.ts';
+import type { Group, Groups } from './groups.ts';
 
 /** Mounts that need not be given their sharing: they are made with it. */
 export interface GroupStarts {
   /** Of each group that needs no holder, the mount that starts it. */
-  readonly of: ReadonlyMap<GroupKey, Mount>;
+  readonly of: ReadonlyMap<Group, Mount>;
   /** Ids of those, and of the mounts that are clones of them. */
   readonly made: ReadonlySet<number>;
 }
@@ -21,18 +20,19 @@ export interface GroupStarts {
  */
 export function chooseGroupStarts(
   resolution: Resolution,
+  groups: Groups,
   images: Images,
   late: ReadonlySet<Mount>,
 ): GroupStarts {
   const { tree } = resolution;
-  const of = new Map<GroupKey, Mount>();
+  const of = new Map<Group, Mount>();
   const made = new Set<number>();
   if (tree.groups.size === 0) return { of, made };
   for (const mount of tree.inOrder) {
     if (!isWholeLeaf(resolution, mount) || late.has(mount) || images.inside.has(mount.id)) continue;
-    const key = groupKeyOf(resolution, mount);
-    if (key === undefined) continue;
-    if (!of.has(key)) of.set(key, mount);
+    const group = groups.of(mount);
+    if (!group) continue;
+    if (!of.has(group)) of.set(group, mount);
     made.add(mount.id);
   }
   return { of, made };

@@ -2,15 +2,14 @@ import { type HostFacts, own } from '../../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
 import { relativePath } from '../../model/paths.ts';
 import { isLockedBelow, suppliesAll } from '../checks/copied-sources.ts';
-import type { GroupKey } from '../groups/keys.ts';
-import { masterKeyOf, splitKey } from '../groups/keys.ts';
+import type { Group } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
 import type { Spot } from '../layout/layout.ts';
 import type { Resolution } from '../resolve.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
 import type { Script } from './script.ts';
-import type { ActionOf, NodeKind, OriginId } from './steps.ts';
+import type { NodeKind, OriginId } from './steps.ts';
 
 /**
  * Gives each mount, when all its children are in, its peer group and master (MOVE_MOUNT_SET_GROUP).
@@ -26,7 +25,7 @@ export class GroupSteps {
   readonly #actions: MountActions;
   readonly #script: Script;
   readonly #starts: GroupStarts;
-  readonly #made = new Set<GroupKey>();
+  readonly #made = new Set<Group>();
   readonly #shared = new Set<PathString>();
 
   constructor(
@@ -47,16 +46,16 @@ export class GroupSteps {
 
   /** Starts the mount's group, where it has one and it is not there yet. */
   prepare(mount: Mount): void {
-    const group = this.keyOf(mount);
-    if (group !== undefined) this.#make(group, mount);
+    const group = this.of(mount);
+    if (group) this.#make(group, mount);
   }
 
   /** Gives the mount its sharing; nothing to do for a private or unbindable one. */
   join(mount: Mount): void {
     const submounts = this.#resolution.submounts.get(mount.id);
     if (submounts) this.#share([mount, ...submounts.map((below) => below.mount)]);
-    const group = this.keyOf(mount);
-    if (group === undefined) return;
+    const group = this.of(mount);
+    if (!group) return;
     this.#make(group, mount);
     this.#script.addFor(mount, 'set-group');
   }
@@ -72,28 +71,28 @@ export class GroupSteps {
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */
-  keyOf(mount: Mount): GroupKey | undefined {
+  of(mount: Mount): Group | undefined {
     return this.#actions.groupOf(mount);
   }
 
   /** Starts a group after that of its master. A chain of masters may be long: no recursion. */
-  #make(wanted: GroupKey, mount: Mount): void {
-    const chain: GroupKey[] = [];
+  #make(wanted: Group, mount: Mount): void {
+    const chain: Group[] = [];
     for (
-      let key: GroupKey | undefined = wanted;
-      key !== undefined && !this.#made.has(key);
-      key = masterKeyOf(this.#resolution, key)
+      let group: Group | undefined = wanted;
+      group && !this.#made.has(group);
+      group = this.#actions.masterOf(group)
     ) {
-      chain.push(key);
-      this.#made.add(key);
+      chain.push(group);
+      this.#made.add(group);
     }
-    for (const key of chain.reverse()) this.#start(key, mount);
+    for (const group of chain.reverse()) this.#start(group, mount);
   }
 
-  #start(key: GroupKey, mount: Mount): void {
-    const start = this.#starts.of.get(key);
+  #start(group: Group, mount: Mount): void {
+    const start = this.#starts.of.get(group);
     if (!start) {
-      this.#makeHolder(key, mount);
+      this.#makeHolder(group, mount);
       return;
     }
     if (this.#actions.startsFromOrigin(start))
@@ -102,22 +101,23 @@ export class GroupSteps {
   }
 
   /** Whether the group is started by a mount of the tree. */
-  hasStart(key: GroupKey): boolean {
-    return this.#starts.of.has(key);
+  hasStart(group: Group): boolean {
+    return this.#starts.of.has(group);
   }
 
   /** Makes a mount that has its sharing from then on; false for one that is to be given it. */
   makeMember(mount: Mount): boolean {
     if (!this.#starts.made.has(mount.id)) return false;
-    const key = this.keyOf(mount) as GroupKey;
-    this.#make(key, mount);
-    if (this.#starts.of.get(key) !== mount) this.#script.addFor(mount, 'clone-member');
+    const group = this.of(mount) as Group;
+    this.#make(group, mount);
+    if (this.#starts.of.get(group) !== mount) this.#script.addFor(mount, 'clone-member');
     return true;
   }
 
-  #makeHolder(key: GroupKey, mount: Mount): void {
+  #makeHolder(group: Group, mount: Mount): void {
     const { tree, masters } = this.#resolution;
-    const [role, id] = splitKey(key);
+    const { key, role, id } = group;
+    const reason = () => whyHeld(group);
     const source = role === 'slaves' && !tree.groups.has(id) ? masters.followed.get(id) : undefined;
     if (source !== undefined) {
       const before = masters.toShare.get(source);
@@ -134,32 +134,27 @@ export class GroupSteps {
           : 'mount';
       const from = { mountOf: source, of } as const;
       const node = of === 'mount' ? mountRootNode(this.#facts, source) : this.#nodeOf(source);
-      this.#push({ kind: 'make-group', group: key, from, node, followsHost: true, shared: false }, mount);
+      const step = { kind: 'make-group', group: key, from, node, followsHost: true, shared: false } as const;
+      this.#script.add({ ...step, mount: mount.id, reason });
       return;
     }
-    const master = masterKeyOf(this.#resolution, key);
+    const master = this.#actions.masterOf(group);
     const origin = this.#holderOrigin(id, mount);
-    const isOfMaster = master !== undefined && splitKey(master)[0] === 'peers';
-    this.#push(
-      {
-        kind: 'make-group',
-        group: key,
-        ...(!isOfMaster && { from: { origin } }),
-        node: this.#origins.nodeOf(origin),
-        followsHost: false,
-        shared: role === 'peers',
-        ...(master && { master }),
-      },
-      mount,
-    );
+    this.#script.add({
+      kind: 'make-group',
+      group: key,
+      ...(master?.role !== 'peers' && { from: { origin } }),
+      node: this.#origins.nodeOf(origin),
+      followsHost: false,
+      shared: role === 'peers',
+      ...(master && { master: master.key }),
+      mount: mount.id,
+      reason,
+    });
   }
 
   #nodeOf(source: PathString): NodeKind {
     return own(this.#facts.sources, source)?.kind === 'file' ? 'file' : 'directory';
-  }
-
-  #push(step: ActionOf<'make-group'>, mount: Mount): void {
-    this.#script.add({ ...step, mount: mount.id, reason: () => whyHeld(step.group) });
   }
 
   /** What the holders of a group and of those who follow it are cloned from. */
@@ -170,7 +165,6 @@ export class GroupSteps {
   }
 }
 
-function whyHeld(group: GroupKey): string {
-  const [role, id] = splitKey(group);
+function whyHeld({ role, id }: Group): string {
   return `a detached holder that ${role === 'peers' ? `starts peer group ${id}` : `is a slave of peer group ${id}`}`;
 }

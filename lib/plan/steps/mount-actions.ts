@@ -3,8 +3,7 @@ import { ById, type OfMounts } from '../../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../../model/mount.ts';
 import { relativePath } from '../../model/paths.ts';
 import { takesNodes } from '../filesystems.ts';
-import type { GroupKey } from '../groups/keys.ts';
-import { groupKeyOf, masterKeyOf } from '../groups/keys.ts';
+import type { Group, Groups } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
 import type { Images } from '../layout/images.ts';
 import type { Spot } from '../layout/layout.ts';
@@ -27,7 +26,7 @@ export class MountActions {
   readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
   readonly #images: Images;
   readonly #origins: ById<OriginId>;
-  readonly #groups: ById<GroupKey>;
+  readonly #groups: Groups;
   readonly #starts: GroupStarts;
   #takers: OfMounts<true>;
   #lastOptions: readonly string[] | undefined;
@@ -37,13 +36,14 @@ export class MountActions {
     resolution: Resolution,
     originIds: ReadonlyMap<OriginKey, OriginId>,
     images: Images,
+    groups: Groups,
     starts: GroupStarts,
   ) {
     this.#resolution = resolution;
     this.#originIds = originIds;
     this.#images = images;
     this.#origins = new ById(resolution.tree.list);
-    this.#groups = new ById(resolution.tree.list);
+    this.#groups = groups;
     this.#takers = new ById(resolution.tree.list);
     this.#starts = starts;
   }
@@ -84,41 +84,42 @@ export class MountActions {
   }
 
   'set-group'(mount: Mount): ActionOf<'set-group'> {
-    return { kind: 'set-group', mount: mount.id, group: this.groupOf(mount) as GroupKey };
+    return { kind: 'set-group', mount: mount.id, group: (this.groupOf(mount) as Group).key };
   }
 
   'start-group'(mount: Mount): ActionOf<'start-group'> {
-    const group = this.groupOf(mount) as GroupKey;
-    const master = masterKeyOf(this.#resolution, group);
-    return {
+    const group = this.groupOf(mount) as Group;
+    const master = this.masterOf(group)?.key;
+    const start = {
       kind: 'start-group',
       mount: mount.id,
-      group,
-      ...(this.startsFromOrigin(mount) && {
-        from: { origin: this.originOf(mount), take: this.takes(mount) },
-      }),
+      group: group.key,
       node: this.#resolution.kinds.kindAt(this.#spotOf(mount)),
-      ...(master && { master }),
       shared: mount.propagation.shared !== undefined,
       attributes: this.#attributesOf(mount.options),
-    };
+    } as const;
+    const action = master === undefined ? start : { ...start, master };
+    if (!this.startsFromOrigin(mount)) return action;
+    return { ...action, from: { origin: this.originOf(mount), take: this.takes(mount) } };
   }
 
   'clone-member'(mount: Mount): ActionOf<'clone-member'> {
-    const group = this.groupOf(mount) as GroupKey;
+    const group = this.groupOf(mount) as Group;
     const start = this.#starts.of.get(group) as Mount;
     const attributes = this.#attributesOf(mount.options);
     const isSame = start.options === mount.options || this.#attributesOf(start.options) === attributes;
-    return { kind: 'clone-member', mount: mount.id, group, ...(!isSame && { attributes }) };
+    const member = { kind: 'clone-member', mount: mount.id, group: group.key } as const;
+    return isSame ? member : { ...member, attributes };
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */
-  groupOf(mount: Mount): GroupKey | undefined {
-    const known = this.#groups.get(mount.id);
-    if (known !== undefined) return known;
-    const group = groupKeyOf(this.#resolution, mount);
-    if (group !== undefined) this.#groups.set(mount.id, group);
-    return group;
+  groupOf(mount: Mount): Group | undefined {
+    return this.#groups.of(mount);
+  }
+
+  /** The group that a group has its master from. */
+  masterOf(group: Group): Group | undefined {
+    return this.#groups.masterOf(group);
   }
 
   /** Whether a mount that starts its group is cloned from its origin, and not from what its master's started with. */
@@ -178,7 +179,7 @@ export class MountActions {
   }
 
   #startNameOf(mount: Mount): string {
-    return nameOf(this.#starts.of.get(this.groupOf(mount) as GroupKey) as Mount);
+    return nameOf(this.#starts.of.get(this.groupOf(mount) as Group) as Mount);
   }
 
   #parentOf(mount: Mount): Mount {

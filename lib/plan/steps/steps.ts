@@ -1,5 +1,5 @@
 import type { IdMap, OwnedNode, PathString } from '../../model/mount.ts';
-import type { GroupKey } from '../groups/keys.ts';
+import type { GroupKey } from '../groups/groups.ts';
 import type { Parameter } from '../questions.ts';
 
 /** Index into `RestorePlan.origins`. */

@@ -1,0 +1,57 @@
+import type { Mount } from '../../model/mount.ts';
+import type { Resolution } from '../resolve.ts';
+
+/** A sharing group that is being built: the peers of one group, or the slaves-only of one master. */
+export type GroupKey = `peers:${number}` | `slaves:${number}`;
+
+/** What mounts join: the peers of one group, or those that are only slaves of one master. */
+export interface Group {
+  /** What steps call it. */
+  readonly key: GroupKey;
+  readonly role: 'peers' | 'slaves';
+  /** Of the peer group, or of the master's. */
+  readonly id: number;
+}
+
+/** The groups of a tree, each named once. */
+export class Groups {
+  readonly #resolution: Resolution;
+  readonly #peers = new Map<number, Group>();
+  readonly #slaves = new Map<number, Group>();
+
+  constructor(resolution: Resolution) {
+    this.#resolution = resolution;
+  }
+
+  /** What a mount joins; nothing for a private or unbindable one. */
+  of({ id, propagation: { shared, master } }: Mount): Group | undefined {
+    if (shared === undefined && master === undefined) return undefined;
+    if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
+    return shared === undefined ? this.#slavesOf(master) : this.#peersOf(shared);
+  }
+
+  /** The group that a group has its master from. */
+  masterOf({ role, id }: Group): Group | undefined {
+    const { groups } = this.#resolution.tree;
+    if (role === 'slaves') return groups.has(id) ? this.#peersOf(id) : undefined;
+    const master = groups.get(id)?.[0]?.propagation.master;
+    return master !== undefined && groups.has(master) ? this.#peersOf(master) : this.#slavesOf(master);
+  }
+
+  #peersOf(id: number): Group {
+    const known = this.#peers.get(id);
+    if (known) return known;
+    const group: Group = { key: `peers:${id}`, role: 'peers', id };
+    this.#peers.set(id, group);
+    return group;
+  }
+
+  #slavesOf(id: number | undefined): Group | undefined {
+    if (id === undefined || this.#resolution.masters.ignored.has(id)) return undefined;
+    const known = this.#slaves.get(id);
+    if (known) return known;
+    const group: Group = { key: `slaves:${id}`, role: 'slaves', id };
+    this.#slaves.set(id, group);
+    return group;
+  }
+}
