@@ -9,6 +9,12 @@ import { hostEffectLines, noteLines } from './plan.ts';
 
 type Stage = 'inspect' | 'plan' | 'compile' | 'run' | 'readBack' | 'verify';
 
+interface Leaver {
+  readonly pid: number;
+  readonly command: string;
+  readonly at: readonly string[];
+}
+
 /** What is told of a restore; the library's `RestoredTree` is one. */
 export interface Outcome {
   readonly differences: readonly Difference[];
@@ -18,11 +24,9 @@ export interface Outcome {
     readonly mounts: number;
     readonly calls: number;
     readonly hostEffects: readonly HostEffect[];
-    readonly leftBehind: readonly {
-      readonly pid: number;
-      readonly command: string;
-      readonly at: readonly string[];
-    }[];
+    /** `undefined` when they could not be told, for the reason that follows. */
+    readonly leftBehind: readonly Leaver[] | undefined;
+    readonly leftBehindUnknown?: string;
     /** Milliseconds. */
     readonly timings: { readonly [stage in Stage]: number };
   };
@@ -39,12 +43,17 @@ export function renderReport({ differences, report }: Outcome, options: RenderOp
       ? verdict(differences, paint, options)
       : [paint.warning('Not compared with what was asked for.')]),
     ...effects,
-    ...section(report.leftBehind.map(leftLine), paint.heading('Left in the old tree'), paint),
+    ...section(leftLines(report), paint.heading('Left in the old tree'), paint),
     ...section(noteLines(report), paint.heading('Not as captured'), paint),
   ].join('\n');
 }
 
-function leftLine({ pid, command, at }: Outcome['report']['leftBehind'][number]): string {
+function leftLines({ leftBehind, leftBehindUnknown = '' }: Outcome['report']): string[] {
+  if (leftBehind) return leftBehind.map(leftLine);
+  return [lineText(`who is could not be told: ${leftBehindUnknown}`)];
+}
+
+function leftLine({ pid, command, at }: Leaver): string {
   return lineText(
     `process ${pid} (${command}), with its ${at.map((word) => STANDING[word] ?? word).join(' and its ')}`,
   );

@@ -2,16 +2,18 @@ import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UndoError } from '../../lib/errors.ts';
+import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import * as sys from '../../lib/sys.ts';
 import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { restoreTreeSync } from '../../lib/system/restore/restore.ts';
+import { verifyTree } from '../../lib/system/restore/verify.ts';
 import { outcomeOf } from '../support/commands.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
 import { failEveryCall } from './every-call.ts';
-import { arm, disarm, ERRNOS, errnoOf } from './hook.ts';
+import { arm, disarm, ERRNOS, errnoOf, type Fault } from './hook.ts';
 import { OPERATIONS } from './operations.ts';
 import { expectUnchanged, stateOf } from './state.ts';
 
@@ -56,6 +58,27 @@ describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the e
     await expectUnchanged(before, '/proc/self/net');
   });
 });
+
+test.skipIf(!isMachineRoot)(
+  'a root that was replaced stays so when nobody can tell who was left behind',
+  () => {
+    const tree = parseMountinfo('1 0 0:1 / / rw,relatime - tmpfs root rw\n');
+    const replaceRoot = (fault?: Fault) => {
+      using namespace = MountNamespace.create({ from: 'empty' });
+      arm(fault);
+      using restored = namespace.restoreSync(tree);
+      const calls = disarm();
+      expect(verifyTree(tree, namespace.capture())).toEqual([]);
+      return { calls, report: restored.report };
+    };
+    replaceRoot(); // what is opened once
+  const { calls } = replaceRoot();
+    const fault = { at: calls.lastIndexOf('getdents64') + 1, action: errnoOf('ENOMEM') };
+    const { leftBehind, leftBehindUnknown } = replaceRoot(fault).report;
+    expect(leftBehind).toBeUndefined();
+    expect(leftBehindUnknown).toMatch(/^getdents64\(.*\) = ENOMEM/);
+  },
+);
 
 describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('undoing that fails, too: %s', (engine) => {
   test('is an error of its own, which lists what is left', async () => {

@@ -15,14 +15,34 @@ export interface LeftBehind {
   readonly at: readonly ('root' | 'cwd')[];
 }
 
+/** Who was left behind, as far as it could be told. */
+export interface Leavers {
+  /** `undefined`: that could not be told. */
+  readonly leftBehind: readonly LeftBehind[] | undefined;
+  /** Why it could not. */
+  readonly leftBehindUnknown?: string;
+}
+
+/** The process ended meanwhile, or the caller may not look at it. */
+const PASSED_OVER = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
+
 /**
  * The processes of a namespace whose root or working directory lies on none of its mounts: pivot_root(2) takes along
- * who stood on the old root itself, and nobody else. A process that ends meanwhile or that the caller may not look at
- * (ptrace(2), PTRACE_MODE_READ) is not among them, nor is one that the caller's /proc does not show.
- *
- * @throws {MountError} when the processes cannot be listed.
+ * who stood on the old root itself, and nobody else. Of each process the first thread is looked at: another that has a
+ * root or a working directory of its own (CLONE_FS) is not seen. A process that ends meanwhile or that the caller may
+ * not look at (ptrace(2), PTRACE_MODE_READ) is not among them, nor is one that the caller's /proc does not show. A
+ * refusal that is about no process is no failure of the restore, whose tree stands: then they are unknown.
  */
-export function leftBehind(procfs: Procfs, namespace: HeldFd, tree: MountTree): LeftBehind[] {
+export function leftBehind(procfs: Procfs, namespace: HeldFd, tree: MountTree): Leavers {
+  try {
+    return { leftBehind: findLeftBehind(procfs, namespace, tree) };
+  } catch (error) {
+    if (!(error instanceof MountError)) throw error;
+    return { leftBehind: undefined, leftBehindUnknown: error.message };
+  }
+}
+
+function findLeftBehind(procfs: Procfs, namespace: HeldFd, tree: MountTree): LeftBehind[] {
   const own = `mnt:[${statOpen(namespace).inode}]`;
   const found: LeftBehind[] = [];
   for (const pid of processesIn(procfs)) {
@@ -33,7 +53,7 @@ export function leftBehind(procfs: Procfs, namespace: HeldFd, tree: MountTree): 
       const command = decodeBytes(procfs.read(`${pid}/comm`)).trimEnd();
       found.push({ pid, command, at });
     } catch (error) {
-      if (!(error instanceof MountError)) throw error; // it is gone, or another's
+      if (!(error instanceof MountError && PASSED_OVER.has(error.code))) throw error;
     }
   }
   return found;

@@ -107,7 +107,7 @@ function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree
       mounts: (whole ?? plan.script.tree).size,
       calls: opCounts(program.bytes).main,
       hostEffects: plan.hostEffects,
-      leftBehind: replaced && whole && namespace ? leftBehind(held.procfs, namespace.fd, whole) : [],
+      ...(replaced && whole && namespace ? leftBehind(held.procfs, namespace.fd, whole) : { leftBehind: [] }),
       timings: watch.timings,
     };
     return new RestoredTree({ trees, read, plan, differences, report, keeper });

@@ -28,9 +28,11 @@ export interface RestoreReport extends PlanNotes {
   readonly hostEffects: readonly HostEffect[];
   /**
    * Where the root of a namespace was replaced: its processes that stand in the old tree all the same, as far as the
-   * caller may see them.
+   * caller may see them. `undefined` when they could not be looked for: the tree stands all the same.
    */
-  readonly leftBehind: readonly LeftBehind[];
+  readonly leftBehind: readonly LeftBehind[] | undefined;
+  /** Why they could not be looked for: the call that was refused. Only there with `leftBehind: undefined`. */
+  readonly leftBehindUnknown?: string;
   readonly timings: Timings;
 }
 

@@ -176,6 +176,10 @@ test('a report says how much was restored, whether it is the same, and what is n
   expect(renderReport({ differences: [], report: { ...report, leftBehind } })).toContain(
     '\n\nLeft in the old tree\n  - process 7 (sh\\012), with its root and its working directory\n',
   );
+  const unknown = { leftBehind: undefined, leftBehindUnknown: 'getdents64(5) = ENOMEM' };
+  expect(renderReport({ differences: [], report: { ...report, ...unknown } })).toContain(
+    '\n\nLeft in the old tree\n  - who is could not be told: getdents64(5) = ENOMEM\n',
+  );
   expect(
     renderReport({ differences: [], report: { ...report, verified: false, hostEffects: [effect] } }),
   ).toMatch(
