@@ -113,11 +113,11 @@ export class CancelledError extends MountyardError {
   }
 }
 
-/** Something failed (`cause`), and not all of it could be taken back: `left` says what remains. */
+/** Something failed (`cause`, which may be any error), and not all of it could be taken back: `left` says what remains. */
 export class UndoError extends MountyardError {
   readonly code = 'ERR_MOUNTYARD_UNDO';
   constructor(
-    override readonly cause: MountyardError,
+    override readonly cause: Error,
     readonly left: readonly string[],
   ) {
     super(

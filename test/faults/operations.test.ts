@@ -72,7 +72,7 @@ test.skipIf(!isMachineRoot)(
       return { calls, report: restored.report };
     };
     replaceRoot(); // what is opened once
-  const { calls } = replaceRoot();
+    const { calls } = replaceRoot();
     const fault = { at: calls.lastIndexOf('getdents64') + 1, action: errnoOf('ENOMEM') };
     const { leftBehind, leftBehindUnknown } = replaceRoot(fault).report;
     expect(leftBehind).toBeUndefined();

@@ -62,9 +62,8 @@ export class Built implements Disposable {
     const left = hostEffects.some(({ kind }) => kind === 'replace-root') ? [ROOT_REPLACED] : [];
     try {
       if (this.#keeper) letGo(this.#keeper);
-    } catch (refused) {
-      if (!(refused instanceof MountyardError)) throw refused;
-      left.push(refused.message);
+    } catch (error) {
+      left.push(error instanceof MountyardError ? error.message : String(error)); // what follows is done all the same
     }
     return [...left, ...this.#executed.effects.takeBack()];
   }

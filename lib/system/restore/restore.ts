@@ -129,7 +129,8 @@ function together(trees: readonly MountTree[]): MountTree {
 /** The error, or an {@link UndoError} around it when the tree could not be taken away or the host not be put back. */
 function afterTakingBack(built: Built, error: unknown): unknown {
   const left = built.takeBack();
-  return error instanceof MountyardError && left.length > 0 ? new UndoError(error, left) : error;
+  if (left.length === 0) return error;
+  return new UndoError(error instanceof Error ? error : new Error(String(error)), left);
 }
 
 /** Of a restore that nobody is told of any more: takes it back, and says what could not be. */
@@ -137,11 +138,17 @@ function leftAtExit(take: () => Built | undefined): readonly string[] {
   let built: Built | undefined;
   try {
     built = take();
-    if (!built) return ['a call of the restore did not come back, and what it had done stays'];
-    built.keep();
   } catch (error) {
     if (error instanceof UndoError) return error.left;
-    if (!(error instanceof MountyardError)) throw error;
+    if (error instanceof MountyardError) return []; // the run took everything back
+    throw error;
   }
-  return built?.takeBack() ?? [];
+  if (!built) return ['a call of the restore did not come back, and what it had done stays'];
+  const left: string[] = [];
+  try {
+    built.keep();
+  } catch (error) {
+    if (!(error instanceof MountyardError)) left.push(String(error)); // else the tree went with its fds
+  }
+  return [...left, ...built.takeBack()];
 }
