@@ -126,6 +126,16 @@ describe.skipIf(!isRoot)('running programs, as root', () => {
     await expect(running).rejects.toBeInstanceOf(CancelledError);
   });
 
+  test.each([
+    ['signal', { signal: {} as AbortSignal }],
+    ['onProgress', { onProgress: 'x' as unknown as () => void }],
+  ])('%s of another kind is refused before anything runs', async (name, options) => {
+    await expect(restoreTree(SMALL, options)).rejects.toMatchObject({
+      code: 'ERR_MOUNTYARD_USAGE',
+      message: expect.stringMatching(`^${name}: it is no `),
+    });
+  });
+
   test('progress ends at the whole', async () => {
     const seen: { done: number; total: number }[] = [];
     using restored = await restoreTree(SMALL, { onProgress: (progress) => seen.push(progress) });

@@ -1,4 +1,4 @@
-import { CancelledError, type MountyardError, UndoError } from '../../errors.ts';
+import { CancelledError, type MountyardError, UndoError, UsageError } from '../../errors.ts';
 import type { Mount } from '../../model/mount.ts';
 import type { RestorePlan } from '../../plan/plan.ts';
 import type { Step } from '../../plan/steps/steps.ts';
@@ -53,15 +53,24 @@ export class StartedExecution implements Disposable {
   readonly #timer: NodeJS.Timeout | undefined;
   readonly run: AsyncRun;
 
-  /** @throws {CancelledError} when the signal has fired already. */
+  /** @throws {CancelledError} when the signal has fired already; {UsageError} for what is no signal, no function. */
   constructor(execution: Execution, { signal, onProgress }: ExecuteOptions = {}) {
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function')
+      throw new UsageError('signal: it is no AbortSignal');
+    if (onProgress !== undefined && typeof onProgress !== 'function')
+      throw new UsageError('onProgress: it is no function');
     if (signal?.aborted) throw new CancelledError(signal.reason);
     this.#execution = execution;
     this.#signal = signal;
     this.#onProgress = onProgress;
-    this.run = new AsyncRun(requestOf(execution));
-    signal?.addEventListener('abort', this.#cancel, { once: true });
-    if (onProgress) this.#timer = setInterval(this.#report, PROGRESS_INTERVAL_MS);
+    try {
+      signal?.addEventListener('abort', this.#cancel, { once: true });
+      if (onProgress) this.#timer = setInterval(this.#report, PROGRESS_INTERVAL_MS);
+      this.run = new AsyncRun(requestOf(execution)); // the last that can throw, or it would run on, unknown to anyone
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   readonly #cancel = () => this.run.cancel();
