@@ -16,6 +16,7 @@ const CLEARING: { readonly [word: string]: AttributeChange } = {
  * Tries on a private, detached clone, which goes at once, what a restore would do with one. Where the path cannot be
  * cloned alone, the clone has all that is mounted below.
  *
+ * @throws {MountError} where it could not be tried: ENOMEM, EMFILE, ENOSPC.
  * @param fd at the path; `root`: of the root of its mount.
  */
 export function locksOf(fd: number, root: number | undefined, mount: Mount): SourceLocks {
@@ -44,9 +45,16 @@ function tryClone(fd: number, recursive: boolean): OwnedFd | undefined {
     return clone;
   } catch (error) {
     clone?.close();
-    if (error instanceof MountError) return undefined;
+    if (isUncloneable(error)) return undefined;
     throw error;
   }
+}
+
+/** Nobody may clone what is there, the caller may not, or the kernel has no such call; all else is a shortage. */
+const UNCLONEABLE = new Set(['EINVAL', 'EPERM', 'ENOSYS']);
+
+export function isUncloneable(error: unknown): boolean {
+  return error instanceof MountError && UNCLONEABLE.has(error.code);
 }
 
 function lockedOptions(clone: OwnedFd, { options }: Mount): string[] {

@@ -14,7 +14,7 @@ import { runSmallRaw, smallProgram } from '../calls/small-program.ts';
 import { mountSetattr, openat2, openTree } from '../calls/tree.ts';
 import type { MountNamespace } from '../namespaces/namespace.ts';
 import type { HeldHost } from './held.ts';
-import { locksOf } from './locks.ts';
+import { isUncloneable, locksOf } from './locks.ts';
 import { type OpenedPath, OpenedPaths } from './open-paths.ts';
 
 /** What the sources are looked at with. */
@@ -268,7 +268,7 @@ function cloneAlone(fd: number): OwnedFd | undefined {
     return clone;
   } catch (error) {
     clone?.close();
-    if (error instanceof MountError) return undefined;
+    if (isUncloneable(error)) return undefined;
     throw error;
   }
 }
