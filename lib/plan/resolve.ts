@@ -97,7 +97,7 @@ export function resolve(drafted: Draft, facts: HostFacts): Resolution {
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
   requireDeletable({ tree: whole, supplies, layout, kinds, deletedRoots }, findings);
   for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
-  const masters = resolveMasters(whole, supplies, choices, facts, findings);
+  const masters = resolveMasters(whole, submounts, supplies, choices, facts, findings);
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
   requireReachable(whole, findings);
   requireIdmaps(whole, supplies, choices, facts, findings);

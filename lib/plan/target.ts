@@ -136,7 +136,8 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
     skipped: skippedMounts(captured, tree).filter(({ id }) => !brought.has(id)),
     leftEmpty,
     broughtAlong: submounts.flatMap(({ mount, wanted }) => (wanted ? [] : [mount])),
-    ignoredMasters: (masters.ignored.size === 0 ? [] : tree.inOrder).flatMap((mount) => {
+    ignoredMasters: (masters.ignored.size === 0 ? [] : captured.inOrder).flatMap((mount) => {
+      if (!tree.get(mount.id) && !brought.has(mount.id)) return [];
       const { master } = mount.propagation;
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
     }),

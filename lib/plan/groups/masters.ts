@@ -6,6 +6,7 @@ import { own } from '../../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
 import { isInside, joinPath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
+import type { Submounts } from '../checks/submounts.ts';
 import { filesystemRole, splitOptions } from '../filesystems.ts';
 import type { Choices } from '../options/choices.ts';
 import { externalCure, ignoreCure, shareCure, slaveCure, slaveOfSupplyCure } from '../options/cures.ts';
@@ -21,8 +22,10 @@ export interface Masters {
   readonly ignored: ReadonlySet<number>;
 }
 
+/** @param submounts what recursive binds bring along, and what follows a master there: that can only be dropped. */
 export function resolveMasters(
   tree: MountTree,
+  submounts: Submounts,
   supplies: Supplies,
   choices: Choices,
   facts: HostFacts,
@@ -59,6 +62,11 @@ export function resolveMasters(
         ],
       });
     }
+  }
+  for (const { mount } of [...submounts.values()].flat()) {
+    const { master } = mount.propagation;
+    if (master === undefined || tree.groups.has(master) || followed.has(master)) continue;
+    if (choices.ignoreHostPropagation) ignored.add(master);
   }
   return { followed, toShare, ignored };
 }

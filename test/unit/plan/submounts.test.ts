@@ -137,6 +137,22 @@ describe('what is in the way of what comes along is named', () => {
   });
 });
 
+describe('masters outside the tree', () => {
+  const debug = { type: 'debugfs', options: ['ro', 'relatime'] };
+  const ignoring = { ...OPTIONS, ignoreHostPropagation: true };
+
+  test('are dropped of what comes along, and told', () => {
+    const tree = treeOf(
+      ROOT,
+      sys,
+      mount(7, 2, '/sys/kernel/debug', { ...debug, propagation: { master: 9 } }),
+    );
+    const { target, notes } = planRestore(tree, ignoring, facts());
+    expect(target.tree.get(7)?.propagation).toEqual({ unbindable: false });
+    expect(notes.ignoredMasters.map(({ mount: { id }, master }) => [id, master])).toEqual([[7, 9]]);
+  });
+});
+
 describe('locked in the namespace of a caller that lives in a user namespace', () => {
   const locks = { options: ['nosuid', 'atime'], below: true, mountBelow: true };
   const source = {
