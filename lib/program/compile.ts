@@ -80,15 +80,18 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   openCopies(emitter, plan);
   if (returns) keepHome(emitter);
   longSourceOps(emitter, plan.origins);
-  for (let index = 0; index < script.length; index += 1) {
-    const action = script.action(index);
+  eachAction(script, (action, index) => {
     emitter.step = index;
     if (action.kind === 'attach') depot.close(); // nothing that can fail comes after it
     emitAction(emitter, plan, action, parking, uses);
     uses.closeAfter(index, action, emitter, dismiss);
-  }
+  });
   depot.close();
   return emitter.finish();
+}
+
+function eachAction(script: Script, emit: (action: Action, index: number) => void): void {
+  for (let index = 0; index < script.length; index += 1) emit(script.action(index), index);
 }
 
 function emitAction(

@@ -111,9 +111,9 @@ function parameterText({ key, value }: Parameter): string {
 }
 
 function cloneAttributes(step: {
-  readonly attributes?: number;
+  readonly attributes?: number | undefined;
   readonly unbindable?: boolean;
-  readonly idmap?: IdMap;
+  readonly idmap?: IdMap | undefined;
 }): string {
   const words: string[] = [];
   if (step.attributes)

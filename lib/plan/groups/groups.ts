@@ -1,3 +1,4 @@
+import { ById } from '../../model/by-id.ts';
 import type { Mount } from '../../model/mount.ts';
 import type { Resolution } from '../resolve.ts';
 
@@ -16,18 +17,22 @@ export interface Group {
 /** The groups of a tree, each named once. */
 export class Groups {
   readonly #resolution: Resolution;
+  readonly #ofMounts: ById<Group>;
   readonly #peers = new Map<number, Group>();
   readonly #slaves = new Map<number, Group>();
 
   constructor(resolution: Resolution) {
     this.#resolution = resolution;
+    this.#ofMounts = new ById(resolution.tree.list);
   }
 
   /** What a mount joins; nothing for a private or unbindable one. */
-  of({ id, propagation: { shared, master } }: Mount): Group | undefined {
-    if (shared === undefined && master === undefined) return undefined;
-    if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
-    return shared === undefined ? this.#slavesOf(master) : this.#peersOf(shared);
+  of(mount: Mount): Group | undefined {
+    const known = this.#ofMounts.get(mount.id);
+    if (known) return known;
+    const group = this.#find(mount);
+    if (group) this.#ofMounts.set(mount.id, group);
+    return group;
   }
 
   /** The group that a group has its master from. */
@@ -36,6 +41,12 @@ export class Groups {
     if (role === 'slaves') return groups.has(id) ? this.#peersOf(id) : undefined;
     const master = groups.get(id)?.[0]?.propagation.master;
     return master !== undefined && groups.has(master) ? this.#peersOf(master) : this.#slavesOf(master);
+  }
+
+  #find({ id, propagation: { shared, master } }: Mount): Group | undefined {
+    if (shared === undefined && master === undefined) return undefined;
+    if (this.#resolution.submounts.has(id)) return undefined; // it starts one without a holder
+    return shared === undefined ? this.#slavesOf(master) : this.#peersOf(shared);
   }
 
   #peersOf(id: number): Group {

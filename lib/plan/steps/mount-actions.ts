@@ -50,8 +50,7 @@ export class MountActions {
 
   clone(mount: Mount): ActionOf<'clone'> {
     const spot = this.#spotOf(mount);
-    const idmap = this.idmapOf(mount);
-    const action = {
+    return {
       kind: 'clone',
       mount: mount.id,
       origin: this.originOf(mount),
@@ -59,8 +58,8 @@ export class MountActions {
       take: this.takes(mount),
       attributes: this.#attributesOf(mount.options),
       unbindable: mount.propagation.unbindable,
-    } as const;
-    return idmap ? { ...action, idmap } : action;
+      idmap: this.idmapOf(mount),
+    };
   }
 
   'clone-image'(mount: Mount): ActionOf<'clone-image'> {
@@ -89,18 +88,18 @@ export class MountActions {
 
   'start-group'(mount: Mount): ActionOf<'start-group'> {
     const group = this.groupOf(mount) as Group;
-    const master = this.masterOf(group)?.key;
-    const start = {
+    return {
       kind: 'start-group',
       mount: mount.id,
       group: group.key,
+      from: this.startsFromOrigin(mount)
+        ? { origin: this.originOf(mount), take: this.takes(mount) }
+        : undefined,
       node: this.#resolution.kinds.kindAt(this.#spotOf(mount)),
+      master: this.masterOf(group)?.key,
       shared: mount.propagation.shared !== undefined,
       attributes: this.#attributesOf(mount.options),
-    } as const;
-    const action = master === undefined ? start : { ...start, master };
-    if (!this.startsFromOrigin(mount)) return action;
-    return { ...action, from: { origin: this.originOf(mount), take: this.takes(mount) } };
+    };
   }
 
   'clone-member'(mount: Mount): ActionOf<'clone-member'> {
@@ -108,8 +107,8 @@ export class MountActions {
     const start = this.#starts.of.get(group) as Mount;
     const attributes = this.#attributesOf(mount.options);
     const isSame = start.options === mount.options || this.#attributesOf(start.options) === attributes;
-    const member = { kind: 'clone-member', mount: mount.id, group: group.key } as const;
-    return isSame ? member : { ...member, attributes };
+    const own = isSame ? undefined : attributes;
+    return { kind: 'clone-member', mount: mount.id, group: group.key, attributes: own };
   }
 
   /** What the mount joins; nothing for a private or unbindable one. */

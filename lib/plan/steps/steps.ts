@@ -74,7 +74,7 @@ export type Action = { readonly mount?: number } & (
       /** MOUNT_ATTR bits. */
       readonly attributes: number;
       readonly unbindable: boolean;
-      readonly idmap?: IdMap;
+      readonly idmap?: IdMap | undefined;
     }
   | {
       /** Gets the mount, and all that is mounted on it, by a recursive clone of one that is the same. */
@@ -131,9 +131,9 @@ export type Action = { readonly mount?: number } & (
       readonly mount: number;
       readonly group: GroupKey;
       /** A clone of this origin's root, or (`take`) the origin itself. Absent: of what started its master's group. */
-      readonly from?: { readonly origin: OriginId; readonly take: boolean };
+      readonly from?: { readonly origin: OriginId; readonly take: boolean } | undefined;
       readonly node: NodeKind;
-      readonly master?: GroupKey;
+      readonly master?: GroupKey | undefined;
       readonly shared: boolean;
       /** MOUNT_ATTR bits. */
       readonly attributes: number;
@@ -144,7 +144,7 @@ export type Action = { readonly mount?: number } & (
       readonly mount: number;
       readonly group: GroupKey;
       /** MOUNT_ATTR bits; absent: those of the mount that it is a clone of. */
-      readonly attributes?: number;
+      readonly attributes?: number | undefined;
     }
   | { readonly kind: 'set-group'; readonly mount: number; readonly group: GroupKey }
   | {
