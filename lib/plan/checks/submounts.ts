@@ -7,6 +7,7 @@ import { MountTree } from '../../model/tree.ts';
 import type { Draft } from '../draft.ts';
 import { layOut } from '../layout/layout.ts';
 import { mainRoot } from '../namespaces.ts';
+import type { Choices } from '../options/choices.ts';
 import { ignoreCure, skipCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
 import type { Cure } from '../options/requirements.ts';
@@ -260,7 +261,7 @@ function requireAloneInGroup(
   findings: Findings,
 ): boolean {
   const { shared, master } = mount.propagation;
-  const follows = master !== undefined && (tree.groups.has(master) || !choices.ignoreHostPropagation);
+  const follows = master !== undefined && !isDropped(master, tree, choices);
   const others = shared === undefined ? 0 : (tree.groups.get(shared)?.length ?? 1) - 1;
   const leads = shared !== undefined && tree.slaves.has(shared);
   if (!follows && !leads && others === 0) return true;
@@ -270,9 +271,18 @@ function requireAloneInGroup(
     reason:
       `${nameOf(mount)} ${follows ? `follows peer group ${master}` : `shares peer group ${shared} with others`}, and ` +
       `what the recursive bind of ${source} brings can only start a group of its own`,
-    cures: [...(follows && !tree.groups.has(master) ? [ignoreCure()] : []), ...otherwise(tree, mount)],
+    cures: [
+      ...(follows && !tree.groups.has(master) && !choices.ignoreHostPropagation ? [ignoreCure()] : []),
+      ...otherwise(tree, mount),
+    ],
   });
   return false;
+}
+
+/** One slave that is told whom to follow keeps the master for all. */
+function isDropped(master: number, tree: MountTree, choices: Choices): boolean {
+  if (!choices.ignoreHostPropagation || tree.groups.has(master)) return false;
+  return !tree.slaves.get(master)?.some(({ id }) => choices.slaves.has(id));
 }
 
 function requireNoMap({ tree, choices }: Draft, mount: Mount, host: Mount, findings: Findings): void {

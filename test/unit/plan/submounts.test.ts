@@ -151,6 +151,18 @@ describe('masters outside the tree', () => {
     expect(target.tree.get(7)?.propagation).toEqual({ unbindable: false });
     expect(notes.ignoredMasters.map(({ mount: { id }, master }) => [id, master])).toEqual([[7, 9]]);
   });
+
+  test('are kept where a mount is named to follow, which a recursive bind cannot', () => {
+    const follower = { ...sys, propagation: { unbindable: false, master: 9 } };
+    const named = { ...ignoring, slaves: { '/sys': '/host/sys' } };
+    expect(told(treeOf(ROOT, follower), named, facts())[0]).toEqual([
+      'group-root 2',
+      expect.stringMatching(/follows peer group 9, and what the recursive bind/),
+      '--external /sys=SOURCE',
+      '--skip /sys',
+    ]);
+    expect(kindsTold(treeOf(ROOT, follower), ignoring, facts())).toEqual([]);
+  });
 });
 
 describe('locked in the namespace of a caller that lives in a user namespace', () => {
