@@ -103,6 +103,7 @@ class Below {
   /** Of the mounts of the tree that come along. */
   readonly #children: Mount[] = [];
   readonly #byPlace = new Map<Mount, ReadonlyMap<PathString, Mount>>();
+  readonly #hostPlacesOf = new Map<Mount, ReadonlySet<PathString>>();
   readonly #draft: Draft;
   readonly #findings: Findings;
   readonly #bind: Bind;
@@ -208,8 +209,32 @@ class Below {
     );
   }
 
+  /** By a mount on its root, or by one that hides its place or that of a mount which it stands on. */
   #isCovered(host: Mount): boolean {
-    return this.#host.childrenOf(host).some(({ mountPoint }) => mountPoint === host.mountPoint);
+    if (this.#hostPlaces(host).has(host.mountPoint)) return true;
+    let at = host;
+    for (let parent = this.#host.parentOf(at); parent; parent = this.#host.parentOf(at)) {
+      const places = this.#hostPlaces(parent);
+      for (let above = at.mountPoint; above !== '/' && isInside(parent.mountPoint, above); ) {
+        above = parentPath(above);
+        if (places.has(above)) return true;
+      }
+      if (parent.id === this.#bind.fact.mount?.id) return false;
+      at = parent;
+    }
+    return false;
+  }
+
+  /** Where the host has mounts on one of its own that come along. */
+  #hostPlaces(parent: Mount): ReadonlySet<PathString> {
+    const known = this.#hostPlacesOf.get(parent);
+    if (known) return known;
+    const { path } = this.#bind;
+    const coming = this.#host.childrenOf(parent).filter((child) => this.#comes(child));
+    const places = coming.flatMap(({ mountPoint }) => (isInside(path, mountPoint) ? [mountPoint] : []));
+    const set = new Set(places);
+    this.#hostPlacesOf.set(parent, set);
+    return set;
   }
 
   /** What the tree has on or behind what comes along, and does not come along itself. */

@@ -114,6 +114,26 @@ describe('what is in the way of what comes along is named', () => {
     expect(told(tree, OPTIONS, facts())[0]?.[1]).toMatch(/is shared and covered, and out of reach/);
   });
 
+  test('what is hidden by a mount further up, and was to be shared', () => {
+    const tree = treeOf(
+      ROOT,
+      plain,
+      mount(3, 2, '/sys/fs/cgroup', { ...cgroup, propagation: { shared: 7 } }),
+    );
+    const below = [mount(23, 22, '/host/sys/fs/cgroup/on/it', cgroup)];
+    const deeper = treeOf(
+      ...tree.mounts,
+      mount(4, 3, '/sys/fs/cgroup/on/it', { ...cgroup, propagation: { shared: 8 } }),
+    );
+    const cover = (at: string, rest = {}) => [...HOST.slice(0, 3), ...below, mount(26, 21, at, rest)];
+    const covered = (hostMounts: HostFacts['hostMounts']) =>
+      kindsTold(deeper, OPTIONS, facts({ hostMounts: hostMounts ?? [] }));
+    expect(covered(cover('/host/sys/fs'))).toEqual(['source 3', 'source 4']);
+    expect(covered(cover('/host/sys/fs/cgroup/on'))).toEqual([]);
+    expect(covered(cover('/host/sys/fs', { propagation: { unbindable: true } }))).toEqual([]);
+    expect(covered(cover('/host/sys/fsx'))).toEqual([]);
+  });
+
   test('a file, which starts no group', () => {
     const hostMounts = [...HOST, mount(26, 21, '/host/sys/file', { kind: 'file' })];
     const tree = treeOf(ROOT, plain, mount(3, 2, '/sys/file', { propagation: { shared: 7 } }));
