@@ -48,12 +48,13 @@ export function settleSubmounts(draft: Draft, facts: HostFacts, findings: Findin
     if (supply?.kind !== 'host') continue; // refused by the draft
     const fact = own(facts.sources, supply.source);
     const path = pathOf(fact);
-    if (!host || !fact?.mount || path === undefined) {
+    const top = fact?.mount && host?.get(fact.mount.id);
+    if (!host || !top || !fact.mount || path === undefined) {
       findings.assume(`nothing is mounted below ${supply.source}`);
       continue;
     }
     const below = new Below(draft, findings, { mount, fact, path }, host, ids);
-    below.take(host.get(fact.mount.id) as Mount);
+    below.take(top);
     if (below.taken.length === 0) continue;
     found.set(id, below.taken);
     requireAloneInGroup(draft, mount, supply.source, findings);

@@ -66,6 +66,9 @@ describe('a recursive bind', () => {
     expect(stepsOf(treeOf(ROOT, sys), OPTIONS, alone)).toContain('clone-source 1 = /host/sys');
     const { notes } = planRestore(treeOf(ROOT, sys), OPTIONS, hostFacts());
     expect(notes.assumed).toContain('nothing is mounted below /host/sys');
+    const unfitting = facts({ hostMounts: HOST.filter(({ id }) => id !== SYS.id) });
+    const elsewhere = planRestore(treeOf(ROOT, sys), OPTIONS, unfitting);
+    expect(elsewhere.notes.assumed).toContain('nothing is mounted below /host/sys');
   });
 
   test('of what no path of the host supplies is a mistake', () => {
