@@ -8,32 +8,24 @@ import type { MountTree } from '../model/tree.ts';
 import { requireUnlocked } from './checks/copied-sources.ts';
 import { requireDeletable } from './checks/deletions.ts';
 import { checkFilesystems } from './checks/filesystems.ts';
+import { requireDev, requireIdmaps, requireOneKind } from './checks/mounts.ts';
 import { type Nodes, settleNodes } from './checks/nodes.ts';
-import { buildsInUserNamespace, requirePlace } from './checks/places.ts';
+import { requirePlace } from './checks/places.ts';
 import { requireReachable } from './checks/reach.ts';
 import { checkSources, type MissingMountPoints } from './checks/sources.ts';
 import { type Submounts, settleSubmounts } from './checks/submounts.ts';
 import { type Draft, draftRestore } from './draft.ts';
-import { filesystemRole, splitOptions, takesIdmap, takesNodes } from './filesystems.ts';
+import { filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
 import { type Masters, resolveMasters } from './groups/masters.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './groups/origins.ts';
 import { DeletedRoots } from './layout/deleted-roots.ts';
-import { mayMakeDevices } from './layout/devices.ts';
 import { PLAIN_DIRECTORY } from './layout/forest.ts';
 import { type Kinds, solveKinds } from './layout/kinds.ts';
-import { type Layout, layOut, type Spot } from './layout/layout.ts';
+import { type Layout, layOut } from './layout/layout.ts';
 import { hostSource, type OriginKey } from './layout/origin-keys.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
 import type { Choices } from './options/choices.ts';
-import {
-  externalCure,
-  freshCure,
-  idmapCure,
-  rootCure,
-  skipCure,
-  standInCure,
-  supplyCure,
-} from './options/cures.ts';
+import { externalCure, freshCure, rootCure, skipCure, standInCure } from './options/cures.ts';
 import { Findings, hostPathFact } from './options/findings.ts';
 import type { RestoreOptions } from './options/options.ts';
 import type { Requirement } from './options/requirements.ts';
@@ -226,82 +218,4 @@ function knownKindIn(
 
 function asKind(fact: string | undefined): Kind {
   return fact === 'directory' || fact === 'file' ? fact : 'unknown';
-}
-
-function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findings: Findings): void {
-  findings.require({
-    kind: 'node-kind',
-    mounts: [mount],
-    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${hostSource(place) ?? place.origin}`,
-    cures: [supplyCure(tree, mount), skipCure(tree, mount)],
-  });
-}
-
-/** Maps that are told, for filesystems that take one, from sources whose own map can be left out. */
-function requireIdmaps(
-  tree: MountTree,
-  supplies: Supplies,
-  choices: Choices,
-  facts: HostFacts,
-  findings: Findings,
-): void {
-  const { open_tree_attr: clearing } = facts.capabilities.calls;
-  for (const mount of tree.list) {
-    const supply = supplies.get(mount.id);
-    if (supply?.kind === 'fresh' && choices.idmap.has(mount.id) && !takesIdmap(mount.type)) {
-      findings.require({
-        kind: 'idmap',
-        mounts: [mount],
-        reason: `${nameOf(mount)} is a ${mount.type} made here, which takes no idmap`,
-        cures: [standInCure(tree, mount), skipCure(tree, mount)],
-      });
-    }
-    const source = supply?.kind === 'host' ? own(facts.sources, supply.source)?.mount : undefined;
-    if (source?.options.includes('idmapped') && clearing !== true) {
-      findings.require({
-        kind: 'idmap',
-        mounts: [mount],
-        reason:
-          `what supplies ${nameOf(mount)} is itself idmapped (${source.mountPoint}), and its map cannot be left out ` +
-          `here: open_tree_attr is answered by ${clearing}`,
-        cures: [supplyCure(tree, mount), skipCure(tree, mount)],
-      });
-    }
-    if (!mount.options.includes('idmapped') || mount.idmap || choices.idmap.has(mount.id)) continue;
-    findings.require({
-      kind: 'idmap',
-      mounts: [mount],
-      reason: `${nameOf(mount)} is idmapped, and neither a mountinfo text nor a kernel without statmount or without listmount tells the map`,
-      cures: [idmapCure(tree, mount), skipCure(tree, mount)],
-    });
-  }
-}
-
-/** `dev` fills a tmpfs made here, where device nodes can be made. */
-function requireDev(
-  tree: MountTree,
-  supplies: Supplies,
-  choices: Choices,
-  facts: HostFacts,
-  findings: Findings,
-): void {
-  const mount = choices.dev === undefined ? undefined : tree.get(choices.dev);
-  if (!mount) return;
-  const supply = supplies.get(mount.id);
-  const tmpfs = supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && mount.type === 'tmpfs');
-  if (!tmpfs || mount.root !== '/') {
-    findings.require({
-      kind: 'device-nodes',
-      mounts: [mount],
-      reason: `device nodes go into a tmpfs made here, which ${nameOf(mount)} is not`,
-      cures: [standInCure(tree, mount)],
-    });
-  } else if (buildsInUserNamespace(choices, facts) || !mayMakeDevices(facts)) {
-    findings.require({
-      kind: 'device-nodes',
-      mounts: [mount],
-      reason: `the device nodes for ${nameOf(mount)} cannot be made in a user namespace`,
-      cures: [{ option: 'run', cli: 'leave --dev out', effect: 'the tree comes without device nodes' }],
-    });
-  }
 }

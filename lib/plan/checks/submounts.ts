@@ -1,18 +1,16 @@
 /** What a recursive bind of a host path brings along: mounts that are not built, and that stand in the tree all the same. */
 import { attributesOf, MOUNT_ATTR_ALL } from '../../flags.ts';
 import { type HostFacts, own, type SourceFact } from '../../model/facts.ts';
-import { isIdmapped, type Mount, nameOf, type PathString, UNREACHABLE } from '../../model/mount.ts';
+import { type Mount, nameOf, type PathString, UNREACHABLE } from '../../model/mount.ts';
 import { isInside, joinPath, parentPath, relativePath } from '../../model/paths.ts';
 import { MountTree } from '../../model/tree.ts';
 import type { Draft } from '../draft.ts';
 import { layOut } from '../layout/layout.ts';
-import { mainRoot } from '../namespaces.ts';
-import type { Choices } from '../options/choices.ts';
-import { ignoreCure, skipCure, supplyCure } from '../options/cures.ts';
+import { skipCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
-import type { Cure } from '../options/requirements.ts';
 import { assignSupplies } from '../supply.ts';
 import { pathOf, usesCopy } from './copied-sources.ts';
+import { requireAloneInGroup, requireNoMap } from './recursive-groups.ts';
 
 /** By the id of the mount that a recursive bind supplies: what comes with it, as it will stand in the tree. */
 export type Submounts = ReadonlyMap<number, readonly Submount[]>;
@@ -274,53 +272,4 @@ class Below {
 
 function attributes({ options }: Mount): number {
   return attributesOf(options) & MOUNT_ATTR_ALL;
-}
-
-/**
- * No holder can be cloned of a mount with locked ones below it: it can start a group of its own, and join none.
- * @returns whether that is enough for it.
- */
-function requireAloneInGroup(
-  { tree, choices }: Draft,
-  mount: Mount,
-  source: PathString,
-  findings: Findings,
-): boolean {
-  const { shared, master } = mount.propagation;
-  const follows = master !== undefined && !isDropped(master, tree, choices);
-  const others = shared === undefined ? 0 : (tree.groups.get(shared)?.length ?? 1) - 1;
-  const leads = shared !== undefined && tree.slaves.has(shared);
-  if (!follows && !leads && others === 0) return true;
-  findings.require({
-    kind: 'group-root',
-    mounts: [mount],
-    reason:
-      `${nameOf(mount)} ${follows ? `follows peer group ${master}` : `shares peer group ${shared} with others`}, and ` +
-      `what the recursive bind of ${source} brings can only start a group of its own`,
-    cures: [
-      ...(follows && !tree.groups.has(master) && !choices.ignoreHostPropagation ? [ignoreCure()] : []),
-      ...otherwise(tree, mount),
-    ],
-  });
-  return false;
-}
-
-/** One slave that is told whom to follow keeps the master for all. */
-function isDropped(master: number, tree: MountTree, choices: Choices): boolean {
-  if (!choices.ignoreHostPropagation || tree.groups.has(master)) return false;
-  return !tree.slaves.get(master)?.some(({ id }) => choices.slaves.has(id));
-}
-
-function requireNoMap({ tree, choices }: Draft, mount: Mount, host: Mount, findings: Findings): void {
-  if (!mount.idmap && !choices.idmap.has(mount.id) && !isIdmapped(host)) return;
-  findings.require({
-    kind: 'idmap',
-    mounts: [mount],
-    reason: `${nameOf(mount)}: a recursive bind keeps the maps of what it binds, and takes none`,
-    cures: otherwise(tree, mount),
-  });
-}
-
-function otherwise(tree: MountTree, mount: Mount): Cure[] {
-  return [supplyCure(tree, mount), ...(mount === mainRoot(tree) ? [] : [skipCure(tree, mount)])];
 }
