@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import * as sys from '../../lib/sys.ts';
+import { statOpen } from '../../lib/system/calls/lookup.ts';
 import { native } from '../../lib/system/calls/native.ts';
 import { captureTree } from '../../lib/system/capture/capture.ts';
 import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
+import { pinNamespace } from '../../lib/system/namespaces/pin.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore/restore.ts';
 import { commandFiles, install, outcomeOf } from '../support/commands.ts';
 import { inside } from '../support/inside.ts';
@@ -102,6 +104,25 @@ describe.skipIf(!isMachineRoot).each(['a plain directory', 'a mount'] as const)(
       expect(out.split('\n')).toContain('at');
       expect(out).not.toContain('secret');
       expect(existsSync(join(jail.path, '../secret'))).toBe(true);
+      const listOf = async (held: MountNamespace) => (await outcomeOf(held.spawn('/bin/ls', ['/']))).out;
+      using again = namespace.share();
+      expect(await listOf(again)).toBe(out);
+    });
+
+    test('has its commands see no more after the namespace was pinned by a copy of it', async () => {
+      using jail = new Jail(kind);
+      using own = MountNamespace.current();
+      using root = sys.openat2(jail.path, { flags: ['PATH', 'DIRECTORY'] });
+      const path = join(jail.path, '../pin');
+      const { report, copy } = await pinNamespace({ fd: own.fd, root }, path);
+      expect(report.copied).toBe(true);
+      if (!copy?.root) throw new Error('the copy lacks its root');
+      expect(captureTree({ fd: copy.fd }).get(Number(statOpen(copy.root).mountId))).toBeDefined();
+      using pinned = new MountNamespace(copy.fd, { root: copy.root });
+      const listed = pinned.spawnSync('/bin/ls', ['/'], { encoding: 'utf8' }).stdout.split('\n');
+      expect(listed).toContain('at');
+      expect(listed).not.toContain('secret');
+      MountNamespace.unpin(path);
     });
   },
 );

@@ -110,13 +110,29 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     using own = MountNamespace.current();
     const size = captureTree().size;
     for (const pin of [pinNamespace, pinNamespaceSync]) {
-      const { report, copy } = await pin(own.fd, path);
+      const { report, copy } = await pin({ fd: own.fd }, path);
       expect(report.copied).toBe(true);
-      expect(readlinkSync(`/proc/self/fd/${copy?.number}`)).not.toBe(readlinkSync('/proc/self/ns/mnt'));
-      expect(copy && captureTree({ fd: copy }).size).toBe(size);
-      copy?.close();
+      expect(readlinkSync(`/proc/self/fd/${copy?.fd.number}`)).not.toBe(readlinkSync('/proc/self/ns/mnt'));
+      expect(copy && captureTree({ fd: copy.fd }).size).toBe(size);
+      copy?.fd.close();
       sys.umount(path);
     }
+  });
+
+  test('pins of one namespace are made one after the other, and survive its closing', async () => {
+    const paths = ['one', 'two'].map((name) => join(place, name));
+    using own = MountNamespace.current();
+    const [one, two] = paths.map((path) => own.pin(path));
+    expect(() => own.pinSync(join(place, 'three'))).toThrow(UsageError);
+    expect(await one).toEqual({ path: paths[0], copied: true });
+    const held = fstatSync(own.fd.number).ino;
+    expect(await two).toEqual({ path: paths[1], copied: false });
+    expect(fstatSync(own.fd.number).ino).toBe(held);
+    const closed = MountNamespace.current();
+    const last = closed.pin(join(place, 'last'));
+    closed.close();
+    expect(await last).toMatchObject({ copied: true });
+    for (const path of [...paths, join(place, 'last')]) MountNamespace.unpin(path);
   });
 
   test('a tree with unbindable mounts cannot be copied: the error says so, and the file made for it is gone', async () => {
@@ -124,8 +140,8 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     sys.makeUnbindable(place);
     using own = MountNamespace.current();
     const refusal = { code: 'EINVAL', hint: expect.stringContaining('would lose the unbindable mounts') };
-    await expect(pinNamespace(own.fd, path)).rejects.toMatchObject(refusal);
-    expect(() => pinNamespaceSync(own.fd, path)).toThrow(expect.objectContaining(refusal));
+    await expect(pinNamespace({ fd: own.fd }, path)).rejects.toMatchObject(refusal);
+    expect(() => pinNamespaceSync({ fd: own.fd }, path)).toThrow(expect.objectContaining(refusal));
     sys.makePrivate(place);
     expect(existsSync(path)).toBe(false);
   });

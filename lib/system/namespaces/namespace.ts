@@ -30,7 +30,15 @@ import {
 } from './enter.ts';
 import type { NamespaceKeeper, NewNamespaces } from './keeper.ts';
 import { namespaceOfPidfd, namespaceOfProcess } from './of-process.ts';
-import { isPin, type Pinned, type PinReport, pinNamespace, pinNamespaceSync } from './pin.ts';
+import {
+  absolute,
+  isPin,
+  type Pinned,
+  type PinnedFds,
+  type PinReport,
+  pinNamespace,
+  pinNamespaceSync,
+} from './pin.ts';
 import { runHere, runHereAsync } from './run-here.ts';
 import { foreignOwner, isMountNamespace } from './userns.ts';
 
@@ -68,9 +76,11 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   #fd: OwnedFd;
   readonly #others: OtherNamespaces;
   readonly #idMap: IdMap | undefined;
-  readonly #root: OwnedFd | undefined;
+  #root: OwnedFd | undefined;
   readonly #view: OwnedFd | undefined;
   readonly #keeper: NamespaceKeeper | undefined;
+  /** The pins that go on, one after the other. */
+  #pins: Promise<unknown> | undefined;
 
   /** Takes over the fds. @internal */
   constructor(fd: OwnedFd, { root, user, idMap, view, keeper }: NamespaceFds = {}) {
@@ -150,24 +160,32 @@ export class MountNamespace implements Disposable, AsyncDisposable {
 
   /** The same namespace, held a second time: each is closed by itself. @throws {MountError} */
   share(): MountNamespace {
+    const opened: OwnedFd[] = [];
+    const again = (fd: OwnedFd | undefined) => {
+      if (!fd || fd.closed) return undefined;
+      const copy = openTree(fd);
+      opened.push(copy);
+      return copy;
+    };
     const fd = reopen(this.#fd);
-    let view: OwnedFd | undefined;
+    opened.push(fd);
     try {
-      view = this.#view && !this.#view.closed ? openTree(this.#view) : undefined;
-      return this.heldBy(fd, view);
+      return this.heldBy(fd, { view: again(this.#view), root: again(this.#root) });
     } catch (error) {
-      view?.close();
-      fd.close();
+      for (const each of opened) each.close();
       throw error;
     }
   }
 
-  /** The same, held by these fds and by what else this one is held by. */
-  heldBy(fd: OwnedFd, view?: OwnedFd): MountNamespace {
+  /**
+   * The same, held by these fds and by what else this one is held by. Without `root` commands get the namespace's own.
+   * @throws {MountError} EMFILE @internal
+   */
+  heldBy(fd: OwnedFd, { view, root }: Pick<NamespaceFds, 'view' | 'root'> = {}): MountNamespace {
     const { user } = this.#others;
+    const own = user && !this.#keeper ? reopen(user) : undefined;
     const keeper = this.#keeper?.share();
-    const own = user && !keeper ? reopen(user) : undefined;
-    return new MountNamespace(fd, { view, keeper, user: own, idMap: this.#idMap });
+    return new MountNamespace(fd, { view, root, keeper, user: own, idMap: this.#idMap });
   }
 
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
@@ -254,20 +272,44 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} EINVAL when no copy got a higher id, or none can be exact; the namespace is still held.
    */
   async pin(path: PathString): Promise<PinReport> {
-    return this.#holdPinned(await pinNamespace(this.#fd, path, this.#others.user));
+    const at = absolute(path);
+    const pinned = this.#pins ? this.#pins.then(() => this.#pinShared(at)) : this.#pinShared(at);
+    const over = pinned.catch(() => {}); // whoever asked for it is told
+    this.#pins = over;
+    try {
+      return await pinned;
+    } finally {
+      if (this.#pins === over) this.#pins = undefined;
+    }
   }
 
-  /** {@link pin}, joined. */
+  /** {@link pin}, joined. @throws {UsageError} while one goes on. */
   pinSync(path: PathString): PinReport {
-    return this.#holdPinned(pinNamespaceSync(this.#fd, path, this.#others.user));
+    if (this.#pins)
+      throw new UsageError(`pinSync(${path}): a pin of this namespace goes on; wait until it is made`);
+    return this.#holdPinned(pinNamespaceSync(this.#pinFds, path));
+  }
+
+  /** By fds of its own: the namespace may be closed meanwhile. */
+  async #pinShared(path: PathString): Promise<PinReport> {
+    using held = this.share();
+    return this.#holdPinned(await pinNamespace(held.#pinFds, path));
+  }
+
+  get #pinFds(): PinnedFds {
+    return { fd: this.#fd, user: this.#others.user, root: this.#root };
   }
 
   #holdPinned({ report, copy }: Pinned): PinReport {
-    if (copy) {
-      this.#fd.close();
-      this.#fd = copy;
-      this.#view?.close(); // of the first
+    if (!copy) return report;
+    if (this.#fd.closed) {
+      copy.fd.close();
+      copy.root?.close();
+      return report;
     }
+    for (const first of [this.#fd, this.#root, this.#view]) first?.close();
+    this.#fd = copy.fd;
+    this.#root = copy.root;
     return report;
   }
 

@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
-import { MountError } from '../../errors.ts';
+import { isAbsolute } from 'node:path';
+import { MountError, UndoError } from '../../errors.ts';
 import { AT_FDCWD, CLONE, MS, O, S_IFREG } from '../../flags.ts';
-import { encodeBytes } from '../../model/bytes.ts';
 import type { PathString } from '../../model/mount.ts';
 import { callString, checked, quote } from '../calls/arguments.ts';
 import { errnoName } from '../calls/errno.ts';
@@ -34,15 +33,22 @@ const ROUNDS = 4;
 const BATCH = 4096;
 
 /** A copy whose id is of a new batch, and so above all that were handed out: the old one is used up first. */
-function copyProgram(user: OwnedFd | undefined): SmallProgram {
-  const imports = ['namespace', '/proc', ...(user ? ['user namespace'] : [])];
+function copyProgram(user: OwnedFd | undefined, root: OwnedFd | undefined): SmallProgram {
+  const imports = ['namespace', '/proc', ...(user ? ['user namespace'] : []), ...(root ? ['root'] : [])];
   const copy = imports.length;
-  return smallProgram({ imports, exports: ['copy'] }, (program) => {
+  const exports = root ? ['copy', 'root of the copy'] : ['copy'];
+  return smallProgram({ imports, exports }, (program) => {
     // A copy belongs to the user namespace that it is made in; in another one, peers in it would become slaves.
     if (user) program.op('setns', { a: 2, f1: CLONE.NEWUSER });
     for (let used = 0; used < BATCH; used += 1) program.op('unshare', { f1: CLONE.NEWUTS }); // the cheapest one
     program.op('setns', { a: 0, f1: CLONE.NEWNS });
+    if (root) {
+      // Who makes a copy stands in it where it stood before (copy_mnt_ns in fs/namespace.c): so the root is found again.
+      program.op('fchdir', { a: copy - 1 });
+      program.op('chroot', { s1: '.' });
+    }
     program.op('unshare', { f1: CLONE.NEWNS });
+    if (root) program.op('openat2', { s1: '/', f1: O.CLOEXEC | O.PATH | O.DIRECTORY, out: copy + 1 });
     program.op('openat2', { a: 1, s1: 'thread-self/ns/mnt', f1: O.CLOEXEC, out: copy });
   });
 }
@@ -57,8 +63,7 @@ export async function pinNamespace(...wanted: Wanted): Promise<Pinned> {
   while (!step.done) {
     const { program, imports, subject, place } = step.value;
     try {
-      const [copy] = await runSmallAsync(program, imports, subject, place);
-      step = steps.next(copy);
+      step = steps.next(await runSmallAsync(program, imports, subject, place));
     } catch (error) {
       step = steps.throw(error);
     }
@@ -73,8 +78,7 @@ export function pinNamespaceSync(...wanted: Wanted): Pinned {
   while (!step.done) {
     const { program, imports, subject, place } = step.value;
     try {
-      const [copy] = runSmall(program, imports, subject, place);
-      step = steps.next(copy);
+      step = steps.next(runSmall(program, imports, subject, place));
     } catch (error) {
       step = steps.throw(error);
     }
@@ -85,7 +89,22 @@ export function pinNamespaceSync(...wanted: Wanted): Pinned {
 /** How it went, and the copy that is to be held in place of the first. */
 export interface Pinned {
   readonly report: PinReport;
-  readonly copy?: OwnedFd;
+  readonly copy?: NamespaceCopy;
+}
+
+/** A copy of a namespace, and in it the directory that commands get as their root. */
+export interface NamespaceCopy {
+  readonly fd: OwnedFd;
+  readonly root: OwnedFd | undefined;
+}
+
+/** The namespace that is pinned. */
+export interface PinnedFds {
+  readonly fd: OwnedFd;
+  /** The user namespace that owns it, where that is not the caller's. */
+  readonly user?: OwnedFd | undefined;
+  /** The directory that commands get as their root, where that is not the namespace's own. */
+  readonly root?: OwnedFd | undefined;
 }
 
 /** A program that makes a copy, which takes a while. */
@@ -96,48 +115,64 @@ interface Copying {
   readonly place: RunPlace | undefined;
 }
 
-type Wanted = readonly [
-  namespace: OwnedFd,
-  path: PathString,
-  /** The user namespace that owns it, where that is not the caller's. */
-  user?: OwnedFd | undefined,
-];
+type Wanted = readonly [namespace: PinnedFds, path: PathString];
 
-function* pinning(...[namespace, path, user]: Wanted): Generator<Copying, Pinned, OwnedFd | undefined> {
+function* pinning(...[namespace, wanted]: Wanted): Generator<Copying, Pinned, OwnedFd[]> {
+  const path = absolute(wanted);
   const made = makeFile(path);
-  const removeFile = () => made && native.sys.unlinkat(AT_FDCWD, encodeBytes(path), 0) < 0;
-  using _exit = undoneByExit({ giveUp: () => (removeFile() ? [`${path}, which was made for the pin`] : []) });
+  const removeFile = () =>
+    made && native.sys.unlinkat(AT_FDCWD, callString(path), 0) < 0
+      ? [`${path}, which was made for the pin`]
+      : [];
+  using _exit = undoneByExit({ giveUp: removeFile });
   try {
-    const refused = tryPin(namespace, path);
+    const refused = tryPin(namespace.fd, path);
     if (!refused) return { report: { path, copied: false } };
     if (refused.code !== 'EINVAL') throw refused;
-    return { report: { path, copied: true }, copy: yield* pinCopy(namespace, path, user, refused) };
+    return { report: { path, copied: true }, copy: yield* pinCopy(namespace, path, refused) };
   } catch (error) {
-    removeFile();
-    throw error;
+    const left = removeFile();
+    if (left.length === 0 || !(error instanceof Error)) throw error;
+    throw new UndoError(error, left);
   }
 }
 
+/** As it is now: the working directory may be another when the pin is made. */
+export function absolute(path: PathString): PathString {
+  return path === '' || isAbsolute(path) ? path : `${process.cwd()}/${path}`;
+}
+
 function* pinCopy(
-  namespace: OwnedFd,
+  { fd, user, root }: PinnedFds,
   path: PathString,
-  user: OwnedFd | undefined,
   refused: MountError,
-): Generator<Copying, OwnedFd, OwnedFd | undefined> {
+): Generator<Copying, NamespaceCopy, OwnedFd[]> {
   // A copy loses `unbindable` (seen on Linux 6.18): then it would be another tree.
-  if (captureTree({ fd: namespace }).mounts.some((mount) => mount.propagation.unbindable)) {
+  if (captureTree({ fd }).mounts.some((mount) => mount.propagation.unbindable)) {
     throw pinError(refused, 'a copy with a higher id would lose the unbindable mounts of the tree');
   }
   using procfs = Procfs.open();
-  const program = copyProgram(user);
-  const imports = [namespace, procfs.root, ...(user ? [user] : [])];
+  const program = copyProgram(user, root);
+  const imports = [fd, procfs.root, ...(user ? [user] : []), ...(root ? [root] : [])];
   const place = user && CHILD;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const copy = yield { program, imports, subject: `pin(${quote(path)})`, place };
-    if (copy && tryPin(copy, path) === undefined) return copy;
-    copy?.close(); // the thread moved to another CPU on the way
+    const made = yield { program, imports, subject: `pin(${quote(path)})`, place };
+    if (isPinned(made, path)) return { fd: made[0] as OwnedFd, root: made[1] };
   }
   throw pinError(refused, `none of ${ROUNDS} copies got a higher id`);
+}
+
+/** Pins a copy, or closes it: the thread that made it may have moved to another CPU on the way. @throws {MountError} */
+function isPinned(made: readonly OwnedFd[], path: PathString): boolean {
+  let pinned = false;
+  try {
+    const refused = tryPin(made[0] as OwnedFd, path);
+    if (refused && refused.code !== 'EINVAL') throw refused;
+    pinned = !refused;
+    return pinned;
+  } finally {
+    if (!pinned) for (const fd of made) fd.close();
+  }
 }
 
 /** The mount's refusal; nothing when it is pinned. The link that stands for the namespace is one of a checked /proc. */
@@ -146,7 +181,7 @@ function tryPin(namespace: OwnedFd, path: PathString): MountError | undefined {
   using fds = procfs.open('thread-self/fd', ['PATH', 'DIRECTORY']);
   const bind = smallProgram({ imports: ['/proc/thread-self/fd'] }, (builder) => {
     builder.op('fchdir', { a: 0 });
-    builder.op('mount', { s1: String(namespace.number), s2: resolve(path), f1: MS.BIND });
+    builder.op('mount', { s1: String(namespace.number), s2: path, f1: MS.BIND });
   });
   const result = runSmallRaw(bind, [fds]);
   if (result.status === 'done') return undefined;

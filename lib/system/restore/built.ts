@@ -108,7 +108,7 @@ function namespaceOf(
   { target, keeper }: HeldHost,
   userNamespace: RestoreOptions['userNamespace'],
 ): MountNamespace {
-  if (target) return target.heldBy(fd, view);
+  if (target) return target.heldBy(fd, { view }); // its root is the tree's
   if (keeper) return new MountNamespace(fd, { view, keeper: keeper.share() });
   const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
   return new MountNamespace(fd, { view, ...owner });
