@@ -8,6 +8,7 @@ import { isInside, joinPath, relativePath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Masters } from '../groups/masters.ts';
 import type { GroupOrigins } from '../groups/origins.ts';
+import { HostMounts } from '../host-mounts.ts';
 import type { HostPath } from '../host-path.ts';
 import { mountOriginSource } from '../layout/origin-keys.ts';
 import type { Choices } from '../options/choices.ts';
@@ -62,6 +63,7 @@ export function requireUnlocked(
   const { tree, supplies, masters } = sources;
   const copied = usesCopy(choices);
   if (!copied && !facts.capabilities.privileges.inUserNamespace) return;
+  const host = new HostMounts(facts);
   const bound = new Set<PathString>();
   for (const mount of tree.list) {
     const supply = supplies.get(mount.id);
@@ -71,7 +73,7 @@ export function requireUnlocked(
     if (!fact?.mount || !locks) continue; // what is not there is told by itself, and what is not known is assumed
     if (locks.below && !bound.has(supply.source) && !supply.recursive) {
       bound.add(supply.source);
-      requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, pathOf(fact)), findings);
+      requireAlone(tree, mount, fact, mountsBelow(host, fact.mount, pathOf(fact)), findings);
     }
     requireLockedFlags(tree, mount, fact, locks.options, findings);
     if (locks.options.includes('atime')) requireNoMap(tree, mount, fact, choices, findings);
@@ -82,7 +84,7 @@ export function requireUnlocked(
     const fact = own(facts.sources, source);
     const mount = tree.roots[0] as Mount;
     if (fact?.mount && locksOf(fact, copied)?.mountBelow)
-      requireAlone(tree, mount, fact, mountsBelow(facts, fact.mount, '/'), findings);
+      requireAlone(tree, mount, fact, host.below(fact.mount), findings);
   }
 }
 
@@ -118,13 +120,9 @@ export function suppliesAll(tree: MountTree, supplies: Supplies, group: number, 
   });
 }
 
-function mountsBelow(facts: HostFacts, mount: Mount, path: PathString | undefined): Mount[] {
-  return (facts.hostMounts ?? []).filter(
-    (other) =>
-      other.parentId === mount.id &&
-      other.id !== mount.id &&
-      (path === undefined || isInside(path, other.mountPoint)),
-  );
+function mountsBelow(host: HostMounts, mount: Mount, path: PathString | undefined): readonly Mount[] {
+  const below = host.below(mount);
+  return path === undefined ? below : below.filter(({ mountPoint }) => isInside(path, mountPoint));
 }
 
 const MOST_NAMED = 3;

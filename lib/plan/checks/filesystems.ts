@@ -3,10 +3,11 @@
 import type { FilesystemFact, HostFacts } from '../../model/facts.ts';
 import { own } from '../../model/facts.ts';
 import { isMappedInside, OVERFLOW_ID } from '../../model/id-maps.ts';
-import { type IdMap, type Mount, nameOf, UNREACHABLE } from '../../model/mount.ts';
+import { type IdMap, type Mount, nameOf } from '../../model/mount.ts';
 import { pathComponents } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { filesystemRole, mountableInUserNamespace, splitOptions, takesNodes } from '../filesystems.ts';
+import { HostMounts } from '../host-mounts.ts';
 import type { Layout, Spot } from '../layout/layout.ts';
 import { mappedIds } from '../mapped-ids.ts';
 import type { Choices } from '../options/choices.ts';
@@ -43,6 +44,7 @@ export function checkFilesystems(
   const inUserNamespace = buildsInUserNamespace(choices, facts);
   const defects = new Map<string, Requirement[]>();
   const assumed: string[] = [];
+  const host = new HostMounts(facts);
   const claimed = new Map<string, Mount>();
   let wanted: Map<string, Want[]> | undefined;
   const wants = () => {
@@ -66,7 +68,7 @@ export function checkFilesystems(
         ? [ownerDefect(tree, first, owners, userNamespace !== undefined)]
         : makingDefects(tree, members, key, fact, {
             beside: inUserNamespace ? choices.newNamespaces : undefined,
-            cures: () => hostCures(tree, first, choices, facts),
+            cures: () => hostCures(tree, first, choices, facts, host),
           })),
       ...(takesNodes(first.type) ? [] : pathDefects(tree, members, wants(), layout, fact, taken)),
     ];
@@ -160,15 +162,17 @@ interface Surroundings {
 }
 
 /** What a user namespace may not make, it may bind from the mounts that it has a copy of. */
-function hostCures(tree: MountTree, mount: Mount, choices: Choices, facts: HostFacts): Cure[] {
+function hostCures(
+  tree: MountTree,
+  mount: Mount,
+  choices: Choices,
+  facts: HostFacts,
+  host: HostMounts,
+): Cure[] {
   const { inUserNamespace } = facts.capabilities.privileges;
   if (facts.destination?.idMap || (choices.userNamespace === undefined && !inUserNamespace)) return [];
-  const shown = facts.hostMounts?.find(
-    ({ type, root, mountPoint }) => type === mount.type && root === '/' && mountPoint !== UNREACHABLE,
-  );
-  if (!shown) return [];
-  const hasBelow = facts.hostMounts?.some(({ id, parentId }) => parentId === shown.id && id !== shown.id);
-  return [hostMountCure(tree, mount, shown.mountPoint, hasBelow === true)];
+  const shown = host.wholeOf(mount.type);
+  return shown ? [hostMountCure(tree, mount, shown.mountPoint, host.below(shown).length > 0)] : [];
 }
 
 function makingDefects(
