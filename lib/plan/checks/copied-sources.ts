@@ -11,8 +11,9 @@ import type { GroupOrigins } from '../groups/origins.ts';
 import { HostMounts } from '../host-mounts.ts';
 import type { HostPath } from '../host-path.ts';
 import { mountOriginSource } from '../layout/origin-keys.ts';
+import { mainRoot } from '../namespaces.ts';
 import type { Choices } from '../options/choices.ts';
-import { ignoreCure, recursiveCure, skipCure, standInCure, supplyCure } from '../options/cures.ts';
+import { ignoreCure, recursiveCure, skipCure, slaveCure, standInCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
 import type { Cure } from '../options/requirements.ts';
 import type { Supplies } from '../supply.ts';
@@ -80,11 +81,10 @@ export function requireUnlocked(
   }
   if (copied)
     for (const [source, before] of masters.toShare) requireShared(source, before, sources, findings);
-  for (const source of wholeMounts(sources)) {
+  for (const [source, use] of wholeMounts(sources)) {
     const fact = own(facts.sources, source);
-    const mount = tree.roots[0] as Mount;
     if (fact?.mount && locksOf(fact, copied)?.mountBelow)
-      requireAlone(tree, mount, fact, host.below(fact.mount), findings);
+      requireWholeAlone(tree, use, source, host.below(fact.mount), findings);
   }
 }
 
@@ -104,11 +104,21 @@ export function isLockedBelow(source: PathString, choices: Choices, facts: HostF
   return usesCopy(choices) || fact?.locks?.mountBelow === true;
 }
 
+/** What the whole of a host mount is cloned for: a mount that follows it, or one whose peer group starts with it. */
+interface WholeUse {
+  readonly mount: Mount;
+  readonly follows: boolean;
+}
+
 /** Sources of whose mount the whole is cloned, to start a group with. */
-function wholeMounts({ tree, supplies, masters, groupOrigins }: Sources): Set<PathString> {
-  const whole = new Set([...groupOrigins.values()].flatMap((key) => mountOriginSource(key) ?? []));
+function wholeMounts({ tree, supplies, masters, groupOrigins }: Sources): Map<PathString, WholeUse> {
+  const whole = new Map<PathString, WholeUse>();
+  const add = (source: PathString | undefined, mount: Mount | undefined, follows: boolean) => {
+    if (source !== undefined && mount && !whole.has(source)) whole.set(source, { mount, follows });
+  };
   for (const [group, source] of masters.followed)
-    if (!suppliesAll(tree, supplies, group, source)) whole.add(source);
+    if (!suppliesAll(tree, supplies, group, source)) add(source, tree.slaves.get(group)?.[0], true);
+  for (const [group, key] of groupOrigins) add(mountOriginSource(key), tree.groups.get(group)?.[0], false);
   return whole;
 }
 
@@ -134,24 +144,56 @@ function requireAlone(
   below: readonly Mount[],
   findings: Findings,
 ): void {
-  const [first] = below;
-  if (!first) return;
-  const named = below.slice(0, MOST_NAMED).map(({ mountPoint }) => mountPoint);
-  const more = below.length > MOST_NAMED ? ` and ${below.length - MOST_NAMED} more` : '';
+  if (below.length === 0) return;
   findings.require({
     kind: 'source',
     mounts: [mount],
-    reason:
-      `${fact.path}, for ${nameOf(mount)}, cannot be cloned in a user namespace without what is mounted below it: ` +
-      `${named.join(', ')}${more} ${below.length === 1 ? 'is' : 'are'} locked there`,
+    reason: `${fact.path}, for ${nameOf(mount)}, ${whyLocked(below)}`,
     cures: [
       recursiveCure(tree, mount),
       supplyCure(tree, mount),
       standInCure(tree, mount),
       skipCure(tree, mount),
-      { option: 'run', cli: `umount ${first.mountPoint}`, effect: 'nothing is mounted below it any more' },
+      umountCure(below),
     ],
   });
+}
+
+function requireWholeAlone(
+  tree: MountTree,
+  { mount, follows }: WholeUse,
+  source: PathString,
+  below: readonly Mount[],
+  findings: Findings,
+): void {
+  if (below.length === 0) return;
+  const use = follows ? `which ${nameOf(mount)} follows` : `for the peer group of ${nameOf(mount)}`;
+  findings.require({
+    kind: 'source',
+    mounts: [mount],
+    reason: `the mount that ${source} is on, ${use}, ${whyLocked(below)}`,
+    cures: [
+      ...(follows ? [ignoreCure(), slaveCure(tree, mount)] : []),
+      supplyCure(tree, mount),
+      ...(mount === mainRoot(tree) ? [] : [skipCure(tree, mount)]),
+      umountCure(below),
+    ],
+  });
+}
+
+function whyLocked(below: readonly Mount[]): string {
+  const named = below.slice(0, MOST_NAMED).map(({ mountPoint }) => mountPoint);
+  const more = below.length > MOST_NAMED ? ` and ${below.length - MOST_NAMED} more` : '';
+  const are = below.length === 1 ? 'is' : 'are';
+  return (
+    'cannot be cloned in a user namespace without what is mounted below it: ' +
+    `${named.join(', ')}${more} ${are} locked there`
+  );
+}
+
+function umountCure([first]: readonly Mount[]): Cure {
+  const cli = `umount ${first?.mountPoint}`;
+  return { option: 'run', cli, effect: 'nothing is mounted below it any more' };
 }
 
 const ATIME_WORDS = ['noatime', 'nodiratime', 'relatime'];

@@ -85,6 +85,56 @@ describe('privilege', () => {
     expect(told(tree, options, { ...facts, hostMounts: [DISK, ...below.slice(3, 4)] })).toEqual([]);
   });
 
+  test('lacks to leave out what is mounted on a host mount that is followed, or starts a group', () => {
+    const srv = {
+      ...DISK,
+      id: 21,
+      parentId: 20,
+      mountPoint: '/srv',
+      propagation: { shared: 3, unbindable: false },
+    };
+    const below = mount(30, 21, '/srv/below');
+    const sources = {
+      '/srv': onDisk('/', {}, srv),
+      '/srv/x': onDisk('/x', {}, srv),
+      '/srv/y': onDisk('/y', {}, srv),
+    };
+    const facts = hostFacts({ sources, hostMounts: [DISK, srv, below] });
+    const a = { ...ext4, root: '/x', propagation: { master: 9 } };
+    const follower = treeOf(ROOT, mount(2, 1, '/a', a));
+    const options = { userNamespace: 'self', external: { '/a': '/srv/x' } } as const;
+    const why =
+      'cannot be cloned in a user namespace without what is mounted below it: /srv/below is locked there';
+    expect(told(follower, { ...options, slaves: { '/a': '/srv' } }, facts)).toEqual([
+      [
+        'source 2',
+        `the mount that /srv is on, which mount 2 at /a follows, ${why}`,
+        '--ignore-host-propagation',
+        '--slave /a=SOURCE',
+        '--external /a=SOURCE',
+        '--skip /a',
+        'umount /srv/below',
+      ],
+    ]);
+    expect(told(follower, { ...options, slaves: { '/a': '/srv/x' } }, facts)).toEqual([]);
+
+    const shared = { propagation: { shared: 4 } };
+    const peers = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { ...ext4, root: '/x', ...shared }),
+      mount(3, 1, '/b', { ...ext4, root: '/y', ...shared }),
+    );
+    expect(told(peers, { ...options, external: { '/a': '/srv/x', '/b': '/srv/y' } }, facts)).toEqual([
+      [
+        'source 2',
+        `the mount that /srv/x is on, for the peer group of mount 2 at /a, ${why}`,
+        '--external /a=SOURCE',
+        '--skip /a',
+        'umount /srv/below',
+      ],
+    ]);
+  });
+
   test('lacks to clear what a host mount has, in a new user namespace', () => {
     const options = { userNamespace: 'self', root: '/r' } as const;
     const rootOf = (...words: string[]) => treeOf(mount(1, 0, '/', { ...ext4, options: words }));
