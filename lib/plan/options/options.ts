@@ -23,7 +23,7 @@ export type OtherNamespace = 'pid' | 'net' | 'ipc' | 'cgroup';
 /** How a tree is built where nobody sees it: as a detached tree, or in a private namespace. */
 export type Engine = 'detached' | 'yard';
 
-/** What the caller grants, supplies and asks for; see "What the host must give" in docs/architecture.md. */
+/** What the caller grants, supplies and asks for; see "Asking what a restore needs" in docs/command.md. */
 export interface RestoreOptions {
   /** A directory of this host that supplies the root mount. */
   readonly root?: PathString;
