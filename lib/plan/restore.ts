@@ -151,8 +151,8 @@ interface Ending {
 }
 
 /**
- * A root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; its holder is made
- * before, while host mounts can still be cloned.
+ * A root's own group goes last where it becomes a root, because pivot_root(2) refuses a shared one; it is started
+ * before, while host mounts can still be cloned: no group is started once a namespace is the tree's.
  */
 function finishDetached({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at } = resolution.choices;
@@ -199,7 +199,8 @@ function hasCovers(tree: MountTree): boolean {
 
 /**
  * In the yard the mounts are attached, so that what they hold on to cannot be deleted or renamed from within: that is
- * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own.
+ * done from the caller's namespace, by fd. One tree can have the yard's namespace; of several each gets its own. Groups
+ * are started before, as in {@link finishDetached}.
  */
 function finishInYard({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at, enters } = resolution.choices;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Mount } from '../../../lib/model/mount.ts';
 import { isInside, joinPath } from '../../../lib/model/paths.ts';
 import { MountTree } from '../../../lib/model/tree.ts';
+import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
 import type { RestorePlan } from '../../../lib/plan/plan.ts';
 import { planRestore } from '../../../lib/plan/restore.ts';
 import type { StepKind, StepOf } from '../../../lib/plan/steps/steps.ts';
@@ -124,6 +125,27 @@ describe('for any tree', () => {
         expect(step.master).toBe(role === 'slaves' ? `peers:${id}` : follows);
         expect(step.shared).toBe(role === 'peers');
       });
+    });
+  });
+
+  test.each<RestoreOptions>([
+    {},
+    { engine: 'yard' },
+    { into: { namespace: 7 } },
+    { engine: 'yard', into: { namespace: 7 } },
+  ])('no group is started after a namespace became that of the tree: %j', (options) => {
+    check((tree) => {
+      // The yard cannot be left by a clone of an unbindable mount.
+      const bindable = tree.map((each) => ({
+        ...each,
+        propagation: { ...each.propagation, unbindable: false },
+      }));
+      const { steps } = planRestore(bindable, { ignoreHostPropagation: true, ...options }, hostFacts());
+      const became = steps.findIndex(({ kind }) => kind === 'become-root' || kind === 'replace-root');
+      expect(became).toBeGreaterThanOrEqual(0);
+      const after = new Set(steps.slice(became).map(({ kind }) => kind));
+      expect(after).not.toContain('make-group');
+      expect(after).not.toContain('start-group');
     });
   });
 
