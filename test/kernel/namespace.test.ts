@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, fstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, fstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -133,6 +133,22 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
     closed.close();
     expect(await last).toMatchObject({ copied: true });
     for (const path of [...paths, join(place, 'last')]) MountNamespace.unpin(path);
+  });
+
+  test('a keeper of namespaces that cannot be started says why', () => {
+    const { MOUNTYARD_ADDON: addon } = process.env;
+    const keeping = () => MountNamespace.create({ newNamespaces: ['net'] });
+    const refusal = (code: string) =>
+      expect.objectContaining({ code, syscall: 'spawn', hint: expect.stringContaining('enters namespaces') });
+    try {
+      process.env.MOUNTYARD_ADDON = join(place, 'other.node');
+      expect(keeping).toThrow(refusal('ENOENT'));
+      writeFileSync(join(place, 'other-enter'), '', { mode: 0o644 });
+      expect(keeping).toThrow(refusal('EACCES'));
+    } finally {
+      if (addon === undefined) delete process.env.MOUNTYARD_ADDON;
+      else process.env.MOUNTYARD_ADDON = addon;
+    }
   });
 
   test('a tree with unbindable mounts cannot be copied: the error says so, and the file made for it is gone', async () => {

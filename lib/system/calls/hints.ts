@@ -52,6 +52,10 @@ const HINTS: { readonly [key: string]: string } = {
   'setns:EINVAL':
     'The fd is no namespace of that type; or the thread shares its root and working directory with others (unshare CLONE_FS first).',
   'setns:EPERM': 'This needs CAP_SYS_ADMIN in the namespace, and CAP_SYS_CHROOT here.',
+  'spawn:ENOENT':
+    'The program that enters namespaces is to lie beside the addon: run "npm rebuild mountyard", or in a checkout "npm run build:native".',
+  'spawn:EACCES':
+    'The program that enters namespaces is to be executable, on a filesystem that is not mounted noexec.',
   'openat2:EINVAL':
     'A process that has ended and is not reaped yet has no mounts to read; or this kernel does not take the flags.',
   'openat2:ENOSYS':

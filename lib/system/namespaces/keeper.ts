@@ -1,4 +1,5 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
+import { accessSync, constants as files } from 'node:fs';
 import { constants } from 'node:os';
 import { MountError } from '../../errors.ts';
 import { CLONE } from '../../flags.ts';
@@ -7,6 +8,7 @@ import { type CgroupPath, parseCgroups } from '../../model/cgroups.ts';
 import type { IdMap } from '../../model/mount.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
 import { enterPath } from '../calls/addon.ts';
+import { quote, refusal } from '../calls/arguments.ts';
 import { errnoMeaning, errnoName } from '../calls/errno.ts';
 import { OwnedFd } from '../calls/fd.ts';
 import { readInto, writeText } from '../calls/files.ts';
@@ -106,12 +108,12 @@ function startProcess(procfs: Procfs, wanted: NewNamespaces, socket: OwnedFd, ch
   let child: ChildProcess;
   try {
     child = spawnChild(enterPath(), args, { stdio: ['ignore', 'ignore', 'ignore', childEnd] });
+    child.once('error', () => {}); // told by the pid that it lacks
+    if (child.pid === undefined) throw notStarted(enterPath());
   } finally {
     native.sys.close(childEnd);
   }
-  child.once('error', () => {}); // told by the pid that it lacks
   child.unref();
-  if (child.pid === undefined) throw refused('fork', 0, `${enterPath()} cannot be started`);
   const unshared = readNumber(socket);
   if (unshared !== 0) throw refused('unshare', unshared ?? 0);
   if (wanted.userNamespace !== undefined) writeMaps(procfs, child.pid, mapLines(wanted.userNamespace));
@@ -119,6 +121,20 @@ function startProcess(procfs: Procfs, wanted: NewNamespaces, socket: OwnedFd, ch
   const first = readNumber(socket) ?? 0;
   if (first <= 0) throw refused('fork', -first);
   return first;
+}
+
+/** Node tells why only later, by an event: it is a file that cannot be run, fds that are short, or processes. */
+function notStarted(program: string): MountError {
+  const call = { syscall: 'spawn', arguments: [quote(program)], path: program };
+  try {
+    accessSync(program, files.X_OK);
+  } catch (error) {
+    return refusal((error as NodeJS.ErrnoException).errno ?? -constants.errno.EACCES, call, SUBJECT);
+  }
+  const ends = native.sys.socketpair();
+  if (typeof ends === 'number') return refusal(ends, call, SUBJECT);
+  for (const fd of ends) native.sys.close(fd);
+  return refusal(-constants.errno.EAGAIN, call, SUBJECT);
 }
 
 /** `undefined`: it ended without a word. */
@@ -183,12 +199,12 @@ function runMapper(program: 'newuidmap' | 'newgidmap', pid: number, lines: reado
   });
 }
 
-function refused(stage: string, errno: number, why?: string): MountError {
+function refused(stage: string, errno: number): MountError {
   const code = errno > 0 ? errnoName(errno) : 'ECHILD';
   return new MountError({
     code,
     errno,
-    meaning: why ?? errnoMeaning(errno),
+    meaning: errnoMeaning(errno),
     syscall: stage,
     call: stage,
     subject: SUBJECT,
