@@ -41,8 +41,10 @@ interface Answer {
   readonly after: unknown;
 }
 
-async function until(file: string): Promise<void> {
+/** Whether the file is there in the end. */
+async function appears(file: string): Promise<boolean> {
   for (let tries = 5_000; tries > 0 && !existsSync(file); tries -= 1) await delay(2);
+  return existsSync(file);
 }
 
 /**
@@ -56,7 +58,7 @@ async function failing({ operation, calls, when, rounds }: Injection): Promise<A
   const env = { ...process.env, NODE_OPTIONS: '' };
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = once(child, 'close');
-  await until(scratch.at('ready'));
+  if (!(await appears(scratch.at('ready')))) throw new Error(`${operation} never began`);
   const inject = `inject=${calls}:error=EIO:when=${when}`;
   const strace = spawn(
     'strace',
@@ -66,17 +68,18 @@ async function failing({ operation, calls, when, rounds }: Injection): Promise<A
     },
   );
   const detached = once(strace, 'close');
-  await once(strace.stderr, 'data'); // "attached"
+  await Promise.race([once(strace.stderr, 'data'), detached]); // "attached", or that it cannot be started
   writeFileSync(scratch.at('go'), '');
-  await Promise.race([ended, until(scratch.at('done'))]);
+  const over = await Promise.race([ended.then(() => true), appears(scratch.at('done'))]);
   strace.kill('SIGINT');
   await detached;
   const trace = readFileSync(scratch.at('trace'), 'latin1');
   const isNodes = /(?:eventfd\]|pipe:\[\d+\])>.*INJECTED/.test(trace);
-  if (isNodes) child.kill('SIGKILL');
+  if (isNodes || !over) child.kill('SIGKILL');
   else writeFileSync(scratch.at('detached'), '');
   const end = await ended;
   if (isNodes) return undefined;
+  expect(over, `${operation} came to its end`).toBe(true);
   expect(end).toEqual([0, null]);
   return { ...JSON.parse(readFileSync(answer, 'utf8')), trace } as Answer;
 }
