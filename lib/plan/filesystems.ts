@@ -144,7 +144,8 @@ function splitAnew(mount: Mount): Omit<OptionSplit, 'key'> {
   const row = rowOf(mount.type);
   const words = superOptionWords(mount.superOptions);
   const readOnly = words.some((word) => word.key === 'ro' && word.value === undefined);
-  if (mount.type === 'cgroup') return { parameters: hierarchyOf(words), dropped: [], refused: [], readOnly };
+  if (mount.type === 'cgroup')
+    return { parameters: hierarchyParameters(words), dropped: [], refused: [], readOnly };
   if (row.role !== 'instance') return { parameters: [], dropped: [], refused: [], readOnly };
 
   const parameters: Parameter[] = [];
@@ -179,7 +180,7 @@ const V1_FLAGS = new Set([
 ]);
 
 /** The controllers and the name that say which cgroup v1 hierarchy it is. */
-function hierarchyOf(words: readonly SuperOption[]): Parameter[] {
+function hierarchyParameters(words: readonly SuperOption[]): Parameter[] {
   return words
     .filter(
       (word) => !MEANINGLESS.has(word.key) && !V1_FLAGS.has(word.key) && !SUPERBLOCK_FLAGS.has(word.key),

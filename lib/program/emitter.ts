@@ -74,7 +74,7 @@ export class Emitter {
     return this.#slots.has(key);
   }
 
-  /** Lets a second key stand for a slot: a mount that is its origin, a root that is handed back. */
+  /** Lets a key find a slot that is there: of a mount that starts a group, of what takes a holder's place. */
   alias(key: SlotKey, slot: number): void {
     this.#slots.set(key, slot);
   }

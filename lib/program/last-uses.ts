@@ -6,7 +6,7 @@ import type { Script } from '../plan/steps/script.ts';
 import type { Action, OriginId } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 
-/** After which line of a script nothing more is done with a mount, an origin or the holder of a group. */
+/** After which line of a script nothing more is done with a mount, an origin or a group. */
 export class LastUses {
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];

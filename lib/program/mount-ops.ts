@@ -176,7 +176,7 @@ function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from
   return 'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
 }
 
-/** The same for a mount of the tree, which has its attributes as soon. */
+/** A mount of the tree in place of a holder: as it is shared, it has its attributes, too. */
 export function startGroup(
   emitter: Emitter,
   step: ActionOf<'start-group'>,

@@ -1,6 +1,7 @@
 /**
- * Host paths for a tree that is built in a new user namespace: they are looked up again in its copy of the caller's
- * mounts, where every mount and its flags are locked (mount_namespaces(7), "Restrictions on mount namespaces").
+ * Host paths for a tree that is built in a user namespace, where mounts and flags are locked (mount_namespaces(7),
+ * "Restrictions on mount namespaces"): all of them in a new one, in whose copy of the caller's mounts the paths are
+ * looked up again, and some of them in one that the caller lives in.
  */
 import { type HostFacts, own, type SourceFact, type SourceLocks } from '../../model/facts.ts';
 import { type Mount, nameOf, type PathString } from '../../model/mount.ts';

@@ -32,7 +32,7 @@ export interface Reduced {
 
 /**
  * Takes out of the tree what recursive binds supply beside the mount that they are named for. What the host has there
- * stays as it is, because a user namespace has it locked: a mount of the tree at that place has to be the same.
+ * stays as it is, locked or not: a mount of the tree at that place has to be the same.
  */
 export function settleSubmounts(draft: Draft, facts: HostFacts, findings: Findings): Reduced {
   const { choices, tree } = draft;

@@ -6,9 +6,9 @@ import type { Group, Groups } from './groups.ts';
 /** Mounts that need not be given their sharing: they are made with it. */
 export interface GroupStarts {
   /** Of each group that needs no holder, the mount that starts it. */
-  readonly of: ReadonlyMap<Group, Mount>;
+  readonly startOf: ReadonlyMap<Group, Mount>;
   /** Ids of those, and of the mounts that are clones of them. */
-  readonly made: ReadonlySet<number>;
+  readonly sharedFromStart: ReadonlySet<number>;
 }
 
 /**
@@ -25,17 +25,17 @@ export function chooseGroupStarts(
   late: ReadonlySet<Mount>,
 ): GroupStarts {
   const { tree } = resolution;
-  const of = new Map<Group, Mount>();
-  const made = new Set<number>();
-  if (tree.groups.size === 0) return { of, made };
+  const startOf = new Map<Group, Mount>();
+  const sharedFromStart = new Set<number>();
+  if (tree.groups.size === 0) return { startOf, sharedFromStart };
   for (const mount of tree.inOrder) {
     if (!isWholeLeaf(resolution, mount) || late.has(mount) || images.inside.has(mount.id)) continue;
     const group = groups.of(mount);
     if (!group) continue;
-    if (!of.has(group)) of.set(group, mount);
-    made.add(mount.id);
+    if (!startOf.has(group)) startOf.set(group, mount);
+    sharedFromStart.add(mount.id);
   }
-  return { of, made };
+  return { startOf, sharedFromStart };
 }
 
 function isWholeLeaf({ tree, layout, groupOrigins, choices }: Resolution, mount: Mount): boolean {

@@ -90,7 +90,7 @@ export class GroupSteps {
   }
 
   #start(group: Group, mount: Mount): void {
-    const start = this.#starts.of.get(group);
+    const start = this.#starts.startOf.get(group);
     if (!start) {
       this.#makeHolder(group, mount);
       return;
@@ -102,15 +102,15 @@ export class GroupSteps {
 
   /** Whether the group is started by a mount of the tree. */
   hasStart(group: Group): boolean {
-    return this.#starts.of.has(group);
+    return this.#starts.startOf.has(group);
   }
 
   /** Makes a mount that has its sharing from then on; false for one that is to be given it. */
   makeMember(mount: Mount): boolean {
-    if (!this.#starts.made.has(mount.id)) return false;
+    if (!this.#starts.sharedFromStart.has(mount.id)) return false;
     const group = this.of(mount) as Group;
     this.#make(group, mount);
-    if (this.#starts.of.get(group) !== mount) this.#script.addFor(mount, 'clone-member');
+    if (this.#starts.startOf.get(group) !== mount) this.#script.addFor(mount, 'clone-member');
     return true;
   }
 
