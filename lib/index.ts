@@ -98,10 +98,10 @@ export { captureSnapshot } from './system/capture/snapshot.ts';
 export { inspectHost } from './system/inspect/inspect.ts';
 export { probe } from './system/inspect/probe.ts';
 export type {
-  Inside,
+  InsideOptions,
   SpawnInsideOptions,
-  SpawnSyncAnswer,
   SpawnSyncInsideOptions,
+  SpawnSyncInsideReturns,
 } from './system/namespaces/enter.ts';
 export type { CreateOptions, IntoThis } from './system/namespaces/namespace.ts';
 export type { PinReport } from './system/namespaces/pin.ts';

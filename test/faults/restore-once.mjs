@@ -1,5 +1,6 @@
 // A process that restores one tree and comes to an early end: by MOUNTYARD_FAULT at a call, by a signal from outside, or
-// by itself; or that has little memory. It prints how many calls there were; one that exits by itself prints "told" when it knew of its tree.
+// by itself; or that has little memory. It prints how many calls there were; one that exits by itself prints "told" when
+// it knew of its tree.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -45,7 +45,8 @@ export const CHILD: RunPlace = {
 };
 
 /**
- * Fills in what the mounts cover, and the directories on the way there and to the roots of mounts, where that is in a filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
+ * Fills in what the mounts cover, and the directories on the way there and to the roots of mounts, where that is in a
+ * filesystem that a restore makes anew. It is seen in a detached, private, non-recursive clone of the mount below,
  * which changes nothing and which nobody else sees. Without the privilege for that, and on mounts that are covered
  * themselves, it stays unknown. The clone of an idmapped mount loses its map, so that it shows the owners that the
  * filesystem has, also of the mount's own root; where the kernel does not take the map away, those that the map hides

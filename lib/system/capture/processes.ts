@@ -38,7 +38,7 @@ export function unlessGone<T>(read: () => T): T | undefined {
 
 /** The threads of a process by id, its first one first; that one alone when it is gone. */
 export function threadsOf(procfs: Procfs, pid: number): number[] {
-  const others = (unlessGoneRead(() => numbersIn(procfs, `${pid}/task`)) ?? []).filter((id) => id !== pid);
+  const others = (unlessGone(() => numbersIn(procfs, `${pid}/task`)) ?? []).filter((id) => id !== pid);
   return [pid, ...others];
 }
 
@@ -52,17 +52,7 @@ function numbersIn(procfs: Procfs, path: string): number[] {
 
 /** From `PID (command) S PPID …` of proc_pid_stat(5); the command may hold anything. */
 function parentOf(procfs: Procfs, pid: number): number | undefined {
-  const stat = unlessGoneRead(() => decodeBytes(procfs.read(`${pid}/stat`)));
+  const stat = unlessGone(() => decodeBytes(procfs.read(`${pid}/stat`)));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields === undefined ? undefined : Number(fields[1]);
-}
-
-/** A process may end between the opening of its file and the reading, which Node reports in its own words. */
-function unlessGoneRead<T>(read: () => T): T | undefined {
-  try {
-    return unlessGone(read);
-  } catch (error) {
-    if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
-  }
 }

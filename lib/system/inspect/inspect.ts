@@ -18,7 +18,8 @@ import { inspectDestination, inspectDestinationInside, inspectSources, type Sour
  * that would be made, the destination, and what this kernel and user can do. Changes nothing.
  *
  * @throws {UsageError} when the options name what is not in the tree.
- * @throws {ProcfsError} when /proc is no procfs.
+ * @throws {ProcfsError} when /proc is no procfs; {BusyTableError}, {UnseenMountsError} when a table cannot be read.
+ * @throws {MountError} where something could not be tried: ENOMEM, EMFILE, EAGAIN, ENOSPC.
  */
 export function inspectHost(input: Restorable, options: RestoreOptions = {}): HostFacts {
   const { facts, held } = inspect(input, options, ALL);

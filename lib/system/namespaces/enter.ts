@@ -13,7 +13,7 @@ import { OTHER_KINDS, type OtherNamespaces } from '../calls/other-namespaces.ts'
 import { spawnChild } from '../calls/spawn.ts';
 
 /** What means the inside of a namespace. */
-export interface Inside {
+export interface InsideOptions {
   /** The working directory, looked up inside; `/` by default. */
   readonly cwd?: string;
   /** Taken on inside, with no supplementary groups. */
@@ -21,14 +21,14 @@ export interface Inside {
   readonly gid?: number;
 }
 
-/** As of Node's `spawn`, but that {@link Inside} means the inside of the namespace. */
-export type SpawnInsideOptions = SpawnOptions & Inside;
+/** As of Node's `spawn`, but that {@link InsideOptions} means the inside of the namespace. */
+export type SpawnInsideOptions = SpawnOptions & InsideOptions;
 
 /** As of Node's `spawnSync`, likewise. */
-export type SpawnSyncInsideOptions = SpawnSyncOptions & Inside;
+export type SpawnSyncInsideOptions = SpawnSyncOptions & InsideOptions;
 
 /** Text with an `encoding`, else bytes. */
-export type SpawnSyncAnswer<O extends SpawnSyncInsideOptions> = SpawnSyncReturns<
+export type SpawnSyncInsideReturns<O extends SpawnSyncInsideOptions> = SpawnSyncReturns<
   O extends { readonly encoding: BufferEncoding } ? string : Buffer
 >;
 
@@ -60,17 +60,17 @@ export function spawnSyncInside<O extends SpawnSyncInsideOptions>(
   fds: EnterFds,
   command: readonly string[],
   options?: O,
-): SpawnSyncAnswer<O> {
+): SpawnSyncInsideReturns<O> {
   const [args, rest] = entering(fds, command, options ?? {});
-  return spawnSync(enterPath(), args, rest) as SpawnSyncAnswer<O>;
+  return spawnSync(enterPath(), args, rest) as SpawnSyncInsideReturns<O>;
 }
 
 /** The arguments for mountyard-enter, and what is left of the options for Node. */
-function entering<O extends Inside & SharedOptions>(
+function entering<O extends InsideOptions & SharedOptions>(
   fds: EnterFds,
   command: readonly string[],
   options: O,
-): readonly [string[], Omit<O, keyof Inside | keyof SharedOptions> & { readonly stdio: StdioList }] {
+): readonly [string[], Omit<O, keyof InsideOptions | keyof SharedOptions> & { readonly stdio: StdioList }] {
   const { cwd, uid, gid, stdio, shell, argv0, ...rest } = options;
   if (shell) {
     throw new UsageError(

@@ -23,8 +23,8 @@ import type { RestoredTree } from '../restore/restored.ts';
 import { createNamespace } from './create.ts';
 import {
   type SpawnInsideOptions,
-  type SpawnSyncAnswer,
   type SpawnSyncInsideOptions,
+  type SpawnSyncInsideReturns,
   spawnInside,
   spawnSyncInside,
 } from './enter.ts';
@@ -112,7 +112,8 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   }
 
   /**
-   * By a namespace file: `/proc/PID/ns/mnt`, or one that was pinned.
+   * By a namespace file: `/proc/PID/ns/mnt`, or one that was pinned. The file leads to the mount namespace alone: where
+   * that was made with a cgroup namespace of its own, the roots of its cgroup mounts read as the caller's words them.
    * @throws {MountError} ENOENT, EACCES; {UsageError} for what is no such file.
    */
   static open(path: PathString): MountNamespace {
@@ -246,17 +247,22 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * Runs a command inside: Node's own ChildProcess, with its streams, signals and events. `cwd` is looked up inside,
    * and `uid` and `gid` are taken on inside; in a user namespace they are 0 by default. Exit status 125: it could not
    * be entered; 126: the command cannot be run; 127: it was not found.
+   * @throws {UsageError} for `shell`, `argv0`, and streams beside the standard ones.
+   * @throws {MountError} ENOMEM and the like; ENOENT, EACCES, EMFILE, ENFILE and EAGAIN come by the `error` event.
    */
   spawn(command: string, args: readonly string[] = [], options: SpawnInsideOptions = {}): ChildProcess {
     return spawnInside({ ...this.#others, mount: this.#fd, root: this.#root }, [command, ...args], options);
   }
 
-  /** {@link spawn}, joined: what Node's `spawnSync` answers. */
+  /**
+   * {@link spawn}, joined: what Node's `spawnSync` answers.
+   * @throws {UsageError} as {@link spawn}.
+   */
   spawnSync<O extends SpawnSyncInsideOptions>(
     command: string,
     args: readonly string[] = [],
     options?: O,
-  ): SpawnSyncAnswer<O> {
+  ): SpawnSyncInsideReturns<O> {
     return spawnSyncInside(
       { ...this.#others, mount: this.#fd, root: this.#root },
       [command, ...args],
@@ -267,9 +273,10 @@ export class MountNamespace implements Disposable, AsyncDisposable {
   /**
    * Keeps the namespace by binding its file onto `path`, which is made when it is not there. Linux refuses by chance
    * (EINVAL) to pin a namespace whose id is lower than the caller's; then an exact copy with a higher id is made,
-   * pinned, and held in place of the first.
+   * pinned, and held in place of the first. Pins of one object are made one after the other, and `close()` stops none.
    *
    * @throws {MountError} EINVAL when no copy got a higher id, or none can be exact; the namespace is still held.
+   * @throws {UndoError} when the file that was made for it could not be removed again.
    */
   async pin(path: PathString): Promise<PinReport> {
     const at = absolute(path);
@@ -283,7 +290,10 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     }
   }
 
-  /** {@link pin}, joined. @throws {UsageError} while one goes on. */
+  /**
+   * {@link pin}, joined.
+   * @throws {MountError} and {UndoError} as {@link pin}; {UsageError} while one goes on.
+   */
   pinSync(path: PathString): PinReport {
     if (this.#pins)
       throw new UsageError(`pinSync(${path}): a pin of this namespace goes on; wait until it is made`);

@@ -38,6 +38,7 @@ export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {
  * @throws {UsageError} for options that contradict each other.
  * @throws {MountError} for a call that the kernel refused; {UndoError} when something of it is left.
  * @throws {CancelledError} when `signal` fired.
+ * @throws {ProcfsError} when /proc is no procfs; {BusyTableError}, {UnseenMountsError} when a table cannot be read.
  */
 export async function restoreTree(
   input: MountTree | Snapshot,
