@@ -3,8 +3,8 @@ import { O, RESOLVE } from '../flags.ts';
 import type { HostPath } from '../plan/host-path.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/steps/script.ts';
-import type { Emitter } from './emitter.ts';
-import { importKey, importName } from './slot-keys.ts';
+import { type Emitter, RETRIES } from './emitter.ts';
+import { importName, sourceKey } from './slot-keys.ts';
 
 /** Before anything changes the root that their paths start from. */
 export function openCopies(emitter: Emitter, { imports, script }: RestorePlan): void {
@@ -12,7 +12,7 @@ export function openCopies(emitter: Emitter, { imports, script }: RestorePlan): 
   if (copied.length === 0) return;
   const users = firstUsers(script);
   for (const source of copied) {
-    emitter.step = users.get(keyOf(source)) ?? -1;
+    emitter.step = users.get(sourceKey(source.of, source.path)) ?? -1;
     openCopy(emitter, source);
   }
   emitter.step = -1;
@@ -20,7 +20,10 @@ export function openCopies(emitter: Emitter, { imports, script }: RestorePlan): 
 
 function openCopy(emitter: Emitter, source: HostPath): void {
   const { path, identity } = source.inCopy as NonNullable<HostPath['inCopy']>;
-  const out = emitter.slot(keyOf(source), `copy of ${importName({ kind: 'source', ...source })}`);
+  const out = emitter.slot(
+    sourceKey(source.of, source.path),
+    `copy of ${importName({ kind: 'source', ...source })}`,
+  );
   emitter.op('openat2', {
     s1: path,
     f1: O.PATH | O.NOFOLLOW | O.CLOEXEC,
@@ -32,21 +35,15 @@ function openCopy(emitter: Emitter, source: HostPath): void {
   emitter.op('check', { a: out, f1: identity.type, f2: BigInt(identity.device), f3: BigInt(identity.inode) });
 }
 
-const RETRIES = 16;
-
-function keyOf({ path, of }: HostPath): string {
-  return importKey({ kind: 'source', path, of });
-}
-
 /** The first step that uses each host path. */
 function firstUsers(script: Script): Map<string, number> {
   const users = new Map<string, number>();
   for (let index = script.length - 1; index >= 0; index -= 1) {
     if (script.lineAt(index) !== 'step') continue;
     const step = script.action(index);
-    if (step.kind === 'clone-source') users.set(keyOf({ path: step.source, of: step.of }), index);
+    if (step.kind === 'clone-source') users.set(sourceKey(step.of, step.source), index);
     if (step.kind === 'make-group' && step.from && 'mountOf' in step.from)
-      users.set(keyOf({ path: step.from.mountOf, of: step.from.of }), index);
+      users.set(sourceKey(step.from.of, step.from.mountOf), index);
   }
   return users;
 }

@@ -1,5 +1,6 @@
-import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOVE_MOUNT } from '../flags.ts';
+import { MOVE_MOUNT } from '../flags.ts';
 import type { Emitter } from './emitter.ts';
+import { makePrivateTmpfs } from './private-tmpfs.ts';
 
 /** A tmpfs of its own is made and unmounted in the time that so many closes take. */
 const FEW = 4;
@@ -23,7 +24,7 @@ export class Depot {
   /** Closes the slot of a detached mount of a directory. */
   dismiss(slot: number): void {
     if (this.#isWorthIt && !this.#emitter.isDone(slot)) {
-      this.#slot ??= this.#open();
+      this.#slot ??= makePrivateTmpfs(this.#emitter, 'depot');
       const name = String(this.#nodes);
       this.#nodes += 1;
       this.#emitter.mkdirat(this.#slot, name, 0o700);
@@ -36,17 +37,5 @@ export class Depot {
   close(): void {
     if (this.#slot !== undefined) this.#emitter.close(this.#slot);
     this.#slot = undefined;
-  }
-
-  #open(): number {
-    const emitter = this.#emitter;
-    const context = emitter.temporary('depot context');
-    const depot = emitter.temporary('depot');
-    emitter.fsopen('tmpfs', FSOPEN_CLOEXEC, context);
-    emitter.fsconfig(context, FSCONFIG.SET_STRING, 'mode', '700');
-    emitter.fsconfig(context, FSCONFIG.CMD_CREATE);
-    emitter.fsmount(context, FSMOUNT_CLOEXEC, depot);
-    emitter.close(context);
-    return depot;
   }
 }

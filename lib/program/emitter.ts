@@ -14,7 +14,8 @@ const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | 
 /** Both ends of a move_mount(2) are fds. */
 export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 
-const RETRIES = 16;
+/** How often a lookup that others disturb (EAGAIN of openat2) is tried again. */
+export const RETRIES = 16;
 
 /** What is made for a line of a script is fewer than so many in the mean; strings come after it. */
 const OPS_A_LINE = 3;
@@ -74,7 +75,7 @@ export class Emitter {
     return this.#slots.has(key);
   }
 
-  /** Lets a key find a slot that is there: of a mount that starts a group, of what takes a holder's place. */
+  /** Lets a key find a slot that is there already, as that of the mount that starts a group. */
   alias(key: SlotKey, slot: number): void {
     this.#slots.set(key, slot);
   }

@@ -7,6 +7,7 @@ import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';
+import { idmapKey, sourceKey } from './slot-keys.ts';
 import type { Parking } from './yard.ts';
 
 const CLONE_FD = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
@@ -41,7 +42,7 @@ export function cloneSource(
   const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
   const { set, clear, propagation } = taker ? changeOf(taker) : NO_CHANGE;
   const change = { set, clear, propagation: propagation || MS.PRIVATE };
-  const from = { directory: emitter.get(`import:${step.of}:${step.source}`), path: '', flags: CLONE_FD };
+  const from = { directory: emitter.get(sourceKey(step.of, step.source)), path: '', flags: CLONE_FD };
   if (step.recursive) {
     // What comes along becomes private and stays as it is otherwise.
     emitter.openTree(from.directory, '', CLONE_FD | AT.RECURSIVE, out);
@@ -74,7 +75,7 @@ export function cloneMount(emitter: Emitter, step: ActionOf<'clone'>, origin: Or
   const out = emitter.slotOfMount(step.mount, name);
   cloneOut(emitter, from, step.path, origin, out, step.idmap ? undefined : change);
   if (!step.idmap || !change) return;
-  const userns = emitter.get(`import:idmap:${step.mount}`);
+  const userns = emitter.get(idmapKey(step.mount));
   emitter.setattr(out, change.set | MOUNT_ATTR.IDMAP, change.clear, change.propagation, userns);
 }
 
@@ -153,30 +154,49 @@ export function placeMount(emitter: Emitter, step: ActionOf<'place'>, mountPoint
 const BEFORE = { private: MS.PRIVATE, slave: MS.SLAVE, unbindable: MS.UNBINDABLE } as const;
 
 export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): void {
-  const source = emitter.get(`import:mount:${step.source}`);
+  const source = emitter.get(sourceKey('mount', step.source));
   const shared = emitter.setattr(source, 0, 0, MS.SHARED);
   emitter.undo(shared, 'mount_setattr', { a: source, s1: '', n: AT.EMPTY_PATH, f3: BEFORE[step.before] });
 }
 
-/** A holder: private, then slave of its master's, then shared, as its group is. */
+/** A group starts with a holder. */
 export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parking: Parking): void {
   const out = emitter.slot(step.group, step.group);
-  const { from, master, shared } = step;
+  const { from, master } = step;
   const directory = from ? slotOf(emitter, from) : emitter.get(master as GroupKey);
-  const isSlave = !from || 'mountOf' in from;
-  const propagation = isSlave ? MS.SLAVE : shared && master === undefined ? MS.SHARED : 0;
+  const propagation = firstPropagation(step, !from || 'mountOf' in from);
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
   cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
-  parking.park(out, step.node);
-  if (from && master !== undefined) setGroup(emitter, emitter.get(master), out);
+  finishFirst(emitter, step, out, propagation, parking);
+}
+
+/** Either step that starts a group. */
+type Start = ActionOf<'make-group' | 'start-group'>;
+
+/** With what a group's first mount is made: a clone of its master's, or of the host's, is a peer of that. */
+function firstPropagation({ master, shared }: Start, isPeerOfMaster: boolean): number {
+  if (isPeerOfMaster) return MS.SLAVE;
+  return shared && master === undefined ? MS.SHARED : 0;
+}
+
+/** Private, then slave of its master's, then shared, as its group is. */
+function finishFirst(
+  emitter: Emitter,
+  { master, shared, node }: Start,
+  out: number,
+  propagation: number,
+  parking: Parking,
+): void {
+  parking.park(out, node);
+  if (propagation === 0 && master !== undefined) setGroup(emitter, emitter.get(master), out);
   if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
 function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from']>): number {
-  return 'mountOf' in from ? emitter.get(`import:${from.of}:${from.mountOf}`) : emitter.origin(from.origin);
+  return 'mountOf' in from ? emitter.get(sourceKey(from.of, from.mountOf)) : emitter.origin(from.origin);
 }
 
-/** A mount of the tree in place of a holder: as it is shared, it has its attributes, too. */
+/** A group starts with a mount of the tree, which has its attributes as soon as its sharing. */
 export function startGroup(
   emitter: Emitter,
   step: ActionOf<'start-group'>,
@@ -184,11 +204,11 @@ export function startGroup(
   name: string,
   parking: Parking,
 ): void {
-  const { from, master, shared } = step;
+  const { from, master } = step;
   const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
   emitter.alias(step.group, out);
   const attributes = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
-  const propagation = !from ? MS.SLAVE : master === undefined ? MS.SHARED : 0;
+  const propagation = firstPropagation(step, !from);
   const change = { ...attributes, propagation };
   if (from?.take) {
     emitter.setMount(step.mount, out);
@@ -197,9 +217,7 @@ export function startGroup(
     const directory = from ? emitter.origin(from.origin) : emitter.get(master as GroupKey);
     cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
   }
-  parking.park(out, step.node);
-  if (from && master !== undefined) setGroup(emitter, emitter.get(master), out);
-  if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
+  finishFirst(emitter, step, out, propagation, parking);
 }
 
 /** A clone of a mount has its sharing. */

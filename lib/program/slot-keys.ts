@@ -1,6 +1,7 @@
+import type { PathString } from '../model/mount.ts';
 import type { Export, Import } from './compiled.ts';
 
-/** What a slot is looked up by: an import, an export, a group (by its own key), the yard. */
+/** What a slot is looked up by: an import, an export, a group (by its own key), the caller's namespace. */
 export type SlotKey = string;
 
 export function exportKey(name: Export['name'], tree: number): SlotKey {
@@ -15,12 +16,20 @@ export function exportName({ name, tree }: Export): string {
 export function importKey(item: Import): SlotKey {
   switch (item.kind) {
     case 'source':
-      return `import:${item.of}:${item.path}`;
+      return sourceKey(item.of, item.path);
     case 'idmap':
-      return `import:idmap:${item.mount}`;
+      return idmapKey(item.mount);
     default:
       return `import:${item.kind}`;
   }
+}
+
+export function sourceKey(of: 'path' | 'mount', path: PathString): SlotKey {
+  return `import:${of}:${path}`;
+}
+
+export function idmapKey(mount: number): SlotKey {
+  return `import:idmap:${mount}`;
 }
 
 export function importName(item: Import): string {

@@ -1,8 +1,9 @@
 /** Where mounts wait that are not yet in place. */
-import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOVE_MOUNT, MS, S_IFREG } from '../flags.ts';
+import { MOVE_MOUNT, MS, S_IFREG } from '../flags.ts';
 import type { NodeKind } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 import { holdNamespace, leaveHome } from './home.ts';
+import { makePrivateTmpfs } from './private-tmpfs.ts';
 
 export interface Parking {
   /** Gives a detached mount a place, where the engine needs one for it to be cloned from or mounted on. */
@@ -11,8 +12,6 @@ export interface Parking {
 
 /** For an engine to which a fd is place enough. */
 export const NO_PARKING: Parking = { park() {} };
-
-const YARD_MODE = '700';
 
 /**
  * A tmpfs over the root of a private mount namespace. Each mount that is parked in it gets a node of its own, and all
@@ -35,13 +34,7 @@ export class Yard implements Parking {
     leaveHome(emitter);
     if (kept) holdNamespace(emitter, 'yard namespace');
     emitter.op('mount', { s2: '/', f1: MS.REC | MS.PRIVATE });
-    const context = emitter.temporary('yard context');
-    const yard = emitter.slot('yard', 'yard');
-    emitter.op('fsopen', { s1: 'tmpfs', n: FSOPEN_CLOEXEC, out: context });
-    emitter.op('fsconfig', { a: context, n: FSCONFIG.SET_STRING, s1: 'mode', s2: YARD_MODE });
-    emitter.op('fsconfig', { a: context, n: FSCONFIG.CMD_CREATE });
-    emitter.op('fsmount', { a: context, n: FSMOUNT_CLOEXEC, out: yard });
-    emitter.close(context);
+    const yard = makePrivateTmpfs(emitter, 'yard');
     emitter.op('move_mount', { a: yard, s1: '', s2: '/', n: MOVE_MOUNT.F_EMPTY_PATH });
     this.#slot = yard;
     for (const { slot, node } of this.#waiting) this.park(slot, node);
