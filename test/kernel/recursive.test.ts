@@ -84,6 +84,16 @@ describe.skipIf(!canMake).each(BOTH_ENGINES)('a recursive bind: %s', (engine) =>
     expect(mountTable()).toBe(before);
   });
 
+  test('a master outside the tree is dropped of what comes along', () => {
+    using host = new Host();
+    const follower = tree('3 2 0:3 / /a/z ro,nosuid,relatime master:9 - tmpfs z ro');
+    using restored = restoreTreeSync(follower, options(host, { ...IN_ONE, ignoreHostPropagation: true }));
+    expect(restored.differences).toEqual([]);
+    expect(restored.report.ignoredMasters.map(({ mount, master }) => [mount.mountPoint, master])).toEqual([
+      ['/a/z', 9],
+    ]);
+  });
+
   test('it supplies the mounts of the tree that are the same, with groups of their own', () => {
     using host = new Host();
     const wanted = tree(

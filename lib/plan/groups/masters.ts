@@ -22,7 +22,7 @@ export interface Masters {
   readonly ignored: ReadonlySet<number>;
 }
 
-/** @param submounts what recursive binds bring along, and what follows a master there: that can only be dropped. */
+/** @param submounts what recursive binds bring along: a master outside the tree that one has is dropped or refused. */
 export function resolveMasters(
   tree: MountTree,
   submounts: Submounts,
