@@ -1,7 +1,7 @@
 /** Runs a compiled program once: `{program: FILE}`. */
 import { closeSync, readFileSync } from 'node:fs';
-import { native } from '../../dist/system/native.js';
-import { Procfs } from '../../dist/system/procfs.js';
+import { native } from '../../dist/system/calls/native.js';
+import { Procfs } from '../../dist/system/calls/procfs.js';
 import { answer, parameters, timed } from './answers.mjs';
 
 const program = readFileSync(parameters.program);

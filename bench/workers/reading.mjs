@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { captureTree, MountTree, parseMountinfo, restoreTreeSync, sys } from 'mountyard';
-import { readMount } from '../../dist/system/statmount-mount.js';
+import { readMount } from '../../dist/system/capture/statmount-mount.js';
 import { nativeTimes } from '../processes.mjs';
 import { tableOf } from '../trees.mjs';
 import { answer, parameters, timed } from './answers.mjs';

@@ -86,7 +86,7 @@ int receive_packet(int socket, Packet& packet, int (&fds)[kFdsInPacket]) noexcep
 }
 
 int send_answer(int socket) noexcept {
-  Answer answer;
+  const Answer answer;
   return send_message(socket, answer.message);
 }
 

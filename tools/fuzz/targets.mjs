@@ -117,8 +117,8 @@ function refusable(MountyardError, work) {
 export async function loadTargets() {
   const { MountyardError, parseMountinfo, formatMountinfo, parseSnapshot, formatSnapshot, ...library } =
     await import('../../dist/index.js');
-  const { decodeStatmount, STATMOUNT_ALL } = await import('../../dist/system/statmount.js');
-  const { native } = await import('../../dist/system/native.js');
+  const { decodeStatmount, STATMOUNT_ALL } = await import('../../dist/system/calls/statmount.js');
+  const { native } = await import('../../dist/system/calls/native.js');
   const { UNKNOWN_HOST } = await import('../../dist/plan/unknown-host.js');
   const { filesystemRole } = await import('../../dist/plan/filesystems.js');
   const read = (bytes) => refusable(MountyardError, () => parseMountinfo(bytes));
