@@ -70,6 +70,11 @@ export class AttachedTree implements Disposable {
     this.#namespace?.close();
   }
 
+  /** Closes the fds, and leaves the tree where it is. */
+  abandon(): void {
+    for (const held of [this.#root, this.#destination, this.#namespace]) held?.close();
+  }
+
   #table(procfs: Procfs): MountTree {
     return this.#namespace ? this.#namespace.capture() : captureOwn(procfs);
   }

@@ -64,6 +64,7 @@ export class Built implements Disposable {
       if (this.#keeper) letGo(this.#keeper);
     } catch (error) {
       left.push(error instanceof MountyardError ? error.message : String(error)); // what follows is done all the same
+      this.#keeper?.attached?.abandon(); // nobody is there to try it again
     }
     return [...left, ...this.#executed.effects.takeBack()];
   }
