@@ -21,6 +21,7 @@ import { type Execution, executeSync } from '../../lib/system/restore/execute.ts
 import { execute } from '../support/async-run.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
+import { ScratchMount } from '../support/scratch-mount.ts';
 
 const SMALL = parseMountinfo(`20 1 0:20 / / rw,relatime - tmpfs t rw
 21 20 0:21 / /a ro,nosuid,relatime shared:1 - tmpfs u rw,size=4k
@@ -179,20 +180,16 @@ describe.skipIf(!isRoot)('running programs, as root', () => {
   });
 
   test('a slave of a host mount follows it', () => {
-    const source = mkdtempSync(join(tmpdir(), 'mountyard-master-'));
-    sys.mount('host', source, { type: 'tmpfs' });
+    using scratch = new ScratchMount();
+    const source = scratch.tmpfs('host');
     sys.makeShared(source);
     const slave = parseMountinfo(`20 1 0:20 / / rw,relatime - tmpfs t rw
 21 20 0:21 / /in rw,relatime master:7 - tmpfs host rw
 `);
-    const restored = restoreTreeSync(slave, { slaves: { '/in': source } });
+    using restored = restoreTreeSync(slave, { slaves: { '/in': source } });
     expect(restored.differences).toEqual([]);
     mkdirSync(join(source, 'later'));
     sys.mount('later', join(source, 'later'), { type: 'tmpfs' });
     expect(restored.namespace?.capture().at('/in/later')?.source).toBe('later');
-    restored.release();
-    sys.umount(join(source, 'later'));
-    sys.umount(source);
-    rmSync(source, { recursive: true });
   });
 });

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import type { SerializedError } from 'vitest';
 import type { Reporter, TestModule } from 'vitest/node';
-import type { Outcome } from './judge.ts';
+import type { Outcome, Thrown } from './judge.ts';
 
 /** Writes how each test ended, and all that is known of why, to the file that MOUNTYARD_OUTCOMES names. */
 export default class OutcomesReporter implements Reporter {
@@ -22,19 +22,19 @@ function outcomesOf(module: TestModule): Outcome[] {
     const { state, errors = [] } = test.result();
     return state === 'failed'
       ? failed(file, test.fullName, errors)
-      : { file, name: test.fullName, state: state === 'passed' ? 'passed' : 'skipped', ...NOTHING };
+      : { file, name: test.fullName, state: state === 'passed' ? 'passed' : 'skipped', errors: [] };
   });
   const suites = Array.from(module.children.allSuites()).flatMap((suite) => suite.errors());
   const own = [...module.errors(), ...suites];
   return own.length > 0 ? [...tests, failed(file, '', own)] : tests;
 }
 
-const NOTHING = { why: '', saw: '', expected: '' };
-
 function failed(file: string, name: string, errors: readonly SerializedError[]): Outcome {
-  const texts = (part: 'actual' | 'expected') => errors.map((error) => textOf(error[part])).join('\n');
-  const why = errors.map(messagesOf).join('\n');
-  return { file, name, state: 'failed', why, saw: texts('actual'), expected: texts('expected') };
+  return { file, name, state: 'failed', errors: errors.map(thrown) };
+}
+
+function thrown(error: SerializedError): Thrown {
+  return { why: messagesOf(error), saw: textOf(error.actual), expected: textOf(error.expected) };
 }
 
 function messagesOf({ message, cause }: SerializedError): string {
