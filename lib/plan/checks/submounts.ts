@@ -121,7 +121,8 @@ class Below {
     const { mount, path } = this.#bind;
     const pending: Pending[] = [];
     const push = (hosts: readonly Mount[], parentId: number, parent: Mount | undefined) => {
-      for (const host of hosts.toReversed()) if (this.#comes(host)) pending.push({ host, parentId, parent });
+      for (const host of hosts.toReversed())
+        if (host !== top && this.#comes(host)) pending.push({ host, parentId, parent }); // facts may hold a cycle
     };
     const below = this.#host.childrenOf(top).filter(({ mountPoint }) => isInside(path, mountPoint));
     push(below, mount.id, mount);

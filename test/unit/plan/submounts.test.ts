@@ -67,6 +67,10 @@ describe('a recursive bind', () => {
     const { notes } = planRestore(treeOf(ROOT, sys), OPTIONS, hostFacts());
     expect(notes.assumed).toContain('nothing is mounted below /host/sys');
     const unfitting = facts({ hostMounts: HOST.filter(({ id }) => id !== SYS.id) });
+    const cyclic = facts({
+      hostMounts: HOST.map((each) => (each === SYS ? { ...SYS, parentId: 24 } : each)),
+    });
+    expect(planRestore(treeOf(ROOT, sys), OPTIONS, cyclic).notes.broughtAlong).toHaveLength(3);
     const elsewhere = planRestore(treeOf(ROOT, sys), OPTIONS, unfitting);
     expect(elsewhere.notes.assumed).toContain('nothing is mounted below /host/sys');
   });
