@@ -1,5 +1,6 @@
 /** What is done on a small host of shared mounts while calls fail, besides restoring trees there. */
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import * as sys from '../../lib/sys.ts';
@@ -16,6 +17,14 @@ import { disarm } from './hook.ts';
 const SMALL = parseMountinfo(
   '1 0 0:1 / / rw,relatime - tmpfs root rw\n2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw\n',
 );
+
+/** A directory to attach to, and a mount with another mounted below it; both go with the scratch mount. */
+function makeStack(scratch: ScratchMount): void {
+  scratch.directory('at');
+  const below = join(scratch.tmpfs('host', 'mode=755'), 'below');
+  mkdirSync(below);
+  sys.mount('below', below, { type: 'tmpfs' });
+}
 
 export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => void | Promise<void> } = {
   'a capture of the own table': () => {
@@ -61,12 +70,14 @@ export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => v
     expect(restored.differences).toEqual([]);
   },
   'what is mounted below a path of the host': (scratch) => {
-    const flags = captureTree().at('/sys')?.options;
-    const tree = parseMountinfo(`1 0 0:1 / / ${flags} shared:1 - sysfs sysfs rw\n`);
-    const options = { root: '/sys', recursive: ['/'], into: { at: scratch.path } };
+    const host = scratch.at('host');
+    if (!existsSync(host)) makeStack(scratch);
+    const tree = parseMountinfo('1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw\n');
+    const options = { root: host, recursive: ['/'], into: { at: scratch.at('at') } };
     const restored = restoreTreeSync(tree, { ...options, makeDestinationPrivate: true });
     release(restored);
     expect(restored.differences).toEqual([]);
+    expect(restored.report.broughtAlong.map(({ mountPoint }) => mountPoint)).toEqual(['/below']);
   },
   'a pin': async (scratch) => {
     using namespace = MountNamespace.create();

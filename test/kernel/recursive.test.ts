@@ -38,6 +38,19 @@ class Host extends ScratchMount {
   }
 }
 
+/** One mount below /sys, wherever the machine has others. */
+class MountBelowSys implements Disposable {
+  readonly path = '/sys/kernel';
+
+  constructor() {
+    sys.mount('below', this.path, { type: 'tmpfs' });
+  }
+
+  [Symbol.dispose](): void {
+    sys.umount(this.path, ['DETACH']);
+  }
+}
+
 const ROOT = '1 0 0:1 / / rw,relatime - tmpfs root rw,mode=755';
 const A = '2 1 8:1 / /a rw,relatime - ext4 /dev/vda rw';
 
@@ -227,6 +240,7 @@ describe.skipIf(!canMake).each(BOTH_ENGINES)('a recursive bind: %s', (engine) =>
 
 describe.skipIf(!canMake)('what a user namespace may not make', () => {
   test('the sysfs of the host, recursively: the refusal names the very options', async () => {
+    using below = new MountBelowSys();
     const flags = captureTree().at('/sys')?.options;
     const wanted = parseMountinfo(`${ROOT}\n2 1 0:2 / /sys ${flags} - sysfs sysfs rw\n`);
     const [refused] = await expectUnmet(wanted, { userNamespace: 'self' }, [['filesystem', '/sys']]);
@@ -236,9 +250,12 @@ describe.skipIf(!canMake)('what a user namespace may not make', () => {
       const all = { userNamespace: 'self', external: { '/sys': '/sys' }, recursive: ['/sys'] } as const;
       using restored = restoreTreeSync(wanted, all);
       expect(restored.differences).toEqual([]);
-      const below = before.split('\n').filter((line) => line.split(' ')[4]?.startsWith('/sys/'));
-      expect(below.length).toBeGreaterThan(0);
-      expect(restored.tree.size).toBe(2 + below.length);
+      const places = captureTree()
+        .mounts.map(({ mountPoint }) => mountPoint)
+        .filter((path) => path.startsWith('/sys/'));
+      expect(places).toContain(below.path);
+      expect(restored.report.broughtAlong.map(({ mountPoint }) => mountPoint).sort()).toEqual(places.sort());
+      expect(restored.tree.size).toBe(2 + places.length);
     }
     expect(mountTable()).toBe(before);
   });
