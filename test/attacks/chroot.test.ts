@@ -109,6 +109,15 @@ describe.skipIf(!isMachineRoot).each(['a plain directory', 'a mount'] as const)(
       expect(await listOf(again)).toBe(out);
     });
 
+    test('has its commands see the tree alone that a root was replaced by', async () => {
+      using jail = new Jail(kind);
+      using namespace = await chrooted(jail.path, () => MountNamespace.create());
+      expect(namespace.spawnSync('/bin/ls').status).toBe(0);
+      using restored = namespace.restoreSync(TREE);
+      expect(restored.differences).toEqual([]);
+      expect(namespace.spawnSync('/bin/ls').status).toBe(127);
+    });
+
     test('has its commands see no more after the namespace was pinned by a copy of it', async () => {
       using jail = new Jail(kind);
       using own = MountNamespace.current();

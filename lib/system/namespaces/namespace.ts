@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { UsageError } from '../../errors.ts';
-import { type CgroupPath, withCgroupsInside } from '../../model/cgroups.ts';
+import type { CgroupPath } from '../../model/cgroups.ts';
 import type { IdMap, PathString } from '../../model/mount.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { MountTree } from '../../model/tree.ts';
@@ -9,9 +9,8 @@ import type { CompiledProgram } from '../../program/compiled.ts';
 import type { Fd, OwnedFd } from '../calls/fd.ts';
 import { umount2 } from '../calls/mount.ts';
 import { type OtherNamespaces, placeInside } from '../calls/other-namespaces.ts';
-import { Procfs, reopen } from '../calls/procfs.ts';
-import { openat2, openTree } from '../calls/tree.ts';
-import { captureNamespace } from '../capture/capture.ts';
+import { Procfs } from '../calls/procfs.ts';
+import { openat2 } from '../calls/tree.ts';
 import { idMapInside } from '../capture/owner-ids.ts';
 import {
   type RestoreSyncOptions,
@@ -28,33 +27,13 @@ import {
   spawnInside,
   spawnSyncInside,
 } from './enter.ts';
-import type { NamespaceKeeper, NewNamespaces } from './keeper.ts';
+import { type NamespaceFds, NamespaceHold } from './hold.ts';
+import type { NewNamespaces } from './keeper.ts';
 import { namespaceOfPidfd, namespaceOfProcess } from './of-process.ts';
-import {
-  absolute,
-  isPin,
-  type Pinned,
-  type PinnedFds,
-  type PinReport,
-  pinNamespace,
-  pinNamespaceSync,
-} from './pin.ts';
+import { isPin, type PinReport } from './pin.ts';
+import { Pins } from './pins.ts';
 import { runHere, runHereAsync } from './run-here.ts';
 import { foreignOwner, isMountNamespace } from './userns.ts';
-
-/** What a namespace is held by, besides its own fd. */
-export interface NamespaceFds {
-  /** The directory that commands get as their root; without it they get the namespace's own root. */
-  readonly root?: OwnedFd | undefined;
-  /** The user namespace that owns it, where that is not the caller's: who enters it enters this one first. */
-  readonly user?: OwnedFd | undefined;
-  /** The map of that user namespace, from the caller's. */
-  readonly idMap?: IdMap | undefined;
-  /** Its lowest root, to look at it from: a mount over that one would hide all else. */
-  readonly view?: OwnedFd | undefined;
-  /** What keeps the namespaces that stand around it. */
-  readonly keeper?: NamespaceKeeper | undefined;
-}
 
 /** What a new namespace is to be. */
 export interface CreateOptions extends NewNamespaces {
@@ -73,23 +52,13 @@ export interface IntoThis {
  * its own.
  */
 export class MountNamespace implements Disposable, AsyncDisposable {
-  #fd: OwnedFd;
-  readonly #others: OtherNamespaces;
-  readonly #idMap: IdMap | undefined;
-  #root: OwnedFd | undefined;
-  readonly #view: OwnedFd | undefined;
-  readonly #keeper: NamespaceKeeper | undefined;
-  /** The pins that go on, one after the other. */
-  #pins: Promise<unknown> | undefined;
+  readonly #held: NamespaceHold;
+  readonly #pins: Pins;
 
   /** Takes over the fds. @internal */
-  constructor(fd: OwnedFd, { root, user, idMap, view, keeper }: NamespaceFds = {}) {
-    this.#fd = fd;
-    this.#root = root;
-    this.#others = keeper?.others ?? { user };
-    this.#idMap = keeper?.idMap ?? idMap;
-    this.#view = view;
-    this.#keeper = keeper;
+  constructor(fd: OwnedFd, fds: NamespaceFds = {}) {
+    this.#held = new NamespaceHold(fd, fds);
+    this.#pins = new Pins(this.#held);
   }
 
   /** The calling thread's. @throws {ProcfsError} */
@@ -146,80 +115,61 @@ export class MountNamespace implements Disposable, AsyncDisposable {
 
   /** The fd, which stays this object's. */
   get fd(): OwnedFd {
-    return this.#fd;
+    return this.#held.fd;
   }
 
   /** The map of the user namespace that owns it, where that is not the caller's. */
   get idMap(): IdMap | undefined {
-    return this.#idMap;
+    return this.#held.idMap;
   }
 
   /** The namespaces that who enters this one enters first; they stay this object's. */
   get others(): OtherNamespaces {
-    return this.#others;
+    return this.#held.others;
   }
 
   /** The same namespace, held a second time: each is closed by itself. @throws {MountError} */
   share(): MountNamespace {
-    const opened: OwnedFd[] = [];
-    const again = (fd: OwnedFd | undefined) => {
-      if (!fd || fd.closed) return undefined;
-      const copy = openTree(fd);
-      opened.push(copy);
-      return copy;
-    };
-    const fd = reopen(this.#fd);
-    opened.push(fd);
-    try {
-      return this.heldBy(fd, { view: again(this.#view), root: again(this.#root) });
-    } catch (error) {
-      for (const each of opened) each.close();
-      throw error;
-    }
+    const { fd, ...fds } = this.#held.again();
+    return new MountNamespace(fd, fds);
   }
 
   /**
    * The same, held by these fds and by what else this one is held by. Without `root` commands get the namespace's own.
    * @throws {MountError} EMFILE @internal
    */
-  heldBy(fd: OwnedFd, { view, root }: Pick<NamespaceFds, 'view' | 'root'> = {}): MountNamespace {
-    const { user } = this.#others;
-    const own = user && !this.#keeper ? reopen(user) : undefined;
-    const keeper = this.#keeper?.share();
-    return new MountNamespace(fd, { view, root, keeper, user: own, idMap: this.#idMap });
+  heldBy(fd: OwnedFd, fds: Pick<NamespaceFds, 'view' | 'root'> = {}): MountNamespace {
+    return new MountNamespace(fd, { ...fds, ...this.#held.around() });
   }
 
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
   capture(): MountTree {
-    using procfs = Procfs.open();
-    const from = { user: this.#others.user, idMap: this.#idMap };
-    const tree = withCgroupsInside(captureNamespace(procfs, this.#fd, from), this.cgroups);
-    const isCovered = tree.mounts.some((mount) => mount.mountPoint === '/' && tree.parentOf(mount));
-    if (!this.#view || this.#view.closed || !isCovered) return tree;
-    const uncovered = withCgroupsInside(
-      captureNamespace(procfs, this.#fd, { ...from, root: this.#view }),
-      this.cgroups,
-    );
-    // A pivot_root(2) puts another root in the place of the one that is held.
-    return uncovered.root?.id === tree.root?.id ? uncovered : tree;
+    return this.#held.capture();
   }
 
   /** Where the caller sees the root of its cgroup namespace, where that was made for it. @internal */
   get cgroups(): readonly CgroupPath[] {
-    return this.#keeper?.cgroups ?? [];
+    return this.#held.cgroups;
   }
 
   /**
    * Builds a tree and attaches it in this namespace: at the directory `at`, or without one as its new root, with the
    * old one gone. It is `restoreTree` with `into`, and so are its errors.
    */
-  restore(tree: MountTree | Snapshot, options: RestoreTreeOptions & IntoThis = {}): Promise<RestoredTree> {
-    return restoreTree(tree, { ...options, into: this.#into(options) });
+  async restore(
+    tree: MountTree | Snapshot,
+    options: RestoreTreeOptions & IntoThis = {},
+  ): Promise<RestoredTree> {
+    const restored = await restoreTree(tree, { ...options, into: this.#into(options) });
+    if (options.at === undefined) this.#held.forgetRoot();
+    return restored;
   }
 
   /** {@link restore}, joined. */
   restoreSync(tree: MountTree | Snapshot, options: RestoreSyncOptions & IntoThis = {}): RestoredTree {
-    return restoreTreeSync(tree, { ...options, into: this.#into(options) });
+    const restored = restoreTreeSync(tree, { ...options, into: this.#into(options) });
+    if (options.at === undefined) this.#held.forgetRoot();
+    return restored;
   }
 
   #into({ at, into }: RestoreSyncOptions & IntoThis): Into {
@@ -235,12 +185,12 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} the call that was refused; those before it were taken back as far as the program says how.
    */
   run(program: CompiledProgram, imports?: readonly Fd[]): Promise<OwnedFd[]> {
-    return runHereAsync(program, placeInside(this.#others, { mount: this.#fd }), imports);
+    return runHereAsync(program, placeInside(this.others, { mount: this.fd }), imports);
   }
 
   /** {@link run}, joined. */
   runSync(program: CompiledProgram, imports?: readonly Fd[]): OwnedFd[] {
-    return runHere(program, placeInside(this.#others, { mount: this.#fd }), imports);
+    return runHere(program, placeInside(this.others, { mount: this.fd }), imports);
   }
 
   /**
@@ -251,7 +201,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} ENOMEM and the like; ENOENT, EACCES, EMFILE, ENFILE and EAGAIN come by the `error` event.
    */
   spawn(command: string, args: readonly string[] = [], options: SpawnInsideOptions = {}): ChildProcess {
-    return spawnInside({ ...this.#others, mount: this.#fd, root: this.#root }, [command, ...args], options);
+    return spawnInside(this.#doors, [command, ...args], options);
   }
 
   /**
@@ -263,11 +213,11 @@ export class MountNamespace implements Disposable, AsyncDisposable {
     args: readonly string[] = [],
     options?: O,
   ): SpawnSyncInsideReturns<O> {
-    return spawnSyncInside(
-      { ...this.#others, mount: this.#fd, root: this.#root },
-      [command, ...args],
-      options,
-    );
+    return spawnSyncInside(this.#doors, [command, ...args], options);
+  }
+
+  get #doors() {
+    return { ...this.others, mount: this.fd, root: this.#held.root };
   }
 
   /**
@@ -278,16 +228,8 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} EINVAL when no copy got a higher id, or none can be exact; the namespace is still held.
    * @throws {UndoError} when the file that was made for it could not be removed again.
    */
-  async pin(path: PathString): Promise<PinReport> {
-    const at = absolute(path);
-    const pinned = this.#pins ? this.#pins.then(() => this.#pinShared(at)) : this.#pinShared(at);
-    const over = pinned.catch(() => {}); // whoever asked for it is told
-    this.#pins = over;
-    try {
-      return await pinned;
-    } finally {
-      if (this.#pins === over) this.#pins = undefined;
-    }
+  pin(path: PathString): Promise<PinReport> {
+    return this.#pins.make(path);
   }
 
   /**
@@ -295,32 +237,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
    * @throws {MountError} and {UndoError} as {@link pin}; {UsageError} while one goes on.
    */
   pinSync(path: PathString): PinReport {
-    if (this.#pins)
-      throw new UsageError(`pinSync(${path}): a pin of this namespace goes on; wait until it is made`);
-    return this.#holdPinned(pinNamespaceSync(this.#pinFds, path));
-  }
-
-  /** By fds of its own: the namespace may be closed meanwhile. */
-  async #pinShared(path: PathString): Promise<PinReport> {
-    using held = this.share();
-    return this.#holdPinned(await pinNamespace(held.#pinFds, path));
-  }
-
-  get #pinFds(): PinnedFds {
-    return { fd: this.#fd, user: this.#others.user, root: this.#root };
-  }
-
-  #holdPinned({ report, copy }: Pinned): PinReport {
-    if (!copy) return report;
-    if (this.#fd.closed) {
-      copy.fd.close();
-      copy.root?.close();
-      return report;
-    }
-    for (const first of [this.#fd, this.#root, this.#view]) first?.close();
-    this.#fd = copy.fd;
-    this.#root = copy.root;
-    return report;
+    return this.#pins.makeSync(path);
   }
 
   /**
@@ -337,12 +254,7 @@ export class MountNamespace implements Disposable, AsyncDisposable {
 
   /** Lets go of it: unless a process or a pin holds it, its mounts go. A second time does nothing. */
   close(): void {
-    if (this.#fd.closed) return;
-    this.#fd.close();
-    this.#root?.close();
-    this.#view?.close();
-    if (this.#keeper) this.#keeper.close();
-    else this.#others.user?.close();
+    this.#held.close();
   }
 
   [Symbol.dispose](): void {
