@@ -38,6 +38,7 @@ export type {
   SourceFact,
   SourceLocks,
 } from './model/facts.ts';
+export type { Leavers, LeftBehind } from './model/left-behind.ts';
 export type {
   DirectoryStatus,
   FileKind,
@@ -106,7 +107,6 @@ export type {
 export type { CreateOptions, IntoThis } from './system/namespaces/namespace.ts';
 export type { PinReport } from './system/namespaces/pin.ts';
 export type { Progress } from './system/restore/execute.ts';
-export type { LeftBehind } from './system/restore/left-behind.ts';
 export {
   type RestoreSyncOptions,
   type RestoreTreeOptions,

@@ -1,4 +1,5 @@
 import type { Difference } from '../model/difference.ts';
+import type { Leavers, LeftBehind } from '../model/left-behind.ts';
 import type { PlanNotes } from '../plan/plan.ts';
 import type { HostEffect } from '../plan/steps/steps.ts';
 import { renderDifferences } from './differences.ts';
@@ -9,27 +10,19 @@ import { hostEffectLines, noteLines } from './plan.ts';
 
 type Stage = 'inspect' | 'plan' | 'compile' | 'run' | 'readBack' | 'verify';
 
-interface Leaver {
-  readonly pid: number;
-  readonly command: string;
-  readonly at: readonly string[];
-}
-
 /** What is told of a restore; the library's `RestoredTree` is one. */
 export interface Outcome {
   readonly differences: readonly Difference[];
-  readonly report: PlanNotes & {
-    /** Whether the tree was compared with what was asked for. */
-    readonly verified: boolean;
-    readonly mounts: number;
-    readonly calls: number;
-    readonly hostEffects: readonly HostEffect[];
-    /** `undefined` when they could not be told, for the reason that follows. */
-    readonly leftBehind: readonly Leaver[] | undefined;
-    readonly leftBehindUnknown?: string;
-    /** Milliseconds. */
-    readonly timings: { readonly [stage in Stage]: number };
-  };
+  readonly report: PlanNotes &
+    Leavers & {
+      /** Whether the tree was compared with what was asked for. */
+      readonly verified: boolean;
+      readonly mounts: number;
+      readonly calls: number;
+      readonly hostEffects: readonly HostEffect[];
+      /** Milliseconds. */
+      readonly timings: { readonly [stage in Stage]: number };
+    };
 }
 
 /** What a restore did: how much, whether it is the same, what is not as captured, what changed on the host. */
@@ -53,13 +46,13 @@ function leftLines({ leftBehind, leftBehindUnknown = '' }: Outcome['report']): s
   return [lineText(`who is could not be told: ${leftBehindUnknown}`)];
 }
 
-function leftLine({ pid, command, at }: Leaver): string {
+function leftLine({ pid, command, at }: LeftBehind): string {
   return lineText(
-    `process ${pid} (${command}), with its ${at.map((word) => STANDING[word] ?? word).join(' and its ')}`,
+    `process ${pid} (${command}), with its ${at.map((word) => STANDING[word]).join(' and its ')}`,
   );
 }
 
-const STANDING: { readonly [link: string]: string } = { root: 'root', cwd: 'working directory' };
+const STANDING = { root: 'root', cwd: 'working directory' } as const;
 
 function verdict(differences: readonly Difference[], paint: Paint, options: RenderOptions): string[] {
   if (differences.length === 0) return [paint.good('Read back: the same tree.')];

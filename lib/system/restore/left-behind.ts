@@ -1,27 +1,12 @@
 /** Processes that a new root did not take along. */
 import { MountError } from '../../errors.ts';
 import { decodeBytes } from '../../model/bytes.ts';
+import type { Leavers, LeftBehind } from '../../model/left-behind.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { HeldFd } from '../calls/fd.ts';
 import { statOpen } from '../calls/lookup.ts';
 import type { Procfs } from '../calls/procfs.ts';
 import { processesIn } from '../capture/processes.ts';
-
-/** A process of a namespace that stands, with its root or working directory, in what is not mounted there any more. */
-export interface LeftBehind {
-  readonly pid: number;
-  /** Its name, as proc_pid_comm(5) has it. */
-  readonly command: string;
-  readonly at: readonly ('root' | 'cwd')[];
-}
-
-/** Who was left behind, as far as it could be told. */
-export interface Leavers {
-  /** `undefined`: that could not be told. */
-  readonly leftBehind: readonly LeftBehind[] | undefined;
-  /** Why it could not. */
-  readonly leftBehindUnknown?: string;
-}
 
 /** The process ended meanwhile, or the caller may not look at it. */
 const PASSED_OVER = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);

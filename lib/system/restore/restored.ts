@@ -1,11 +1,11 @@
 import type { Difference } from '../../model/difference.ts';
+import type { Leavers } from '../../model/left-behind.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { PlanNotes, Target } from '../../plan/plan.ts';
 import type { HostEffect } from '../../plan/steps/steps.ts';
 import type { OwnedFd } from '../calls/fd.ts';
 import type { MountNamespace } from '../namespaces/namespace.ts';
 import type { AttachedTree } from './attached.ts';
-import type { LeftBehind } from './left-behind.ts';
 
 /** Milliseconds of each stage. */
 export interface Timings {
@@ -18,7 +18,7 @@ export interface Timings {
 }
 
 /** What a restore did. */
-export interface RestoreReport extends PlanNotes {
+export interface RestoreReport extends PlanNotes, Leavers {
   /** Whether the tree was compared with what was to be built. */
   readonly verified: boolean;
   /** Mounts in the restored tree. */
@@ -26,13 +26,6 @@ export interface RestoreReport extends PlanNotes {
   /** Calls that were made. */
   readonly calls: number;
   readonly hostEffects: readonly HostEffect[];
-  /**
-   * Where the root of a namespace was replaced: its processes that stand in the old tree all the same, as far as the
-   * caller may see them. `undefined` when they could not be looked for: the tree stands all the same.
-   */
-  readonly leftBehind: readonly LeftBehind[] | undefined;
-  /** Why they could not be looked for: the call that was refused. Only there with `leftBehind: undefined`. */
-  readonly leftBehindUnknown?: string;
   readonly timings: Timings;
 }
 
