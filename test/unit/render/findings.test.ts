@@ -172,7 +172,7 @@ test('a report says how much was restored, whether it is the same, and what is n
     /\nRead back: 1 difference\n~ {2}\/data {2}#2 {2}type/,
   );
   const effect = { kind: 'attach', path: '/x', description: 'the tree appears', undone: true } as const;
-  const leftBehind = [{ pid: 7, command: 'sh\n', at: ['root', 'cwd'] }];
+  const leftBehind = [{ pid: 7, command: 'sh\n', at: ['root', 'cwd'] as const }];
   expect(renderReport({ differences: [], report: { ...report, leftBehind } })).toContain(
     '\n\nLeft in the old tree\n  - process 7 (sh\\012), with its root and its working directory\n',
   );
