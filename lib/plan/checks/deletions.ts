@@ -7,7 +7,8 @@ import { skipCure, standInCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
 import type { Supplies } from '../supply.ts';
 
-interface Scene {
+/** A tree whose layout is settled, with what is known of its paths. */
+export interface SettledLayout {
   readonly tree: MountTree;
   readonly supplies: Supplies;
   readonly layout: Layout;
@@ -16,7 +17,7 @@ interface Scene {
 }
 
 /** Requires another supply for deleted roots that cannot be had: of the host, and directories of what is read-only. */
-export function requireDeletable(scene: Scene, findings: Findings): void {
+export function requireDeletable(scene: SettledLayout, findings: Findings): void {
   const { tree, supplies, layout } = scene;
   for (const mount of tree.list) {
     const spot = mount.deleted ? layout.roots.get(mount.id) : undefined;
@@ -29,7 +30,7 @@ export function requireDeletable(scene: Scene, findings: Findings): void {
   }
 }
 
-function isDirectoryOfReadOnly({ kinds, deletedRoots }: Scene, mount: Mount, spot: Spot): boolean {
+function isDirectoryOfReadOnly({ kinds, deletedRoots }: SettledLayout, mount: Mount, spot: Spot): boolean {
   return (
     deletedRoots.isReadOnly(spot.origin) && kinds.kindAt(deletedRoots.spotOf(mount, spot)) === 'directory'
   );

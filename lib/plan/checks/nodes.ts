@@ -17,18 +17,15 @@ import {
 } from '../../model/mount.ts';
 import { isOwned } from '../../model/nodes.ts';
 import { joinPath, relativePath } from '../../model/paths.ts';
-import type { MountTree } from '../../model/tree.ts';
 import { takesNodes } from '../filesystems.ts';
-import type { DeletedRoots } from '../layout/deleted-roots.ts';
 import { DEFAULT_DEVICES, mayMakeDevices } from '../layout/devices.ts';
-import type { Kinds } from '../layout/kinds.ts';
-import type { Layout, Spot } from '../layout/layout.ts';
+import type { Spot } from '../layout/layout.ts';
 import type { OriginKey } from '../layout/origin-keys.ts';
 import { mappedIds } from '../mapped-ids.ts';
 import type { Choices } from '../options/choices.ts';
 import { skipCure, standInCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
-import type { Supplies } from '../supply.ts';
+import type { SettledLayout } from './deletions.ts';
 import { buildsInUserNamespace } from './places.ts';
 
 const SET_ID = 0o6000;
@@ -48,12 +45,7 @@ export interface Nodes {
   readonly changed: readonly ChangedNode[];
 }
 
-interface Scene {
-  readonly tree: MountTree;
-  readonly supplies: Supplies;
-  readonly layout: Layout;
-  readonly kinds: Kinds;
-  readonly deletedRoots: DeletedRoots;
+interface Scene extends SettledLayout {
   readonly choices: Choices;
   readonly facts: HostFacts;
   readonly findings: Findings;
