@@ -78,4 +78,10 @@ Napi::BigUint64Array to_uint64_array(const Napi::Value& value, const char* name)
   return value.As<Napi::BigUint64Array>();
 }
 
+Napi::BigUint64Array to_words(const Napi::Value& value, const char* name, size_t count) {
+  const Napi::BigUint64Array words = to_uint64_array(value, name);
+  if (words.ElementLength() != count) refuse(value, name, ("a BigUint64Array of " + std::to_string(count)).c_str());
+  return words;
+}
+
 }  // namespace mountyard::binding

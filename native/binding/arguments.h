@@ -21,6 +21,8 @@ Napi::Object to_object(const Napi::Value& value, const char* name);
 // The elements themselves, shared with JavaScript.
 Napi::Int32Array to_int32_array(const Napi::Value& value, const char* name);
 Napi::BigUint64Array to_uint64_array(const Napi::Value& value, const char* name);
+// The same, of so many elements.
+Napi::BigUint64Array to_words(const Napi::Value& value, const char* name, size_t count);
 
 // Bytes or null.
 class NullableString {
@@ -48,6 +50,9 @@ class Arguments {
   }
   [[nodiscard]] Napi::BigUint64Array ids(size_t index) const {
     return to_uint64_array(info_[index], name(index).c_str());
+  }
+  [[nodiscard]] Napi::BigUint64Array words(size_t index, size_t count) const {
+    return to_words(info_[index], name(index).c_str(), count);
   }
   // The value that the call returns.
   [[nodiscard]] Napi::Value number(int value) const { return Napi::Number::New(info_.Env(), value); }

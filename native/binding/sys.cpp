@@ -29,14 +29,14 @@ Value open_tree(const CallbackInfo& info) {
   return in.number(sys::open_tree(in.fd(0), in.bytes(1).c_str(), in.flags(2)));
 }
 
-// set, clear, propagation and user namespace, as openTreeAttr and mountSetattr both take them from 3 on.
+// The words of struct mount_attr in one argument: node-addon-api allocates for more than six, outside `call`.
 mount_attr attributes(const Arguments& in) {
+  const Napi::BigUint64Array words = in.words(3, sizeof(mount_attr) / sizeof(uint64_t));
   mount_attr attributes{};
-  attributes.attr_set = in.bits(3);
-  attributes.attr_clr = in.bits(4);
-  attributes.propagation = in.bits(5);
-  // -1 is no fd; the kernel looks at it only for MOUNT_ATTR_IDMAP and refuses it then.
-  attributes.userns_fd = static_cast<uint64_t>(in.fd(6));
+  attributes.attr_set = words[0];
+  attributes.attr_clr = words[1];
+  attributes.propagation = words[2];
+  attributes.userns_fd = words[3];
   return attributes;
 }
 

@@ -79,6 +79,13 @@ export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => v
     expect(restored.differences).toEqual([]);
     expect(restored.report.broughtAlong.map(({ mountPoint }) => mountPoint)).toEqual(['/below']);
   },
+  'attributes of a mount and of a clone': (scratch) => {
+    sys.mountSetattr(scratch.path, { set: ['NOSYMFOLLOW'] });
+    using clone = sys.openTreeAttr(scratch.path, { set: ['RDONLY'] }, ['CLONE']);
+    sys.mountSetattr(clone, { propagation: 'PRIVATE' });
+    using writable = sys.openTreeAttr(clone, { clear: ['RDONLY'] }, ['CLONE']);
+    expect(writable.closed).toBe(false);
+  },
   'a pin': async (scratch) => {
     using namespace = MountNamespace.create();
     const path = scratch.at('pin');

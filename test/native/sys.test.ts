@@ -53,6 +53,9 @@ test('arguments are judged by type, and a NUL inside bytes is refused', () => {
   expect(() => untyped.umount2?.(bytes('/\0a'), 0)).toThrow('argument 1: expects bytes without a NUL');
   expect(() => untyped.mount?.(null, bytes('/'), null, 0, null)).toThrow('argument 4: expects a bigint');
   expect(() => untyped.mount?.(undefined, bytes('/'), null, 0n, null)).toThrow(TypeError);
+  expect(() => untyped.mountSetattr?.(-1, bytes(''), 0, BigUint64Array.of(1n))).toThrow(
+    'argument 4: expects a BigUint64Array of 4',
+  );
   expect(() => untyped.statmount?.(1n << 64n, 0n, 0n)).toThrow('argument 1: expects a bigint of 64 bits');
 });
 
@@ -78,7 +81,7 @@ test('statx agrees with fstat, and knows a mount root', () => {
 test('the mount calls build a tree, clone it and move it into place', () => {
   const mount = tmpfs();
   expect(sys.mkdirat(mount, bytes('a'), 0o755)).toBe(0);
-  expect(sys.mountSetattr(mount, bytes(''), AT_EMPTY_PATH, 1n, 0n, 0n, -1)).toBe(0);
+  expect(sys.mountSetattr(mount, bytes(''), AT_EMPTY_PATH, BigUint64Array.of(1n, 0n, 0n, 0n))).toBe(0);
   const clone = sys.openTree(mount, bytes(''), 1 | AT_EMPTY_PATH | 0o2000000);
   expect(sys.mkdirat(clone, bytes('b'), 0o755)).toBe(-constants.errno.EROFS);
   expect(sys.moveMount(clone, bytes(''), AT_FDCWD, bytes(directory), 0x4)).toBe(0);

@@ -22,16 +22,8 @@ export interface NativeStat {
   readonly special: bigint; // st_rdev: what a device node stands for
 }
 
-/** Those of open_tree_attr(2) and mount_setattr(2): `set` to `userns` are the fields of struct mount_attr. */
-type SetattrArguments = [
-  dirfd: number,
-  path: Bytes,
-  flags: number,
-  set: bigint,
-  clear: bigint,
-  propagation: bigint,
-  userns: number,
-];
+/** Those of open_tree_attr(2) and mount_setattr(2): `attributes` has the four words of struct mount_attr. */
+type SetattrArguments = [dirfd: number, path: Bytes, flags: number, attributes: BigUint64Array];
 
 export interface NativeSys {
   mount(
@@ -43,9 +35,9 @@ export interface NativeSys {
   ): number;
   umount2(target: Bytes, flags: number): number;
   openTree(dirfd: number, path: Bytes, flags: number): number;
-  openTreeAttr(...attributes: SetattrArguments): number;
+  openTreeAttr(...setattr: SetattrArguments): number;
   moveMount(from: number, fromPath: Bytes, to: number, toPath: Bytes, flags: number): number;
-  mountSetattr(...attributes: SetattrArguments): number;
+  mountSetattr(...setattr: SetattrArguments): number;
   fsopen(type: Bytes, flags: number): number;
   fsconfig(fs: number, command: number, key: Bytes | null, value: Bytes | null, aux: number): number;
   fsmount(fs: number, flags: number, attributes: number): number;

@@ -70,15 +70,7 @@ export function openTreeAttr(place: Place, change: AttributeChange, flags: Flags
   const at = placeOf(place);
   const bits = (bitsOf(flags, OPEN_TREE_FLAGS) | OPEN_TREE.CLOEXEC | emptyPath(at)) >>> 0;
   const attr = attributeChange(change);
-  const answer = native.sys.openTreeAttr(
-    at.dirfd,
-    at.bytes,
-    bits,
-    attr.set,
-    attr.clear,
-    attr.propagation,
-    attr.userns,
-  );
+  const answer = native.sys.openTreeAttr(at.dirfd, at.bytes, bits, attr.words);
   return opened(answer, at.path(), () => ({
     syscall: 'open_tree_attr',
     arguments: [...at.texts(), formatFlags(bits, OPEN_TREE_NAMES), attr.text()],
@@ -114,8 +106,7 @@ export function mountSetattr(place: Place, change: AttributeChange, flags: Flags
   const at = placeOf(place);
   const bits = (bitsOf(flags, SETATTR_FLAGS) | emptyPath(at)) >>> 0;
   const attr = attributeChange(change);
-  const { set, clear, propagation, userns } = attr;
-  checked(native.sys.mountSetattr(at.dirfd, at.bytes, bits, set, clear, propagation, userns), () => ({
+  checked(native.sys.mountSetattr(at.dirfd, at.bytes, bits, attr.words), () => ({
     syscall: 'mount_setattr',
     arguments: [...at.texts(), formatFlags(bits, AT, 'AT_'), attr.text()],
     path: at.path(),
@@ -158,11 +149,9 @@ function attributeChange(change: AttributeChange) {
   const clear = bitsOf(change.clear, ATTRIBUTES);
   const propagation = change.propagation === undefined ? 0 : bitsOf([change.propagation], PROPAGATION);
   const { userNamespace } = change;
+  const userns = userNamespace === undefined ? 0 : fdNumber(userNamespace);
   return {
-    set: BigInt(set),
-    clear: BigInt(clear),
-    propagation: BigInt(propagation),
-    userns: userNamespace === undefined ? 0 : fdNumber(userNamespace),
+    words: BigUint64Array.of(BigInt(set), BigInt(clear), BigInt(propagation), BigInt(userns)),
     text() {
       const fields = [
         `attr_set=${formatFlags(set, MOUNT_ATTR, 'MOUNT_ATTR_')}`,
