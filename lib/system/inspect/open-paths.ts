@@ -1,11 +1,13 @@
 import { constants } from 'node:os';
+import { MountError } from '../../errors.ts';
 import { O, RESOLVE } from '../../flags.ts';
 import type { PathString } from '../../model/mount.ts';
 import { isCleanAbsolute } from '../../model/paths.ts';
 import { callStrings, refusal } from '../calls/arguments.ts';
-import { type HeldFd, OwnedFds } from '../calls/fd.ts';
+import { type HeldFd, type OwnedFd, OwnedFds } from '../calls/fd.ts';
 import { native } from '../calls/native.ts';
 import { type FileStat, Stats } from '../calls/stats.ts';
+import { openat2 } from '../calls/tree.ts';
 
 /** What an open file of the host is. */
 export interface OpenedPath {
@@ -26,15 +28,17 @@ const LOOK = BigInt(O.PATH | O.CLOEXEC);
 
 /** Host paths, which are opened and looked at in one go. */
 export class OpenedPaths implements Disposable {
-  readonly #indices: ReadonlyMap<PathString, number>;
+  readonly #paths: readonly PathString[];
+  readonly #places: ReadonlyMap<PathString, number>;
   readonly #straight: Opened;
-  /** Those that lead through symlinks, in their order, and by their index among all. */
+  /** Those that lead through symlinks, in their order, and by their place among all. */
   readonly #followed: Opened;
   readonly #through = new Map<number, number>();
 
   /** @throws {MountError} ENOMEM */
   constructor(paths: readonly PathString[]) {
-    this.#indices = new Map(paths.map((path, index) => [path, index]));
+    this.#paths = paths;
+    this.#places = new Map(paths.map((path, place) => [path, place]));
     this.#straight = openEach(paths, RESOLVE.NO_SYMLINKS);
     const through = paths.filter((_, index) => {
       if (this.#straight.fds.at(index) !== -constants.errno.ELOOP) return false;
@@ -49,9 +53,10 @@ export class OpenedPaths implements Disposable {
     }
   }
 
-  /** What was opened, or the errno of why it could not be. */
-  get(path: PathString): OpenedPath | number {
-    const [{ fds, stats }, index] = this.#find(path);
+  /** What was opened of the path at that place in the list, or the errno of why it could not be. */
+  at(place: number): OpenedPath | number {
+    const path = this.#paths[place] ?? '';
+    const [{ fds, stats }, index] = this.#find(place);
     const number = fds.at(index);
     if (number < 0) return -number;
     return {
@@ -63,15 +68,14 @@ export class OpenedPaths implements Disposable {
 
   /** The fd of what could be opened. */
   fdOf(path: PathString): HeldFd | undefined {
-    const [{ fds }, index] = this.#find(path);
+    const [{ fds }, index] = this.#find(this.#places.get(path) ?? -1);
     const number = fds.at(index);
     return number < 0 ? undefined : { number, name: path };
   }
 
-  #find(path: PathString): [opened: Opened, index: number] {
-    const index = this.#indices.get(path) ?? -1;
-    const followed = this.#through.get(index);
-    return followed === undefined ? [this.#straight, index] : [this.#followed, followed];
+  #find(place: number): [opened: Opened, index: number] {
+    const followed = this.#through.get(place);
+    return followed === undefined ? [this.#straight, place] : [this.#followed, followed];
   }
 
   close(): void {
@@ -81,6 +85,16 @@ export class OpenedPaths implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+/** The fd of one, through symlinks too, or the errno's name. */
+export function openHostPath(path: PathString): OwnedFd | string {
+  try {
+    return openat2(path, { flags: ['PATH'] });
+  } catch (error) {
+    if (error instanceof MountError) return error.code;
+    throw error;
   }
 }
 

@@ -1,8 +1,8 @@
 import { MountError } from '../../errors.ts';
-import { O, S_IFMT } from '../../flags.ts';
-import type { DestinationFact, FileIdentity, PathFact, SourceFact } from '../../model/facts.ts';
+import { O } from '../../flags.ts';
+import type { DestinationFact, PathFact, SourceFact } from '../../model/facts.ts';
 import type { Mount, PathString } from '../../model/mount.ts';
-import { isInside, joinPath, relativePath } from '../../model/paths.ts';
+import { joinPath, relativePath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { errnoName } from '../calls/errno.ts';
 import { failureOf } from '../calls/failure.ts';
@@ -11,11 +11,12 @@ import { kindOfMode, lookUp, statFd, statOpen } from '../calls/lookup.ts';
 import type { NativeStat } from '../calls/native.ts';
 import { placeInside } from '../calls/other-namespaces.ts';
 import { runSmallRaw, smallProgram } from '../calls/small-program.ts';
-import { mountSetattr, openat2, openTree } from '../calls/tree.ts';
+import { mountSetattr, openTree } from '../calls/tree.ts';
 import type { MountNamespace } from '../namespaces/namespace.ts';
 import type { HeldHost } from './held.ts';
 import { isUncloneable, locksOf } from './locks.ts';
-import { type OpenedPath, OpenedPaths } from './open-paths.ts';
+import { type OpenedPath, OpenedPaths, openHostPath } from './open-paths.ts';
+import { SourceMounts } from './source-mounts.ts';
 
 /** What the sources are looked at with. */
 export interface SourceView {
@@ -39,18 +40,21 @@ export function inspectSources(
 ): { [path: PathString]: SourceFact } {
   const opened = new OpenedPaths([...sources.keys()]);
   view.held.keepPaths(opened);
-  const roots = new MountRoots(view.held);
+  const mounts = new SourceMounts(view);
   return Object.fromEntries(
-    Array.from(sources, ([path, below]) => [path, inspectSource(view, path, below, opened.get(path), roots)]),
+    Array.from(sources, ([path, below], index) => [
+      path,
+      inspectSource(view, mounts, path, below, opened.at(index)),
+    ]),
   );
 }
 
 function inspectSource(
   view: SourceView,
+  mounts: SourceMounts,
   path: PathString,
   below: Iterable<PathString>,
   opened: OpenedPath | number,
-  roots: MountRoots,
 ): SourceFact {
   if (typeof opened === 'number') {
     const error = errnoName(opened);
@@ -64,7 +68,7 @@ function inspectSource(
   const place = mount && pathInside(view, path, opened, mount);
   if (!mount || place === undefined) return { path, kind, paths };
   const { identity } = status;
-  const root = status.mountRoot ? { fd, identity } : roots.of(mount, fd.number);
+  const root = status.mountRoot ? { fd, identity } : mounts.rootOf(mount, fd.number);
   if (root) view.held.setMountRoot(path, root.fd);
   return {
     path,
@@ -73,15 +77,11 @@ function inspectSource(
     mount,
     mountRootReachable: root !== undefined,
     ...(view.mayBeLocked && { locks: locksOf(fd.number, root?.fd.number, mount) }),
-    submounts: hasSubmounts(view.host, mount, joinPath(mount.mountPoint, place)),
+    submounts: mounts.hasMountsBelow(mount, joinPath(mount.mountPoint, place)),
     identity,
     ...(root && { mountRootIdentity: root.identity }),
     paths,
   };
-}
-
-function identityOf({ mode, device, inode }: NativeStat): FileIdentity {
-  return { type: mode & S_IFMT, device: String(device), inode: String(inode) };
 }
 
 /** Looks at the place where a tree is to be attached; its fd goes to `held`. */
@@ -126,16 +126,6 @@ function isSharing({ propagation: { shared, master } }: Mount): boolean {
   return shared !== undefined || master !== undefined;
 }
 
-/** The fd, or the errno's name. O_PATH without O_DIRECTORY triggers no automount. */
-function openHostPath(path: PathString): OwnedFd | string {
-  try {
-    return openat2(path, { flags: ['PATH'] });
-  } catch (error) {
-    if (error instanceof MountError) return error.code;
-    throw error;
-  }
-}
-
 /** What it is, or the errno's name. */
 function statOrErrno(fd: OwnedFd): NativeStat | string {
   try {
@@ -166,79 +156,6 @@ function isSameFile(real: PathString, fd: HeldFd): boolean {
   using named = other;
   const [left, right] = [statFd(named.number), statFd(fd.number)];
   return left?.inode === right?.inode && left?.device === right?.device && left?.mountId === right?.mountId;
-}
-
-const MAX_DEPTH = 4096;
-
-interface MountRoot {
-  readonly fd: HeldFd;
-  readonly identity: FileIdentity;
-}
-
-/** The roots of mounts that sources lie on, opened once for each mount. */
-class MountRoots {
-  readonly #held: HeldHost;
-  readonly #known = new Map<Mount, MountRoot>();
-  readonly #covered = new Set<Mount>();
-
-  constructor(held: HeldHost) {
-    this.#held = held;
-  }
-
-  /**
-   * By the mount point or, where the way there is covered, by going up from a file of the mount; a covered root itself
-   * is out of reach.
-   */
-  of(mount: Mount, from: number): MountRoot | undefined {
-    const known = this.#known.get(mount);
-    if (known) return known;
-    const fd = this.#open(mount) ?? climbToRoot(from, mount);
-    if (!fd) return undefined;
-    this.#held.keep(fd);
-    const root = { fd, identity: identityOf(statOpen(fd)) };
-    this.#known.set(mount, root);
-    return root;
-  }
-
-  #open(mount: Mount): OwnedFd | undefined {
-    if (this.#covered.has(mount)) return undefined;
-    const fd = openMountRoot(mount.mountPoint, mount);
-    if (!fd) this.#covered.add(mount);
-    return fd;
-  }
-}
-
-function openMountRoot(path: PathString, mount: Mount): OwnedFd | undefined {
-  const fd = openHostPath(path);
-  if (typeof fd === 'string') return undefined;
-  const status = statFd(fd.number);
-  if (status?.mountRoot && status.mountId === BigInt(mount.id)) return fd;
-  fd.close();
-  return undefined;
-}
-
-function climbToRoot(from: number, mount: Mount): OwnedFd | undefined {
-  let current: OwnedFd | undefined;
-  try {
-    for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-      const parent = openat2({ at: current ?? from, path: '..' }, { flags: ['PATH'], resolve: ['NO_XDEV'] });
-      current?.close();
-      current = parent;
-      const status = statFd(current.number);
-      if (status?.mountId !== BigInt(mount.id)) break;
-      if (status.mountRoot) return current;
-    }
-  } catch (error) {
-    if (!(error instanceof MountError)) throw error; // a file has no `..`, and what is out of reach stays so
-  }
-  current?.close();
-  return undefined;
-}
-
-function hasSubmounts(host: MountTree, mount: Mount, path: PathString): boolean {
-  return host
-    .childrenOf(mount)
-    .some((child) => child.mountPoint !== path && isInside(path, child.mountPoint));
 }
 
 /** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
