@@ -6,8 +6,9 @@ import type { Fd, OwnedFd } from '../calls/fd.ts';
 import { PROC_RESOLVE, Procfs } from '../calls/procfs.ts';
 import { runSmall, type SmallProgram, smallProgram } from '../calls/small-program.ts';
 import { openat2 } from '../calls/tree.ts';
+import { CHILD } from './clones.ts';
 import { type OwnerView, ownerView, withOwners } from './owner-ids.ts';
-import { CHILD, fillPlaces } from './places.ts';
+import { fillPlaces } from './places.ts';
 import { fillRoots } from './roots.ts';
 import { readTable } from './table.ts';
 

@@ -18,7 +18,7 @@ import {
 } from '../calls/small-program.ts';
 import { openat2 } from '../calls/tree.ts';
 import { captureTree } from '../capture/capture.ts';
-import { CHILD } from '../capture/places.ts';
+import { CHILD } from '../capture/clones.ts';
 import { isMountNamespace } from './userns.ts';
 
 /** How a pin came about. */
