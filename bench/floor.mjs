@@ -20,8 +20,6 @@ const SAME_AT = 200;
 const DEEPEST = 1000;
 /** From here on a round takes seconds. */
 const MANY = 50_000;
-/** How many mounts are restored before the first sample, in how many restores at least and at most. */
-const WARM = { mounts: 20_000, least: 3, most: 40 };
 const STAGES = ['inspect', 'plan', 'compile', 'run'];
 
 const NAMES = {
@@ -51,10 +49,7 @@ async function measure({ tree, mounts }, { file, options }) {
   await assertSameWork(tree, Math.min(mounts, SAME_AT), file);
   writeFileSync(file, planned(tree, mounts).program);
   const pick = reading(options.clock);
-  const warmUp = options.smoke
-    ? 1
-    : Math.min(Math.max(Math.ceil(WARM.mounts / mounts), WARM.least), WARM.most);
-  const worker = await Worker.start('restore', { tree, mounts, warmUp });
+  const worker = await Worker.start('restore', { tree, mounts, quick: options.smoke });
   const restored = [];
   const byHand = (variant) => () => pick(nativeTimes('floor', [tree, String(mounts), variant]));
   const sides = {

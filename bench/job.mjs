@@ -11,7 +11,7 @@ const STAGES = ['capture', 'inspect', 'plan', 'compile', 'run', 'readBack', 'ver
 
 async function measure(subject, { clock, smoke, rounds }) {
   const pick = reading(clock);
-  const worker = await Worker.start('job', { ...subject, warmUp: smoke ? 1 : 20 });
+  const worker = await Worker.start('job', { ...subject, quick: smoke });
   const answers = [];
   const sides = {
     floor: () => pick(nativeTimes('floor', [subject.tree, String(subject.mounts)])),

@@ -54,7 +54,7 @@ async function measure(peer, mounts, { files, options }) {
   const sources = files.sources.slice(0, mounts);
   const worker = await Worker.start('external', {
     sources,
-    warmUp: options.smoke ? 1 : Math.max(10, 4000 / mounts),
+    quick: options.smoke,
   });
   const restore = (verify) => async () => pick(await worker.ask({ verify }));
   const peerSides =

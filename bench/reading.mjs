@@ -51,8 +51,7 @@ export async function run(options) {
 
 async function measure(ways, { mounts, directory, options }) {
   const pick = reading(options.clock);
-  const warmUp = options.smoke ? 1 : Math.max(3, Math.ceil(20_000 / mounts));
-  const worker = await Worker.start('reading', { mounts, directory, warmUp });
+  const worker = await Worker.start('reading', { mounts, directory, quick: options.smoke });
   try {
     const sides = ways.map((way) => [way, async () => pick(await worker.ask({ way }))]);
     return await alternate(Object.fromEntries(sides), { ...options.rounds, settle: 1 });

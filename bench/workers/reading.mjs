@@ -1,11 +1,11 @@
-/** In a namespace with many mounts, reads its table in several ways: `{mounts, directory, warmUp}`. */
+/** In a namespace with many mounts, reads its table in several ways: `{mounts, directory, quick}`. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { captureTree, MountTree, parseMountinfo, restoreTreeSync, sys } from 'mountyard';
 import { readMount } from '../../dist/system/capture/statmount-mount.js';
 import { nativeTimes } from '../processes.mjs';
 import { tableOf } from '../trees.mjs';
-import { answer, parameters, timed } from './answers.mjs';
+import { answer, parameters, timed, warmUp } from './answers.mjs';
 import { readFields } from './fields.mjs';
 
 const TABLE = '/proc/self/mountinfo';
@@ -45,5 +45,5 @@ function byLibmount(table) {
   return { wall, cpu };
 }
 
-for (const way of Object.keys(WAYS)) for (let time = 0; time < parameters.warmUp; time += 1) read(way);
+for (const way of Object.keys(WAYS)) warmUp(() => read(way));
 answer(({ way }) => read(way));

@@ -1,9 +1,9 @@
-/** Restores a tree again and again, warm: `{tree, mounts, warmUp, verify}`. */
+/** Restores a tree again and again, warm: `{tree, mounts, quick, verify}`. */
 import { parseMountinfo, restoreTreeSync } from 'mountyard';
 import { tableOf } from '../trees.mjs';
-import { answer, parameters, timed } from './answers.mjs';
+import { answer, parameters, timed, warmUp } from './answers.mjs';
 
-const { tree: shape, mounts, warmUp, verify = false } = parameters;
+const { tree: shape, mounts, verify = false } = parameters;
 const text = Buffer.from(tableOf(shape, mounts));
 
 function restore() {
@@ -14,5 +14,5 @@ function restore() {
   return { wall, cpu, calls, timings };
 }
 
-for (let time = 0; time < warmUp; time += 1) restore();
+warmUp(restore);
 answer(restore);
