@@ -1,4 +1,5 @@
 import type { Mount, Propagation } from '../model/mount.ts';
+import { propagationOf } from '../model/propagation.ts';
 import { ReadMount } from '../model/read-mount.ts';
 import { KnownSpans } from './known-spans.ts';
 import { decoded, LineCursor, quote } from './line-cursor.ts';
@@ -10,7 +11,7 @@ const LARGEST_DEVICE = 0xffffffff;
 const DASH = 0x2d;
 const SPACE = 0x20;
 const NONE: readonly string[] = Object.freeze([]);
-const PRIVATE: Propagation = Object.freeze({ unbindable: false });
+const PRIVATE = propagationOf({});
 
 /** In the order in which the kernel prints them. */
 const TAGS = [
@@ -18,6 +19,9 @@ const TAGS = [
   ['master:', 'master'],
   ['propagate_from:', 'propagateFrom'],
 ] as const;
+
+/** What the optional fields of a line tell. */
+type Tags = { [key in (typeof TAGS)[number][1]]: number | undefined };
 
 /** What mounts of one filesystem have in common. */
 interface Filesystem {
@@ -139,7 +143,7 @@ export class MountinfoReader {
 
   #propagation(): Propagation {
     const cursor = this.#cursor;
-    const tags: { shared?: number; master?: number; propagateFrom?: number } = {};
+    const tags: Tags = { shared: undefined, master: undefined, propagateFrom: undefined };
     const unknown: string[] = [];
     let unbindable = false;
     let highest = -1;
@@ -162,7 +166,8 @@ export class MountinfoReader {
       else if (field !== '') unknown.push(this.#intern(cursor.unescaped()));
     }
     if (unknown.length > 0) this.#unknownTags = unknown;
-    return highest >= 0 || unbindable ? { ...tags, unbindable } : PRIVATE;
+    const { shared, master, propagateFrom } = tags;
+    return propagationOf({ shared, master, propagateFrom, unbindable });
   }
 
   #failAtSecond(): never {

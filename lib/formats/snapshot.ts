@@ -3,6 +3,7 @@ import { ParseError } from '../errors.ts';
 import { decodeBytes } from '../model/bytes.ts';
 import { defined } from '../model/defined.ts';
 import type { DirectoryStatus, Mount, NodeStatus, Propagation } from '../model/mount.ts';
+import { propagationOf } from '../model/propagation.ts';
 import { ReadMount } from '../model/read-mount.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { MountTree } from '../model/tree.ts';
@@ -53,7 +54,7 @@ function toMount(record: MountRecord): Mount {
     ...rest,
     deleted: deleted ?? false,
     kind: kind ?? 'unknown',
-    propagation: { ...defined(propagation ?? {}), unbindable: propagation?.unbindable ?? false },
+    propagation: propagationOf(propagation ?? {}),
     unknownTags: unknownTags ?? [],
     ...defined({ subtype, uniqueId, rootInode, idmap, verbatim }),
     ...(directories && { directories: directories.map(toDirectory) }),

@@ -1,5 +1,6 @@
 import { attributeWords, MS } from '../../flags.ts';
 import { type Mount, type Propagation, UNREACHABLE } from '../../model/mount.ts';
+import { propagationOf } from '../../model/propagation.ts';
 import { ReadMount } from '../../model/read-mount.ts';
 import { native } from '../calls/native.ts';
 import { decodeStatmount, type MountStatus, STATMOUNT } from '../calls/statmount.ts';
@@ -57,7 +58,7 @@ function mountOf(status: MountStatus): Mount {
     deleted,
     mountPoint: status.mountPoint ?? UNREACHABLE,
     options: attributeWords(Number(status.attributes ?? 0n)),
-    propagation: propagationOf(status),
+    propagation: propagationIn(status),
     unknownTags: [],
     type,
     ...(subtype === undefined ? {} : { subtype }),
@@ -69,17 +70,16 @@ function mountOf(status: MountStatus): Mount {
   });
 }
 
-function propagationOf({ propagation = 0n, peerGroup, master, propagateFrom }: MountStatus): Propagation {
+function propagationIn({ propagation = 0n, peerGroup, master, propagateFrom }: MountStatus): Propagation {
   const has = (bit: number) => (propagation & BigInt(bit)) !== 0n;
-  return {
-    ...(has(MS.SHARED) && { shared: Number(peerGroup) }),
-    ...(has(MS.SLAVE) && { master: Number(master) }),
-    // mountinfo names the dominant group only when it is another than the master.
-    ...(has(MS.SLAVE) && propagateFrom && propagateFrom !== master
-      ? { propagateFrom: Number(propagateFrom) }
-      : {}),
+  // mountinfo names the dominant group only when it is another than the master.
+  const isDominated = has(MS.SLAVE) && propagateFrom && propagateFrom !== master;
+  return propagationOf({
+    shared: has(MS.SHARED) ? Number(peerGroup) : undefined,
+    master: has(MS.SLAVE) ? Number(master) : undefined,
+    propagateFrom: isDominated ? Number(propagateFrom) : undefined,
     unbindable: has(MS.UNBINDABLE),
-  };
+  });
 }
 
 /** In mountinfo's order (fs/proc_namespace.c, show_sb_opts). */
