@@ -1,4 +1,4 @@
-import { renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
 import {
@@ -78,6 +78,49 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('deleted roots and what is ar
       '/file-6': '/a/b gone',
       '/c': '/a/b/c gone',
       '/directory-b': '/a/b gone',
+    };
+    await expectShapeComesBack(build, engine, { roots });
+  });
+
+  test('in a directory that is gone, whose name a file has that is mounted', async () => {
+    const build = () => {
+      mountTmpfs('/d');
+      directory('/d/c/x');
+      bindTo('/d/c/x', '/x');
+      rmSync('/d/c', { recursive: true });
+      writeFileSync('/d/c', '');
+      bindFile('/d/c', '/file');
+    };
+    await expectShapeComesBack(build, engine, { roots: { '/x': '/c/x gone', '/file': '/c' } });
+  });
+
+  test('in a directory whose name other files had and have, with all that it can hold', async () => {
+    const build = () => {
+      mountTmpfs('/d');
+      writeFileSync('/d/c', '');
+      bindFile('/d/c', '/first-file');
+      unlinkSync('/d/c');
+      for (const round of ['one', 'two']) {
+        directory('/d/c/between/x');
+        chmodSync('/d/c/between/x', 0o750);
+        bindTo('/d/c/between/x', `/x-${round}`);
+        writeFileSync('/d/c/f', '', { mode: 0o600 });
+        bindFile('/d/c/f', `/f-${round}`);
+        if (round === 'one') for (const gone of ['f', 'between']) rmSync(`/d/c/${gone}`, { recursive: true });
+      }
+      bindTo('/d/c', '/c');
+      rmSync('/d/c', { recursive: true });
+      writeFileSync('/d/c', '', { mode: 0o640 });
+      bindFile('/d/c', '/file');
+    };
+    const roots = {
+      '/first-file': '/c gone',
+      '/x-one': '/c/between/x gone',
+      '/f-one': '/c/f gone',
+      '/x-two': '/c/between/x gone',
+      '/f-two': '/c/f gone',
+      '/c': '/c gone',
+      '/file': '/c',
     };
     await expectShapeComesBack(build, engine, { roots });
   });

@@ -157,20 +157,7 @@ const TRUTHS: readonly {
       mounts.every((mount) => mount.propagation.unbindable) &&
       reason.includes('is unbindable, and the yard engine takes this tree out of the yard by a clone'),
   },
-  {
-    title: 'a deleted root in a directory that is gone, whose name a file has that is mounted',
-    holds: ({ kind }, captured) => kind === 'node-kind' && captured.some(hasFileForDirectory),
-  },
 ];
-
-/** Two of one filesystem: a directory with a root in it, both deleted, and a file of the directory's name. */
-function hasFileForDirectory({ mounts }: MountTree): boolean {
-  const files = mounts.filter(({ deleted, kind }) => !deleted && kind === 'file');
-  return mounts.some(
-    ({ deleted, device, root }) =>
-      deleted && files.some((file) => file.device === device && root.startsWith(`${file.root}/`)),
-  );
-}
 
 function expectSame(
   { captured, before }: Original,

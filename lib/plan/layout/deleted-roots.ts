@@ -2,14 +2,22 @@
  * Roots that were deleted after they were mounted: each is created under its name, cloned, and removed when all is
  * placed. Where something of that name lives too (it was made again), the deleted one waits under another name and
  * changes places with the live one for the moment of its removal, because the kernel keeps the name that a directory
- * had when it went.
+ * had when it went. The kernel words a path by what each directory on it was last called: so what was in a directory
+ * whose name a file has now is made and removed in that directory while it waits.
  */
 import type { Kind, Mount, PathString } from '../../model/mount.ts';
-import { parentPath } from '../../model/paths.ts';
+import { joinPath, parentPath, relativePath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { filesystemRole, splitOptions } from '../filesystems.ts';
 import type { Supplies } from '../supply.ts';
-import { solveKinds } from './kinds.ts';
+import {
+  DIRECTORY,
+  indexOfNature,
+  isDirectory,
+  KindsAlive,
+  kindsByPlace,
+  natureOf,
+} from './deleted-natures.ts';
 import type { Layout, Spot } from './layout.ts';
 import type { OriginKey } from './origin-keys.ts';
 
@@ -19,6 +27,8 @@ interface OriginRoots {
   readonly natures: Map<PathString, string[]>;
   /** Paths of mounts and mount points that stay, and all directories above them. */
   readonly live: Set<PathString>;
+  /** Directories that are gone, with something deleted in them, whose names files have. */
+  readonly replaced: Set<PathString>;
   /** The superblock ends read-only: what goes keeps another name. */
   readonly readOnly: boolean;
   /** Names that the tree does not use, by purpose, and by what each is for. */
@@ -43,14 +53,16 @@ export class DeletedRoots {
       this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
     }
-    this.#toldKinds = kindsByPlace(tree, layout);
+    const alive = new KindsAlive(tree, layout);
+    this.#toldKinds = kindsByPlace(tree, layout, alive);
     if (this.#origins.size === 0) return;
     this.#learnNatures(tree, layout);
     for (const mount of tree.list) {
       if (!mount.deleted) this.#learnLive(layout.roots.get(mount.id));
       this.#learnLive(layout.places.get(mount.id));
     }
-    for (const roots of this.#origins.values()) {
+    for (const [origin, roots] of this.#origins) {
+      learnReplaced(origin, roots, alive);
       addWhatIsBetween(roots);
       putDirectoriesFirst(roots);
     }
@@ -110,6 +122,21 @@ export class DeletedRoots {
     return roots ? others.map((_, index) => otherPlace(roots, path, index + 1)) : [];
   }
 
+  /** What was deleted in directories whose names files have, parents before what is in them. */
+  inReplaced(origin: OriginKey): PathString[] {
+    const roots = this.#origins.get(origin);
+    if (!roots || roots.replaced.size === 0) return [];
+    return [...roots.deleted].filter((path) => replacedAbove(roots, path) !== undefined).sort();
+  }
+
+  /** Where what has no waiting place of its own is while the tree is built: what is above it may have one. */
+  builtPath(origin: OriginKey, path: PathString): PathString {
+    const roots = this.#origins.get(origin);
+    const above = roots && replacedAbove(roots, path);
+    if (above === undefined) return path;
+    return joinPath(this.waitingPlace(origin, above) ?? above, relativePath(above, path) ?? '');
+  }
+
   /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
   isReadOnly(origin: OriginKey): boolean {
     return this.#origins.get(origin)?.readOnly === true;
@@ -137,7 +164,7 @@ export class DeletedRoots {
     const roots = this.#origins.get(spot.origin);
     const which = indexOfNature(roots?.natures.get(spot.path) ?? [], this.#told(mount));
     if (roots && which > 0) return otherPlace(roots, spot.path, which);
-    return this.waitingPlace(spot.origin, spot.path) ?? spot.path;
+    return this.waitingPlace(spot.origin, spot.path) ?? this.builtPath(spot.origin, spot.path);
   }
 
   /** The same as a spot: what waits need not be what its name is now. */
@@ -146,29 +173,40 @@ export class DeletedRoots {
   }
 }
 
-/** What deleted roots of unknown kind are by what they are on: a mount and its mount point are of one kind. */
-function kindsByPlace(tree: MountTree, layout: Layout): ReadonlyMap<Mount, Kind> {
-  const told = new Map<Mount, Kind>();
-  const unknown = tree.list.filter(({ deleted, kind }) => deleted && kind === 'unknown');
-  if (unknown.length === 0) return told;
-  const kinds = solveKinds(tree, layout, undefined, () => undefined);
-  for (const mount of unknown) {
-    const place = layout.places.get(mount.id);
-    if (place && kinds.known(place)) told.set(mount, kinds.kindAt(place));
-  }
-  return told;
-}
-
 function emptyRoots(readOnly: boolean): OriginRoots {
   const none = () => ({ next: 0, given: new Map<string, PathString>() });
   const names = { waiting: none(), aside: none(), 'mountyard-kept': none() };
-  return { deleted: new Set(), natures: new Map(), live: new Set(), readOnly, names };
+  return { deleted: new Set(), natures: new Map(), live: new Set(), replaced: new Set(), readOnly, names };
 }
 
 /** Whether the superblock of a mount is made writable here, and read-only when all is in it. */
 export function endsReadOnly(mount: Mount, supplies: Supplies): boolean {
   const fresh = supplies.get(mount.id)?.kind === 'fresh' && filesystemRole(mount.type) === 'instance';
   return fresh && splitOptions(mount).readOnly;
+}
+
+/** A read-only superblock has none: its directories cannot be deleted. */
+function learnReplaced(origin: OriginKey, roots: OriginRoots, alive: KindsAlive): void {
+  const { deleted, live, replaced, readOnly } = roots;
+  const seen = new Set<PathString>(['/']);
+  for (const path of readOnly ? [] : [...deleted]) {
+    for (let at = parentPath(path); !seen.has(at); at = parentPath(at)) {
+      seen.add(at);
+      if (!live.has(at) || alive.kinds.kindAt({ origin, path: at }) === 'directory') continue;
+      replaced.add(at);
+      deleted.add(at);
+    }
+  }
+}
+
+/** Only one can be above a path, as a directory holds it. */
+function replacedAbove({ replaced }: OriginRoots, path: PathString): PathString | undefined {
+  if (replaced.size === 0) return undefined;
+  for (let at = path; at !== '/'; ) {
+    at = parentPath(at);
+    if (replaced.has(at)) return at;
+  }
+  return undefined;
 }
 
 /** Directories between two deleted ones are not mounted anywhere, and have to go too. */
@@ -192,37 +230,16 @@ function addWhatIsBetween({ deleted, live }: OriginRoots): void {
  * What had its name below that of a deleted file was in a directory that had the name at another time: it is made for
  * it, and goes too.
  */
-function putDirectoriesFirst({ deleted, live, natures }: OriginRoots): void {
+function putDirectoriesFirst({ deleted, live, natures, replaced }: OriginRoots): void {
   const above = new Set<PathString>();
   for (const path of deleted)
     for (let at = parentPath(path); !above.has(at); at = parentPath(at)) above.add(at);
   for (const [path, known] of natures) {
-    if (!above.has(path) || live.has(path)) continue;
+    if (!above.has(path) || (live.has(path) && !replaced.has(path))) continue;
     const directories = known.filter(isDirectory);
     const others = known.filter((nature) => !isDirectory(nature));
     natures.set(path, [...(directories.length > 0 ? directories : [DIRECTORY]), ...others]);
   }
-}
-
-/** What is known of a deleted root, by which it is told from another that had its name. */
-function natureOf({ kind, rootNode, rootInode }: Pick<Mount, 'kind' | 'rootNode' | 'rootInode'>): string {
-  return JSON.stringify([kind, rootInode ?? null, rootNode ?? null]);
-}
-
-function indexOfNature(known: readonly string[], mount: Mount): number {
-  const same = known.indexOf(natureOf(mount));
-  if (same >= 0 || mount.rootInode !== undefined || mount.rootNode) return same;
-  return known.findIndex((nature) => isOf(nature, mount.kind) && !isOf(nature, mount.kind, ',null,'));
-}
-
-function isOf(nature: string, kind: Kind, more = ','): boolean {
-  return nature.startsWith(`["${kind}"${more}`);
-}
-
-const DIRECTORY = natureOf({ kind: 'directory' });
-
-function isDirectory(nature: string): boolean {
-  return isOf(nature, 'directory');
 }
 
 function learnNature({ natures }: OriginRoots, path: PathString, mount: Mount): void {

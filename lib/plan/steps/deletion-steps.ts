@@ -18,9 +18,10 @@ export function deletionSteps(resolution: Resolution, origins: OriginSteps): Ste
 }
 
 /** Of all that had one name. */
-function deletion({ deletedRoots, kinds }: Resolution, key: OriginKey, origin: OriginId, path: PathString) {
-  const waiting = deletedRoots.waitingPlace(key, path);
-  const others = deletedRoots.waitingOthers(key, path);
+function deletion({ deletedRoots, kinds }: Resolution, key: OriginKey, origin: OriginId, name: PathString) {
+  const waiting = deletedRoots.waitingPlace(key, name);
+  const others = deletedRoots.waitingOthers(key, name);
+  const path = deletedRoots.builtPath(key, name);
   const rename = (from: PathString, to: PathString, reason: string): Step => ({
     kind: 'rename',
     origin,

@@ -95,16 +95,21 @@ export class OriginSteps {
     if (paths.length === 1 && !idmapped && !nodes.hasAny(key)) return; // only its root, and that as it is made
     const closes = (mode: number) => idmapped && (mode & SEARCH) === 0;
     const make = this.#nodeMaker(id, key, closes);
+    const replaced = deletedRoots.inReplaced(key);
     const waits = deletedRoots.hasAny(key)
-      ? new Set(paths.flatMap((path) => this.#waiting(key, path)))
+      ? new Set([...paths, ...replaced].flatMap((path) => this.#waiting(key, path)))
       : NONE;
+    const inWaiting = new Set(replaced.map((path) => deletedRoots.builtPath(key, path)));
     for (const path of paths) {
-      if (path === '/' || waits.has(path)) continue;
+      if (path === '/' || waits.has(path) || inWaiting.has(path)) continue;
       make(path, 'the tree shows it, or mounts on it');
       if (waits.size === 0) continue;
       for (const place of this.#waiting(key, path))
         make(place, 'it is to be deleted, and there is another of its name');
     }
+    for (const path of inWaiting) make(path, 'it is to be deleted, and a file has the name of what it is in');
+    for (const place of replaced.flatMap((path) => this.#waiting(key, path)))
+      make(place, 'it is to be deleted, and there is another of its name');
     const root = nodes.at(key, '/');
     const reason = 'its root was changed after it was mounted';
     if (root)

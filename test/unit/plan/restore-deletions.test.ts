@@ -135,6 +135,34 @@ describe('deleted roots', () => {
     ]);
   });
 
+  test('in a directory whose name a file has: made and removed in it while it waits', () => {
+    const gone = { device: '0:1', deleted: true } as const;
+    const tree = treeOf(
+      ROOT,
+      mount(2, 1, '/a', { ...gone, root: '/x/between/y' }),
+      mount(3, 1, '/b', { ...gone, root: '/x/between/y', kind: 'file' }),
+      mount(4, 1, '/f', { device: '0:1', root: '/x', kind: 'file' }),
+    );
+    expect(stepsOf(tree).filter((line) => /0:\/[x.]/.test(line))).toEqual([
+      'make-file 0:/x',
+      'make-directory 0:/.waiting-0',
+      'make-directory 0:/.waiting-0/between',
+      'make-directory 0:/.waiting-0/between/y',
+      'make-file 0:/.waiting-1',
+      'clone #2 = 0:/.waiting-0/between/y',
+      'clone #3 = 0:/.waiting-1',
+      'clone #4 = 0:/x',
+      'delete-directory 0:/.waiting-0/between/y',
+      'rename 0:/.waiting-1 -> /.waiting-0/between/y',
+      'delete-file 0:/.waiting-0/between/y',
+      'delete-directory 0:/.waiting-0/between',
+      'rename 0:/x -> /.aside-0',
+      'rename 0:/.waiting-0 -> /x',
+      'delete-directory 0:/x',
+      'rename 0:/.aside-0 -> /x',
+    ]);
+  });
+
   test('wait under names that no other has', () => {
     const names = ['/.waiting-0', '/.waiting-1', '/.aside-0'];
     const tree = treeOf(
