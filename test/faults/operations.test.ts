@@ -1,8 +1,9 @@
 import { rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { UndoError } from '../../lib/errors.ts';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import { MountTree } from '../../lib/model/tree.ts';
 import * as sys from '../../lib/sys.ts';
 import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { restoreTreeSync } from '../../lib/system/restore/restore.ts';
@@ -18,6 +19,7 @@ import { OPERATIONS } from './operations.ts';
 import { expectUnchanged, stateOf } from './state.ts';
 
 const HOURS = 6 * 3_600_000;
+const SMALL = parseMountinfo('1 0 0:1 / / rw,relatime - tmpfs root rw\n');
 
 describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the error says which', () => {
   test.each(Object.entries(OPERATIONS))(
@@ -62,13 +64,12 @@ describe.skipIf(!isMachineRoot)('whichever call fails, nothing is left and the e
 test.skipIf(!isMachineRoot)(
   'a root that was replaced stays so when nobody can tell who was left behind',
   () => {
-    const tree = parseMountinfo('1 0 0:1 / / rw,relatime - tmpfs root rw\n');
     const replaceRoot = (fault?: Fault) => {
       using namespace = MountNamespace.create({ from: 'empty' });
       arm(fault);
-      using restored = namespace.restoreSync(tree);
+      using restored = namespace.restoreSync(SMALL);
       const calls = disarm();
-      expect(verifyTree(tree, namespace.capture())).toEqual([]);
+      expect(verifyTree(SMALL, namespace.capture())).toEqual([]);
       return { calls, report: restored.report };
     };
     replaceRoot(); // what is opened once
@@ -112,6 +113,35 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('undoing that fails, too: %s'
     }
     for (const call of ['setns(', 'unlinkat(', 'mount_setattr('])
       expect(left.some((line) => line.startsWith(call))).toBe(true);
+  });
+
+  test('is told with an error that is none of its own, too', async () => {
+    using scratch = new ScratchMount();
+    const at = scratch.directory('at');
+    const before = stateOf(scratch.path);
+    const defect = new TypeError('a defect in what reads the tree back');
+    const run = (fault?: Fault) => {
+      const subtree = vi.spyOn(MountTree.prototype, 'subtree').mockImplementationOnce(() => {
+        arm(fault);
+        throw defect;
+      });
+      try {
+        restoreTreeSync(SMALL, { into: { at }, engine });
+      } finally {
+        subtree.mockRestore();
+      }
+    };
+    expect(() => run()).toThrow(defect);
+    const calls = disarm();
+    await expectUnchanged(before, scratch.path);
+    const error = failureOf(() => run({ at: calls.lastIndexOf('umount2') + 1, action: errnoOf('EPERM') }));
+    disarm();
+    expect(error).toBeInstanceOf(UndoError);
+    expect(error.cause).toBe(defect);
+    expect(error.left).toEqual([expect.stringMatching(/umount2\(.*\) = EPERM/)]);
+    expect(error.message).toContain(defect.message);
+    sys.umount(at, ['DETACH']);
+    await expectUnchanged(before, scratch.path);
   });
 });
 

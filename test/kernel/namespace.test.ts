@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, fstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, fstatSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -103,6 +103,29 @@ describe.skipIf(!isRoot)('mount namespaces, as root', () => {
       sys.umount(path, ['DETACH']);
     },
   );
+
+  test('a pin with a relative path is where the working directory was when it was asked for', async () => {
+    using namespace = MountNamespace.create();
+    const home = process.cwd();
+    try {
+      process.chdir(place);
+      const pinned = namespace.pin('relative');
+      const next = namespace.pin('./next');
+      process.chdir('/');
+      expect((await pinned).path).toBe(join(place, 'relative'));
+      expect((await next).path).toBe(`${place}/./next`);
+      process.chdir(place);
+      expect(namespace.pinSync('relative-sync').path).toBe(join(place, 'relative-sync'));
+    } finally {
+      process.chdir(home);
+    }
+    const { ino } = fstatSync(namespace.fd.number);
+    for (const name of ['relative', 'next', 'relative-sync']) {
+      expect(statSync(join(place, name)).ino).toBe(ino);
+      MountNamespace.unpin(join(place, name));
+    }
+    await expect(namespace.pin('')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
 
   test('a namespace that is older than the caller’s is copied before it is pinned', async () => {
     // The caller's own, seen as any other: its id is never higher than itself.

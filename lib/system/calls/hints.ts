@@ -6,6 +6,7 @@ const MISSING_CALL =
   'This kernel lacks the call, or a sandbox (seccomp) hides it; `mountyard doctor` shows which calls work here.';
 const MOUNT_LIMIT = 'The mount namespace is full: raise the sysctl fs.mount-max, or restore fewer mounts.';
 const NAMESPACE_LIMIT = 'A limit on namespaces is reached: raise the sysctl user.max_mnt_namespaces.';
+const PROCESS_LIMIT = 'No process could be started: see RLIMIT_NPROC and the pids cgroup.';
 const ATTRIBUTES_LOCKED =
   'ro, nosuid, nodev, noexec and the atime mode that came from a more privileged user namespace cannot be cleared.';
 const BIND_REFUSED =
@@ -56,6 +57,7 @@ const HINTS: { readonly [key: string]: string } = {
     'The program that enters namespaces is to lie beside the addon: run "npm rebuild mountyard", or in a checkout "npm run build:native".',
   'spawn:EACCES':
     'The program that enters namespaces is to be executable, on a filesystem that is not mounted noexec.',
+  'spawn:EAGAIN': PROCESS_LIMIT,
   'openat2:EINVAL':
     'A process that has ended and is not reaped yet has no mounts to read; or this kernel does not take the flags.',
   'openat2:ENOSYS':
@@ -64,7 +66,7 @@ const HINTS: { readonly [key: string]: string } = {
   'fstat:ESTALE': 'The file was replaced between inspection and use; run it again.',
   'thread:EAGAIN':
     'No thread could be started: see RLIMIT_NPROC and the pids cgroup, and RLIMIT_AS, if there is room for its stack.',
-  'fork:EAGAIN': 'No process could be started: see RLIMIT_NPROC and the pids cgroup.',
+  'fork:EAGAIN': PROCESS_LIMIT,
   'uid_map:EPERM': 'Only the own uid can be mapped without privilege; other maps need newuidmap or root.',
   'gid_map:EPERM': 'Only the own gid can be mapped without privilege; other maps need newgidmap or root.',
   EPERM: NEEDS_PRIVILEGE,
