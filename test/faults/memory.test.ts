@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import * as sys from '../../lib/sys.ts';
 import { restoreTree, restoreTreeSync } from '../../lib/system/restore/restore.ts';
 import { BOTH_ENGINES, type TestedEngine } from '../support/live.ts';
-import { MemoryCgroup } from '../support/memory-cgroup.ts';
+import { MEMORY_HIERARCHIES, MemoryCgroup, type MemoryHierarchy } from '../support/memory-cgroup.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { ScratchMount } from '../support/scratch-mount.ts';
 import { HostOfEnded, type Short } from './ended-restore.ts';
@@ -102,20 +102,22 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('a process with little memory
     HOURS,
   );
 
-  test.skipIf(!MemoryCgroup.canBeMade())(
-    'a memory cgroup (skipped where none can be made)',
-    async () => {
-      const counts = { done: 0, refused: 0, dead: 0 };
-      for (let step = 0; step <= STEPS; step += 1) {
-        using cgroup = new MemoryCgroup(
-          step === STEPS ? 512 * MEBIBYTE : Math.floor((12 * MEBIBYTE * (step + 1)) / STEPS),
-        );
-        counts[expectTold(await restoreWith(engine, { cgroup: cgroup.path }))] += 1;
-      }
-      console.log(`${engine}, memory cgroup: ${JSON.stringify(counts)}`);
-      expect(counts.done).toBeGreaterThan(0);
-      expect(counts.done).toBeLessThan(STEPS + 1);
-    },
-    HOURS,
-  );
+  for (const [version, hierarchy] of Object.entries(MEMORY_HIERARCHIES)) {
+    const why = typeof hierarchy === 'string' ? ` (skipped: ${hierarchy})` : '';
+    test.skipIf(why !== '')(
+      `a memory cgroup of ${version}${why}`,
+      async () => {
+        const counts = { done: 0, refused: 0, dead: 0 };
+        for (let step = 0; step <= STEPS; step += 1) {
+          const bytes = step === STEPS ? 512 * MEBIBYTE : Math.floor((12 * MEBIBYTE * (step + 1)) / STEPS);
+          await using cgroup = new MemoryCgroup(hierarchy as MemoryHierarchy, bytes);
+          counts[expectTold(await restoreWith(engine, { cgroup: cgroup.path }))] += 1;
+        }
+        console.log(`${engine}, memory cgroup of ${version}: ${JSON.stringify(counts)}`);
+        expect(counts.done).toBeGreaterThan(0);
+        expect(counts.done).toBeLessThan(STEPS + 1);
+      },
+      HOURS,
+    );
+  }
 });

@@ -1,42 +1,74 @@
-import { existsSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { vi } from 'vitest';
+import { captureTree } from '../../lib/system/capture/capture.ts';
 
-/** Where the memory controller is, and the file that limits a cgroup of it: cgroup v1, or cgroup v2. */
-const HIERARCHIES = [
-  { top: '/sys/fs/cgroup/memory', limit: 'memory.limit_in_bytes' },
-  { top: '/sys/fs/cgroup', limit: 'memory.max' },
-];
+/** A hierarchy of the machine's with the memory controller in it; nothing of it is changed but what is made in it. */
+export interface MemoryHierarchy {
+  readonly top: string;
+  /** The files that limit a cgroup, with what is written there for so many bytes. */
+  limits(bytes: number): { readonly [file: string]: string };
+}
 
-/** A cgroup whose processes get so much memory and no more; it goes when they have ended. */
-export class MemoryCgroup implements Disposable {
-  readonly path: string;
+const words = (file: string) => readFileSync(file, 'latin1').trim().split(/\s+/);
 
-  constructor(bytes: number) {
-    const { path, limit } = makeCgroup();
-    this.path = path;
-    writeFileSync(join(path, limit), String(bytes));
-  }
+/** The first mount of a type that shows a whole hierarchy, and that no other mount covers. */
+function mountOf(type: 'cgroup' | 'cgroup2', option?: string): string | undefined {
+  const tree = captureTree();
+  return tree.mounts.find(
+    (mount) =>
+      mount.type === type &&
+      mount.root === '/' &&
+      (option === undefined || mount.superOptions.split(',').includes(option)) &&
+      tree.at(mount.mountPoint) === mount,
+  )?.mountPoint;
+}
 
-  static canBeMade(): boolean {
-    try {
-      rmdirSync(makeCgroup().path);
-      return true;
-    } catch {
-      return false; // no controller, or no right to
-    }
-  }
+function memoryOfV1(): MemoryHierarchy | string {
+  const top = mountOf('cgroup', 'memory');
+  return top === undefined
+    ? 'no v1 hierarchy of the memory controller is mounted'
+    : { top, limits: (bytes) => ({ 'memory.limit_in_bytes': String(bytes) }) };
+}
 
-  [Symbol.dispose](): void {
-    rmdirSync(this.path);
+/** A controller is in one hierarchy of the machine, and is handed down by each cgroup to those in it. */
+function memoryOfV2(): MemoryHierarchy | string {
+  const top = mountOf('cgroup2');
+  if (top === undefined) return 'no cgroup2 is mounted';
+  if (!words(join(top, 'cgroup.controllers')).includes('memory'))
+    return 'the memory controller is not in the cgroup2 of this machine: a v1 hierarchy has it, or none';
+  if (!words(join(top, 'cgroup.subtree_control')).includes('memory'))
+    return 'the root cgroup does not hand the memory controller down (cgroup.subtree_control)';
+  return { top, limits: (bytes) => ({ 'memory.max': String(bytes), 'memory.swap.max': '0' }) };
+}
+
+/** Where memory can be limited, by the version of cgroups; or why it cannot. */
+export const MEMORY_HIERARCHIES = { v1: usable(memoryOfV1), v2: usable(memoryOfV2) };
+
+function usable(find: () => MemoryHierarchy | string): MemoryHierarchy | string {
+  const found = find();
+  if (typeof found === 'string') return found;
+  try {
+    rmdirSync(mkdtempSync(join(found.top, 'mountyard-')));
+    return found;
+  } catch (error) {
+    return String(error);
   }
 }
 
-function makeCgroup(): { readonly path: string; readonly limit: string } {
-  for (const { top, limit } of HIERARCHIES) {
-    if (!existsSync(join(top, 'cgroup.procs'))) continue;
-    const path = mkdtempSync(join(top, 'mountyard-'));
-    if (existsSync(join(path, limit))) return { path, limit };
-    rmdirSync(path);
+/** A cgroup whose processes get so much memory and no more; they have to end before it does. */
+export class MemoryCgroup implements AsyncDisposable {
+  readonly path: string;
+
+  constructor({ top, limits }: MemoryHierarchy, bytes: number) {
+    this.path = mkdtempSync(join(top, 'mountyard-'));
+    for (const [file, text] of Object.entries(limits(bytes))) {
+      if (existsSync(join(this.path, file))) writeFileSync(join(this.path, file), text); // swap need not be
+    }
   }
-  throw new Error('no memory controller is mounted');
+
+  /** Processes that have just ended leave it a moment later. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await vi.waitFor(() => rmdirSync(this.path));
+  }
 }
