@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Difference } from '../model/difference.ts';
+import { atOnce } from '../model/pausing.ts';
 import type { MountTree } from '../model/tree.ts';
 import { UnmetRequirementsError } from '../plan/options/requirements.ts';
 import { planRestore } from '../plan/restore.ts';
@@ -48,7 +49,7 @@ async function compare(tree: MountTree, values: Values, terminal: Terminal): Pro
   try {
     const { target } = planRestore(tree, options, facts);
     const seen = options.userNamespace ? withOwners(actual, viewInto(mapOf(options.userNamespace))) : actual;
-    return verifyOnHost(target, seen, held);
+    return atOnce(verifyOnHost(target, seen, held));
   } catch (error) {
     if (!(error instanceof UnmetRequirementsError) || Object.keys(options).length > 0) throw error;
     terminal.note('mountyard: a restore here would need options; compared as captured');

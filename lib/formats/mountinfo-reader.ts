@@ -1,4 +1,5 @@
 import type { Mount, Propagation } from '../model/mount.ts';
+import type { Pausing } from '../model/pausing.ts';
 import { propagationOf } from '../model/propagation.ts';
 import { ReadMount } from '../model/read-mount.ts';
 import { KnownSpans } from './known-spans.ts';
@@ -10,6 +11,8 @@ const LARGEST_ID = 0x7fffffff;
 const LARGEST_DEVICE = 0xffffffff;
 const DASH = 0x2d;
 const SPACE = 0x20;
+/** From one pause to the next. */
+const LINES = 2048;
 const NONE: readonly string[] = Object.freeze([]);
 const PRIVATE = propagationOf({});
 
@@ -63,12 +66,13 @@ export class MountinfoReader {
   }
 
   /** The mounts of all lines. @throws {ParseError} */
-  all(): Mount[] {
+  *all(): Pausing<Mount[]> {
     const cursor = this.#cursor;
     const mounts: Mount[] = [];
     while (cursor.nextLine()) {
       const mount = this.#mount();
       mounts.push(cursor.odd ? withVerbatim(mount, cursor.lineSoFar()) : mount);
+      if (mounts.length % LINES === 0) yield;
     }
     return mounts;
   }

@@ -1,6 +1,7 @@
 import { MountyardError, ParseError, UsageError } from '../errors.ts';
 import { encodeBytes } from '../model/bytes.ts';
 import { type Mount, UNREACHABLE } from '../model/mount.ts';
+import { atOnce, type Pausing } from '../model/pausing.ts';
 import { MountTree } from '../model/tree.ts';
 import { formatFields } from './mountinfo-line.ts';
 import { MountinfoReader } from './mountinfo-reader.ts';
@@ -16,11 +17,16 @@ const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf);
  * @throws {ParseError} with line, byte column and reason, for a line that breaks the format.
  */
 export function parseMountinfo(input: Uint8Array | string): MountTree {
+  return atOnce(parsing(input));
+}
+
+/** {@link parseMountinfo}, with pauses. */
+export function* parsing(input: Uint8Array | string): Pausing<MountTree> {
   const bytes = typeof input === 'string' ? encodeBytes(input) : input;
   if (!(bytes instanceof Uint8Array)) throw new UsageError('a mountinfo text is a string or its bytes');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   refuseForeign(text);
-  return new MountTree(new MountinfoReader(withLastFeed(text)).all());
+  return new MountTree(yield* new MountinfoReader(withLastFeed(text)).all());
 }
 
 /**
@@ -41,7 +47,7 @@ function formatMount(mount: Mount): string {
 /** Whether the line says what the canonical line says. */
 function readsAs(verbatim: string, canonical: string): boolean {
   try {
-    const [mount, ...more] = new MountinfoReader(encodeBytes(`${verbatim}\n`)).all();
+    const [mount, ...more] = atOnce(new MountinfoReader(encodeBytes(`${verbatim}\n`)).all());
     return mount !== undefined && more.length === 0 && formatFields(mount) === canonical;
   } catch (error) {
     if (error instanceof MountyardError) return false;

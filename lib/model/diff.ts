@@ -6,6 +6,7 @@ import { Difference } from './difference.ts';
 import type { Mount } from './mount.ts';
 import type { Pair } from './pair.ts';
 import { relativePath } from './paths.ts';
+import { atOnce, inStretches, type Pausing } from './pausing.ts';
 import { type MountTree, placingOrder } from './tree.ts';
 
 /** What a comparison passes over, by the ids of expected mounts. */
@@ -20,7 +21,18 @@ export interface ComparePolicy {
   readonly groups?: ReadonlyMap<number, number>;
 }
 
-type Place = Pair | { readonly missing: Mount } | { readonly extra: Mount };
+interface Missing {
+  readonly missing: Mount;
+}
+
+interface Extra {
+  readonly extra: Mount;
+}
+
+type Place = Pair | Missing | Extra;
+
+/** Compared between two pauses. */
+const STRETCH = 2048;
 
 /**
  * In what `actual` is not the tree that is expected; nothing, when it is the same. Mounts are paired by their place:
@@ -29,48 +41,65 @@ type Place = Pair | { readonly missing: Mount } | { readonly extra: Mount };
  * where it can be: a missing mount stands for all below it, and a mount that left its group leaves the others alone.
  */
 export function diffTrees(expected: MountTree, actual: MountTree, policy: ComparePolicy = {}): Difference[] {
-  const places = pairUp(expected, actual);
+  return atOnce(comparing(expected, actual, policy));
+}
+
+/** {@link diffTrees}, with pauses. */
+export function* comparing(
+  expected: MountTree,
+  actual: MountTree,
+  policy: ComparePolicy = {},
+): Pausing<Difference[]> {
+  const places = yield* pairUp(expected, actual);
   const pairs = places.filter((place): place is Pair => 'expected' in place);
   const isStandIn = ({ id }: Mount) => policy.standIns?.has(id) === true;
   const roots = new RootRenaming(pairs.filter((pair) => isStandIn(pair.expected)));
   const filesystems = matchFilesystems(expected, actual, pairs);
+  yield;
   const groups = matchGroups(expected, actual, pairs, policy.groups ?? new Map());
+  yield;
   const deletedRoots = matchDeletedRoots();
   const seen = new Set<string>();
   const found: Difference[] = [];
 
-  for (const place of places) {
-    if ('missing' in place) {
-      const { missing } = place;
-      const there = presence(expected, missing);
-      found.push(new Difference('missing', missing, there, 'not there'));
-    } else if ('extra' in place) {
-      const { extra } = place;
-      found.push(new Difference('extra', extra, 'not there', presence(actual, extra)));
-    } else {
-      const standIn = isStandIn(place.expected);
-      const fields = diffFields(place, {
-        sameRoot: standIn ? roots.matches(place) : place.expected.root === place.actual.root,
-        standIn,
-        looseSource: policy.looseSources?.has(place.expected.id) === true,
-        looseSuperOptions: policy.looseSuperOptions?.has(place.expected.id) === true,
-      });
-      found.push(
-        ...fields.filter((difference) => isFirstOfItsFilesystem(seen, place, difference)),
-        ...deletedRoots(place),
-        ...filesystems(place),
-        ...groups(place),
-      );
+  const comparePair = (pair: Pair) => {
+    const standIn = isStandIn(pair.expected);
+    const fields = diffFields(pair, {
+      sameRoot: standIn ? roots.matches(pair) : pair.expected.root === pair.actual.root,
+      standIn,
+      looseSource: policy.looseSources?.has(pair.expected.id) === true,
+      looseSuperOptions: policy.looseSuperOptions?.has(pair.expected.id) === true,
+    });
+    for (const difference of fields)
+      if (isFirstOfItsFilesystem(seen, pair, difference)) found.push(difference);
+    found.push(...deletedRoots(pair), ...filesystems(pair), ...groups(pair));
+  };
+  yield* inStretches(places.length, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) {
+      const place = places[index] as Place;
+      if ('expected' in place) comparePair(place);
+      else found.push(absence(place, expected, actual));
     }
-  }
+  });
   return found;
 }
 
-function pairUp(expected: MountTree, actual: MountTree): Place[] {
+/** A mount that one of the trees lacks. */
+function absence(place: Missing | Extra, expected: MountTree, actual: MountTree): Difference {
+  if ('missing' in place) {
+    const { missing } = place;
+    return new Difference('missing', missing, presence(expected, missing), 'not there');
+  }
+  const { extra } = place;
+  return new Difference('extra', extra, 'not there', presence(actual, extra));
+}
+
+function* pairUp(expected: MountTree, actual: MountTree): Pausing<Place[]> {
   const places: Place[] = [];
   const waiting = tops(expected, actual).reverse();
   for (let place = waiting.pop(); place; place = waiting.pop()) {
     places.push(place);
+    if (places.length % STRETCH === 0) yield;
     if (!('expected' in place)) continue;
     const below = pairChildren(place, [expected.childrenOf(place.expected), actual.childrenOf(place.actual)]);
     for (let i = below.length - 1; i >= 0; i -= 1) waiting.push(below[i] as Place);

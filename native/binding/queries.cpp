@@ -84,17 +84,23 @@ int read_status(const sys::MountIdRequest& request, std::vector<unsigned char>& 
   return 0;
 }
 
+// Appends up to so many ids that follow the one in `param`: 0, or -errno.
+int list_some(const sys::MountIdRequest& request, uint32_t flags, size_t most, std::vector<uint64_t>& ids) {
+  const size_t known = ids.size();
+  ids.resize(known + most);
+  const long count = sys::listmount(request, ids.data() + known, most, flags);
+  ids.resize(known + static_cast<size_t>(std::max(count, 0L)));
+  return count < 0 ? static_cast<int>(count) : 0;
+}
+
 // 0 and the ids, or -errno.
 int list_mounts(sys::MountIdRequest request, uint32_t flags, std::vector<uint64_t>& ids) {
-  // Goes on after the last id it gave, in `param`, until a call gives less than it could.
+  // Goes on after the last id it gave, until a call gives less than it could.
   constexpr size_t kBatch = 4096;
   for (;;) {
     const size_t known = ids.size();
-    ids.resize(known + kBatch);
-    const long count = sys::listmount(request, ids.data() + known, kBatch, flags);
-    if (count < 0) return static_cast<int>(count);
-    ids.resize(known + static_cast<size_t>(count));
-    if (static_cast<size_t>(count) < kBatch) return 0;
+    const int error = list_some(request, flags, kBatch, ids);
+    if (error < 0 || ids.size() - known < kBatch) return error;
     request.param = ids.back();
   }
 }
@@ -151,38 +157,37 @@ int find_bottom(uint64_t& id) {
   return error;
 }
 
-// Enters the namespace and the root, and lists every mount of the namespace that leads to its bottom.
-int list_inside(int name_space, int root, std::vector<uint64_t>& ids) {
+int enter(int name_space, int root) {
   int error = sys::unshare(CLONE_FS);
   if (error == 0) error = sys::setns(name_space, CLONE_NEWNS);
   if (error == 0) error = sys::fchdir(root);
   if (error == 0) error = sys::chroot(".");
-  uint64_t bottom = 0;
-  if (error == 0) error = find_bottom(bottom);
-  return error == 0 ? list_mounts({.mount_id = bottom}, 0, ids) : error;
+  return error;
 }
 
-// Has a thread of its own list the mounts of a namespace from inside, and look at each: 0, or -errno.
+// Has a thread of its own enter a namespace and a root directory in it, and look around: 0, or -errno.
 template <typename Look>
 int look_inside(int name_space, int root, Look look) {
   int error = 0;
   const host::Failure failure = host::run_in_thread([&] {
-    std::vector<uint64_t> ids;
-    error = list_inside(name_space, root, ids);
-    if (error == 0) look(ids);
+    error = enter(name_space, root);
+    if (error == 0) error = look();
   });
   return failure.stage == host::Stage::none ? error : -failure.error;
 }
 
 Value statmounts_inside(const CallbackInfo& info) {
   const Arguments in(info);
-  const uint64_t mask = in.bits(2);
+  const Napi::BigUint64Array ids = in.ids(2);
+  const std::vector<uint64_t> asked(ids.Data(), ids.Data() + ids.ElementLength());
+  const uint64_t mask = in.bits(3);
   std::vector<std::vector<unsigned char>> answers;
-  const int error = look_inside(in.fd(0), in.fd(1), [&](const std::vector<uint64_t>& ids) {
-    for (const uint64_t id : ids) {
+  const int error = look_inside(in.fd(0), in.fd(1), [&] {
+    for (const uint64_t id : asked) {
       std::vector<unsigned char> answer;
       if (read_status({.mount_id = id, .param = mask}, answer) == 0) answers.push_back(std::move(answer));
     }
+    return 0;
   });
   if (error < 0) return in.number(error);
   Napi::Array list = Napi::Array::New(in.env(), answers.size());
@@ -217,9 +222,17 @@ BriefRecord brief_record(uint64_t id, uint64_t name_space) {
 
 Value briefs_inside(const CallbackInfo& info) {
   const Arguments in(info);
+  const uint64_t after = in.bits(2);
+  const size_t most = in.flags(3);
   std::vector<BriefRecord> records;
-  const int error = look_inside(in.fd(0), in.fd(1), [&](const std::vector<uint64_t>& ids) {
+  const int error = look_inside(in.fd(0), in.fd(1), [&] {
+    // Every mount of the namespace leads to the one at its bottom.
+    uint64_t bottom = 0;
+    std::vector<uint64_t> ids;
+    int found = find_bottom(bottom);
+    if (found == 0) found = list_some({.mount_id = bottom, .param = after}, 0, most, ids);
     for (const uint64_t id : ids) records.push_back(brief_record(id, 0));
+    return found;
   });
   if (error < 0) return in.number(error);
   Napi::ArrayBuffer bytes = Napi::ArrayBuffer::New(in.env(), records.size() * sizeof(BriefRecord));

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { MountError } from '../../lib/errors.ts';
 import { RENAME } from '../../lib/flags.ts';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
+import { atOnce } from '../../lib/model/pausing.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import { planRestore } from '../../lib/plan/restore.ts';
 import { compileRestore } from '../../lib/program/compile.ts';
@@ -124,7 +125,7 @@ async function outcomeOf(execution: Execution, rootfs: HostileRootfs): Promise<s
   }
   const { mountinfo, root, namespace } = exports[0] as Required<ExportedFds>;
   try {
-    expectInside(readTree(mountinfo, root, ownerView(execution.held.procfs), namespace));
+    expectInside(atOnce(readTree(mountinfo, root, ownerView(execution.held.procfs), namespace)));
   } finally {
     for (const fds of exports) closeAll(fds);
   }

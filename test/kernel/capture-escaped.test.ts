@@ -9,6 +9,7 @@ import {
   UnseenMountsError,
 } from '../../lib/index.ts';
 import { UNREACHABLE } from '../../lib/model/mount.ts';
+import { atOnce } from '../../lib/model/pausing.ts';
 import * as sys from '../../lib/sys.ts';
 import type { OwnedFd } from '../../lib/system/calls/fd.ts';
 import { native } from '../../lib/system/calls/native.ts';
@@ -107,7 +108,7 @@ describe.skipIf(!isMachineRoot)(
     function readFromAfar({ live, fd }: Escaped, pollNow = native.sys.pollNow): MountTree {
       using procfs = Procfs.open();
       using table = live.do(() => procfs.open('thread-self/mountinfo'));
-      return readTable(table, { namespace: fd, whole: true }, { ...native.sys, pollNow });
+      return atOnce(readTable(table, { namespace: fd, whole: true }, { ...native.sys, pollNow }));
     }
 
     test('are said to be missing where the namespace cannot be entered', () => {

@@ -13,6 +13,7 @@ import {
   UnmetRequirementsError,
 } from '../../lib/index.ts';
 import { UNREACHABLE } from '../../lib/model/mount.ts';
+import { atOnce } from '../../lib/model/pausing.ts';
 import * as sys from '../../lib/sys.ts';
 import { native } from '../../lib/system/calls/native.ts';
 import { readTable } from '../../lib/system/capture/table.ts';
@@ -194,18 +195,12 @@ describe.skipIf(!isRoot)('a change of propagation alone', () => {
     for (let i = 0; i < 60; i += 1) scratch.tmpfs(`ballast-${i}`);
     using table = sys.openat2('/proc/thread-self/mountinfo');
     let looks = 0;
-    const tree = readTable(
-      table,
-      {},
-      {
-        ...native.sys,
-        sharing: (ids, namespace) => {
-          looks += 1;
-          if (looks <= 2) sys.makeShared(scratch.at(`ballast-${looks}`));
-          return native.sys.sharing(ids, namespace);
-        },
-      },
-    );
+    const sharing: typeof native.sys.sharing = (ids, namespace) => {
+      looks += 1;
+      if (looks <= 2) sys.makeShared(scratch.at(`ballast-${looks}`));
+      return native.sys.sharing(ids, namespace);
+    };
+    const tree = atOnce(readTable(table, {}, { ...native.sys, sharing }));
     expect(looks).toBe(3);
     for (const name of ['ballast-1', 'ballast-2'])
       expect(tree.at(scratch.at(name))?.propagation.shared).toBeGreaterThan(0);
@@ -223,7 +218,9 @@ describe.skipIf(!isRoot)('a change of propagation alone', () => {
       if (looks === 1) sys.makeShared(place);
       return -38; // ENOSYS
     };
-    expect(readTable(table, {}, { ...native.sys, sharing }).at(place)?.propagation.shared).toBeDefined();
+    expect(
+      atOnce(readTable(table, {}, { ...native.sys, sharing })).at(place)?.propagation.shared,
+    ).toBeDefined();
     expect(looks).toBe(2);
   });
 });

@@ -1,5 +1,6 @@
 /** Reading and writing files that are open, whose refusals are errors as those of every other call. */
 import { readSync, writeSync } from 'node:fs';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import { refusal } from './arguments.ts';
 import { type Fd, fdNumber, fdText } from './fd.ts';
 
@@ -9,6 +10,11 @@ const LARGEST_CHUNK = 1 << 18;
 
 /** Reads a file from its start to its end: a file of /proc tells no size. @throws {MountError} */
 export function readWhole(file: Fd): Buffer {
+  return atOnce(reading(file));
+}
+
+/** {@link readWhole}, with pauses. */
+export function* reading(file: Fd): Pausing<Buffer> {
   const full: Buffer[] = [];
   let chunk = Buffer.allocUnsafe(FIRST_CHUNK);
   let used = 0;
@@ -18,6 +24,7 @@ export function readWhole(file: Fd): Buffer {
     position += size;
     used += size;
     if (used < chunk.length) continue;
+    yield;
     full.push(chunk);
     chunk = Buffer.allocUnsafe(LARGEST_CHUNK);
     used = 0;

@@ -62,12 +62,20 @@ export interface NativeSys {
   /** The ids that listmount(2) gives, or -errno. `mountId` -1n (LSMT_ROOT) is the whole namespace. */
   listmount(mountId: bigint, namespace: bigint, flags: number): BigUint64Array | number;
   /**
-   * The raw answers of statmount(2) for every mount of a namespace, whatever covers it, read by a thread that enters
-   * it and a root directory in it, from which the mount points are told; or -errno.
+   * The raw answers of statmount(2) for these mounts of a namespace, without those that are gone, read by a thread that
+   * enters it and a root directory in it, from which the mount points are told; or -errno.
    */
-  statmountsInside(namespace: number, root: number, mask: bigint): readonly Bytes[] | number;
-  /** A little of every mount, read in the same way: 32 bytes for each, see `system/briefs`; or -errno. */
-  briefsInside(namespace: number, root: number): ArrayBuffer | number;
+  statmountsInside(
+    namespace: number,
+    root: number,
+    mountIds: BigUint64Array,
+    mask: bigint,
+  ): readonly Bytes[] | number;
+  /**
+   * A little of the mounts of a namespace, whatever covers them, in the order of their ids, so many of those that
+   * follow the id `after`, read in the same way: 32 bytes for each, see `system/briefs`; or -errno.
+   */
+  briefsInside(namespace: number, root: number, after: bigint, most: number): ArrayBuffer | number;
   /**
    * Of each of these mounts by statmount(2): its peer group and its master, 0 for none, and 1 when it is unbindable,
    * else 0. One that is gone has only -1; -errno when the first is.

@@ -1,14 +1,16 @@
 import { MountError, UsageError } from '../../errors.ts';
 import { CLONE, O } from '../../flags.ts';
 import type { IdMap } from '../../model/mount.ts';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Fd, OwnedFd } from '../calls/fd.ts';
 import { PROC_RESOLVE, Procfs } from '../calls/procfs.ts';
 import { runSmall, type SmallProgram, smallProgram } from '../calls/small-program.ts';
 import { openat2 } from '../calls/tree.ts';
 import { CHILD } from './clones.ts';
+import type { TableOptions } from './listing.ts';
 import { type OwnerView, ownerView, withOwners } from './owner-ids.ts';
-import { fillPlaces } from './places.ts';
+import { type Entrance, fillPlaces } from './places.ts';
 import { fillRoots } from './roots.ts';
 import { readTable } from './table.ts';
 
@@ -31,44 +33,57 @@ export interface CaptureOptions {
  * @throws {UnseenMountsError} when the namespace of `pid`, `ns` or `fd` has mounts that the caller is not shown.
  */
 export function captureTree(options: CaptureOptions = {}): MountTree {
-  const { pid, ns, fd } = options;
+  return atOnce(capture(options));
+}
+
+function* capture({ pid, ns, fd }: CaptureOptions): Pausing<MountTree> {
   if ([pid, ns, fd].filter((choice) => choice !== undefined).length > 1) {
     throw new UsageError('give one of pid, ns and fd');
   }
   using procfs = Procfs.open();
   if (ns !== undefined) {
     using namespace = openat2(ns);
-    return captureNamespace(procfs, namespace);
+    return yield* captureNamespace(procfs, namespace);
   }
-  if (fd !== undefined) return captureNamespace(procfs, fd);
-  if (pid !== undefined) return captureProcess(procfs, pid);
-  const tree = captureOwn(procfs);
-  using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
-  if (root) fillPlaces(tree, { root, owners: ownerView(procfs) });
-  return tree;
+  if (fd !== undefined) return yield* captureNamespace(procfs, fd);
+  if (pid !== undefined) return yield* captureProcess(procfs, pid);
+  return yield* captureCaller(procfs, { places: true });
 }
 
 /** The tree that the calling thread sees, without what its mounts cover. */
-export function captureOwn(procfs: Procfs): MountTree {
-  using file = procfs.open('thread-self/mountinfo');
-  const owners = ownerView(procfs);
-  const tree = withOwners(readTable(file, {}), owners);
-  using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
-  if (root) fillRoots(tree, root, owners);
-  return tree;
+export function captureOwn(procfs: Procfs): Pausing<MountTree> {
+  return captureCaller(procfs, { places: false });
 }
 
-function captureProcess(procfs: Procfs, pid: number): MountTree {
+function* captureCaller(procfs: Procfs, { places }: { readonly places: boolean }): Pausing<MountTree> {
+  using file = procfs.open('thread-self/mountinfo');
+  const owners = ownerView(procfs);
+  using root = openLinkIfAllowed(procfs, 'thread-self', 'root');
+  return yield* captureTable(file, {}, { root, owners }, places);
+}
+
+function* captureProcess(procfs: Procfs, pid: number): Pausing<MountTree> {
   if (!Number.isInteger(pid) || pid < 1) throw new UsageError(`${pid} is no process id`);
   using file = procfs.open(`${pid}/mountinfo`);
   const owners = ownerView(procfs);
   using namespace = openLinkIfAllowed(procfs, `${pid}/ns`, 'mnt');
   using root = openLinkIfAllowed(procfs, String(pid), 'root');
-  const tree = withOwners(readTable(file, { namespace: namespace ?? UNKNOWN, root, whole: true }), owners);
-  if (root) {
-    fillRoots(tree, root, owners);
-    fillPlaces(tree, { root, namespace, owners });
-  }
+  const options = { namespace: namespace ?? UNKNOWN, root, whole: true };
+  return yield* captureTable(file, options, { root, namespace, owners }, true);
+}
+
+/** Reads a mountinfo file, and looks at what the mounts show and, with `places`, at what they cover. */
+function* captureTable(
+  mountinfo: Fd,
+  options: TableOptions,
+  { root, ...entrance }: Omit<Entrance, 'root'> & { readonly root: Fd | undefined },
+  places: boolean,
+): Pausing<MountTree> {
+  const { owners } = entrance;
+  const tree = withOwners(yield* readTable(mountinfo, options), owners);
+  if (root === undefined) return tree;
+  const roots = yield* fillRoots(tree, root, owners);
+  if (places) yield* fillPlaces(tree, roots, { root, ...entrance });
   return tree;
 }
 
@@ -119,7 +134,7 @@ function reading({ user, root }: CaptureFrom): SmallProgram {
 }
 
 /** The tree of a mount namespace. */
-export function captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFrom = {}): MountTree {
+export function* captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFrom = {}): Pausing<MountTree> {
   const { user } = from;
   const owners = ownerView(procfs, from.idMap);
   const imports = [user, namespace, procfs.root, from.root].filter((fd) => fd !== undefined);
@@ -127,15 +142,11 @@ export function captureNamespace(procfs: Procfs, namespace: Fd, from: CaptureFro
   const made = runSmall(reading(from), imports, 'capture of a mount namespace', place);
   using mountinfo = made[0] as OwnedFd;
   using root = made[1] as OwnedFd;
-  const tree = withOwners(readTable(mountinfo, { namespace, root, whole: true }), owners);
-  fillRoots(tree, root, owners);
-  fillPlaces(tree, { root, namespace, user, owners });
-  return tree;
+  const entrance = { root, namespace, user, owners };
+  return yield* captureTable(mountinfo, { namespace, root, whole: true }, entrance, true);
 }
 
 /** The tree of an open mountinfo file and of the root directory that it was read under; `namespace` tells more of it. */
-export function readTree(mountinfo: Fd, root: Fd, owners: OwnerView, namespace?: Fd): MountTree {
-  const tree = withOwners(readTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }), owners);
-  fillRoots(tree, root, owners);
-  return tree;
+export function readTree(mountinfo: Fd, root: Fd, owners: OwnerView, namespace?: Fd): Pausing<MountTree> {
+  return captureTable(mountinfo, { namespace: namespace ?? UNKNOWN, root }, { root, owners }, false);
 }

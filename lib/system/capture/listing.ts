@@ -1,5 +1,6 @@
 import { CLONE, O } from '../../flags.ts';
-import type { MountDraft } from '../../model/mount.ts';
+import { isIdmapped, type Mount, type MountDraft } from '../../model/mount.ts';
+import { inStretches, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { type Fd, fdNumber, type OwnedFd } from '../calls/fd.ts';
 import { statFd } from '../calls/lookup.ts';
@@ -19,6 +20,8 @@ export interface TableOptions {
   readonly whole?: boolean;
 }
 
+/** Looked at between two pauses. */
+const STRETCH = 512;
 const LSMT_ROOT = -1n;
 const MASK = BigInt(STATMOUNT.MNT_BASIC | STATMOUNT.MNT_UIDMAP | STATMOUNT.MNT_GIDMAP);
 
@@ -47,30 +50,26 @@ interface Completed {
 }
 
 /** Fills in what was listed of the mounts shown, and adds those that are not shown. */
-export function completeTable(shown: MountTree, listing: Listing, options: TableOptions): Completed {
+export function* completeTable(
+  shown: MountTree,
+  listing: Listing,
+  options: TableOptions,
+): Pausing<Completed> {
   const found = listing.ids.length;
-  const isZipped = found > 0 && zip(shown, listing);
-  const listed = isZipped || found === 0 ? shown : complete(shown, listing, options);
+  const isZipped = found > 0 && (yield* zip(shown, listing));
+  const listed = isZipped || found === 0 ? shown : yield* complete(shown, listing, options);
   if (found > 0 && !(options.whole && lacksMounts(listed, listing, options))) return { tree: listed, found };
-  return zippedInside(shown, options) ?? completeInside(shown, options) ?? { tree: listed, found };
+  return (yield* completeInside(shown, options)) ?? { tree: listed, found };
 }
 
-/** As {@link zip}, by a thread that enters the namespace; `undefined` when more than ids is to be told. */
-function zippedInside(shown: MountTree, { namespace, root }: TableOptions): Completed | undefined {
+/** As {@link complete}, by threads that enter the namespace; `undefined` when they may not. */
+function* completeInside(shown: MountTree, options: TableOptions): Pausing<Completed | undefined> {
+  const { namespace, root } = options;
   if (namespace === undefined || root === undefined) return undefined;
-  const { list: mounts } = shown;
-  const briefs = Briefs.inside(namespace, root);
-  if (briefs?.count !== mounts.length) return undefined;
-  if (!mounts.every(({ id }, index) => briefs.isPlain(index, id))) return undefined;
-  mounts.forEach((mount: MountDraft, index) => {
-    mount.uniqueId = String(briefs.id(index));
-  });
-  return { tree: shown, found: briefs.count, sharing: briefs.sharing };
-}
-
-/** As {@link complete}, by a thread that enters the namespace; `undefined` when it may not. */
-function completeInside(shown: MountTree, options: TableOptions): Completed | undefined {
-  const inside = statusesInside(options);
+  const briefs = yield* Briefs.inside(namespace, root);
+  if (!briefs) return undefined;
+  if (yield* zipBriefs(shown, briefs)) return { tree: shown, found: briefs.count, sharing: briefs.sharing };
+  const inside = yield* statusesInside(namespace, root, briefs.ids);
   if (!inside) return undefined;
   const others = fillTold(shown, inside);
   const hidden = others.map(mountOfStatus).filter((mount) => mount !== undefined);
@@ -84,24 +83,47 @@ function completeInside(shown: MountTree, options: TableOptions): Completed | un
  * line: only idmaps need another call. The ends are looked at, for the day when this is no longer so.
  * @returns whether it is so, and the ids are filled in.
  */
-function zip({ list: mounts }: MountTree, { namespace, ids }: Listing): boolean {
+function* zip({ list: mounts }: MountTree, { namespace, ids }: Listing): Pausing<boolean> {
   if (mounts.length !== ids.length) return false;
   for (const index of [0, mounts.length - 1]) {
     if (statusOf(ids[index] ?? 0n, namespace)?.oldId !== mounts[index]?.id) return false;
   }
-  mounts.forEach((mount: MountDraft, index) => {
-    const id = ids[index] ?? 0n;
-    const idmap = mount.options.includes('idmapped') ? statusOf(id, namespace)?.idmap : undefined;
-    mount.uniqueId = String(id);
-    if (idmap) mount.idmap = idmap;
+  yield* inStretches(mounts.length, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) {
+      const mount = mounts[index] as MountDraft;
+      const id = ids[index] ?? 0n;
+      const idmap = isIdmapped(mount) ? statusOf(id, namespace)?.idmap : undefined;
+      mount.uniqueId = String(id);
+      if (idmap) mount.idmap = idmap;
+    }
   });
   return true;
 }
 
-function complete(shown: MountTree, { namespace, ids }: Listing, { whole }: TableOptions): MountTree {
-  const statuses = Array.from(ids, (id) => statusOf(id, namespace)).filter((status) => status !== undefined);
-  const others = fillTold(shown, statuses);
-  const hidden = others.map(({ id = 0n }) => readMount(id, namespace)).filter((mount) => mount !== undefined);
+/** As {@link zip}, from inside; `false` when more than ids is to be told. */
+function* zipBriefs({ list: mounts }: MountTree, briefs: Briefs): Pausing<boolean> {
+  if (briefs.count !== mounts.length) return false;
+  if (!mounts.every(({ id }, index) => briefs.isPlain(index, id))) return false;
+  yield* inStretches(mounts.length, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1)
+      (mounts[index] as MountDraft).uniqueId = String(briefs.id(index));
+  });
+  return true;
+}
+
+function* complete(shown: MountTree, listing: Listing, { whole }: TableOptions): Pausing<MountTree> {
+  const { namespace, ids } = listing;
+  const hidden: Mount[] = [];
+  yield* inStretches(ids.length, STRETCH, (start, end) => {
+    const statuses = Array.from(ids.subarray(start, end), (id) => statusOf(id, namespace));
+    for (const { id = 0n } of fillTold(
+      shown,
+      statuses.filter((status) => status !== undefined),
+    )) {
+      const mount = readMount(id, namespace);
+      if (mount) hidden.push(mount);
+    }
+  });
   return withHidden(shown, { atTop: whole === true && isAtTop(shown, namespace), others: hidden });
 }
 
@@ -152,11 +174,19 @@ function lacksCovered(tree: MountTree, { namespace, ids }: Listing): boolean {
   });
 }
 
-/** Of all mounts, read by a thread that enters the namespace. */
-function statusesInside({ namespace, root }: TableOptions): MountStatus[] | undefined {
-  if (namespace === undefined || root === undefined) return undefined;
-  const answers = native.sys.statmountsInside(fdNumber(namespace), fdNumber(root), MOUNT_MASK);
-  return typeof answers === 'number' ? undefined : answers.map((answer) => decodeStatmount(answer));
+/** Of mounts, read by threads that enter the namespace. */
+function* statusesInside(namespace: Fd, root: Fd, ids: BigUint64Array): Pausing<MountStatus[] | undefined> {
+  const statuses: MountStatus[] = [];
+  let isTold = true;
+  yield* inStretches(ids.length, STRETCH, (start, end) => {
+    const some = ids.subarray(start, end);
+    const answers = isTold
+      ? native.sys.statmountsInside(fdNumber(namespace), fdNumber(root), some, MOUNT_MASK)
+      : 0;
+    if (typeof answers === 'number') isTold = false;
+    else for (const answer of answers) statuses.push(decodeStatmount(answer));
+  });
+  return isTold ? statuses : undefined;
 }
 
 const ENTER = smallProgram({ imports: ['namespace'], exports: ['root directory'] }, (program) => {

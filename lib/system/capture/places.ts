@@ -1,15 +1,15 @@
 import type { DirectoryStatus, Mount, MountDraft, NodeStatus, PathString } from '../../model/mount.ts';
 import { isOrdinaryNode, isOwned } from '../../model/nodes.ts';
 import { joinPath, relativePath } from '../../model/paths.ts';
+import { inStretches, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { takesNodes } from '../../plan/filesystems.ts';
-import { fdNumber } from '../calls/fd.ts';
 import { statFd } from '../calls/lookup.ts';
 import type { NativeStat } from '../calls/native.ts';
 import { Stats } from '../calls/stats.ts';
 import { Clones, type Doors } from './clones.ts';
 import type { OwnerView } from './owner-ids.ts';
-import { LOOK_ONLY, nodeOf, nodeThrough, statRoot } from './roots.ts';
+import { LOOK_ONLY, nodeOf, nodeThrough, type RootStats } from './roots.ts';
 import { rootsBelow, waysTo } from './ways.ts';
 
 /** How to get to what is looked at. */
@@ -20,6 +20,9 @@ export interface Entrance extends Doors {
 
 /** So many clones are open at a time. */
 const AT_ONCE = 32;
+/** Looked at between two pauses. */
+const STRETCH = 2048;
+const NONE: readonly PathString[] = [];
 
 /**
  * Fills in what the mounts cover, and the directories on the way there and to the roots of mounts, where that is in a
@@ -29,23 +32,24 @@ const AT_ONCE = 32;
  * filesystem has, also of the mount's own root; where the kernel does not take the map away, those that the map hides
  * stay unknown.
  */
-export function fillPlaces(tree: MountTree, entrance: Entrance): void {
-  const parents = parentsIn(tree, fdNumber(entrance.root));
+export function* fillPlaces(tree: MountTree, roots: RootStats, entrance: Entrance): Pausing<void> {
+  const parents = yield* parentsIn(tree, roots);
   for (let start = 0; start < parents.length; start += AT_ONCE) {
     using clones = Clones.of(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
+    yield;
     for (const { of: parent, fd, mapped } of clones.all) {
       const status = statusOfClone(parent, fd);
       if (!status) continue;
       // What is seen without the map is as the filesystem has it.
       const mount = mapped ? parent.mount : withoutMap(parent.mount);
-      const look = (paths: readonly PathString[]) => nodesIn(mount, { fd, status }, paths, entrance.owners);
+      const clone = { fd, mount, id: Number(status.mountId), owners: entrance.owners };
       if (!mapped && parent.mount.rootNode) {
         const root = nodeThrough(mount, nodeOf(status, fd, ''), entrance.owners);
         if (root) parent.mount.rootNode = root;
       }
-      fillSpots(parent, look);
-      const ways = lookAtWays(parent, look);
+      yield* fillSpots(parent, clone);
+      const ways = yield* lookAtWays(parent, clone);
       if (ways.length > 0) parent.mount.directories = ways;
     }
   }
@@ -59,22 +63,35 @@ interface Parent {
   readonly status: NativeStat;
 }
 
-function parentsIn(tree: MountTree, root: number): Parent[] {
+function* parentsIn(tree: MountTree, stats: RootStats): Pausing<Parent[]> {
   // No clone is made of an unbindable mount.
   const canBeSeen = (mount: Mount) =>
-    takesNodes(mount.type) && !mount.propagation.unbindable && statRoot(mount, root) !== undefined;
+    takesNodes(mount.type) && !mount.propagation.unbindable && stats.of(mount) !== undefined;
   const roots = rootsBelow(tree, canBeSeen);
-  return tree.list.flatMap((mount): Parent[] => {
-    if (!takesNodes(mount.type)) return [];
-    const spots = placesOn(tree, mount);
-    const below = roots.get(mount) ?? [];
-    const isHidden = mount.rootNode !== undefined && !isOwned(mount.rootNode);
-    // Most mounts have nothing on them: looking at their roots again would take as long as the first time.
-    if (spots.length + below.length === 0 && !isHidden) return [];
-    const ways = waysTo([...spots.map(({ path }) => path), ...below]);
-    const status = spots.length + ways.length > 0 || isHidden ? statRoot(mount, root) : undefined;
-    return status ? [{ mount, spots, ways, status }] : [];
+  yield;
+  const parents: Parent[] = [];
+  yield* inStretches(tree.size, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) {
+      const mount = tree.list[index] as Mount;
+      const parent = takesNodes(mount.type) && parentOn(tree, mount, roots.get(mount) ?? NONE, stats);
+      if (parent) parents.push(parent);
+    }
   });
+  return parents;
+}
+
+function parentOn(
+  tree: MountTree,
+  mount: Mount,
+  below: readonly PathString[],
+  stats: RootStats,
+): Parent | undefined {
+  const spots = placesOn(tree, mount);
+  const isHidden = mount.rootNode !== undefined && !isOwned(mount.rootNode);
+  if (spots.length + below.length === 0 && !isHidden) return undefined;
+  const ways = waysTo([...spots.map(({ path }) => path), ...below]);
+  const status = spots.length + ways.length > 0 || isHidden ? stats.of(mount) : undefined;
+  return status && { mount, spots, ways, status };
 }
 
 /** The mount as a clone without its map would be. */
@@ -101,27 +118,35 @@ function statusOfClone({ status }: Parent, clone: number): NativeStat | undefine
   return seen?.inode === status.inode && seen.device === status.device ? seen : undefined;
 }
 
-/** A clone to look in. */
+/** A clone to look in, and the mount that what is seen there is as seen through. */
 interface Looked {
   readonly fd: number;
-  readonly status: NativeStat;
+  readonly id: number;
+  readonly mount: Mount;
+  readonly owners: OwnerView;
 }
 
-type Nodes = readonly (NodeStatus | undefined)[];
-type Look = (paths: readonly PathString[]) => Nodes;
-
-function nodesIn(mount: Mount, clone: Looked, paths: readonly PathString[], owners: OwnerView): Nodes {
-  const stats = Stats.of(clone.fd, paths, LOOK_ONLY);
-  const cloneId = Number(clone.status.mountId);
-  return paths.map((path, index) => {
-    // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
-    const found = stats.onMount(index, cloneId);
-    return found && nodeThrough(mount, nodeOf(found, clone.fd, path), owners);
+/** What is at each of the paths in a clone. */
+function* nodesIn(
+  { fd, id, mount, owners }: Looked,
+  paths: readonly PathString[],
+): Pausing<(NodeStatus | undefined)[]> {
+  const nodes: (NodeStatus | undefined)[] = [];
+  yield* inStretches(paths.length, STRETCH, (start, end) => {
+    const some = paths.slice(start, end);
+    const stats = Stats.of(fd, some, LOOK_ONLY);
+    for (const [index, path] of some.entries()) {
+      // Nothing is mounted in the clone: what is on another mount was reached through a symlink out of it.
+      const found = stats.onMount(index, id);
+      nodes.push(found && nodeThrough(mount, nodeOf(found, fd, path), owners));
+    }
   });
+  return nodes;
 }
 
-function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
-  const nodes = look(ways);
+function* lookAtWays({ mount, ways }: Parent, clone: Looked): Pausing<DirectoryStatus[]> {
+  if (ways.length === 0) return [];
+  const nodes = yield* nodesIn(clone, ways);
   return ways.flatMap((path, index) => {
     const node = nodes[index];
     if (node?.kind !== 'directory' || isOrdinaryNode(node)) return [];
@@ -130,8 +155,11 @@ function lookAtWays({ mount, ways }: Parent, look: Look): DirectoryStatus[] {
   });
 }
 
-function fillSpots({ spots }: Parent, look: Look): void {
-  const nodes = look(spots.map(({ path }) => path));
+function* fillSpots({ spots }: Parent, clone: Looked): Pausing<void> {
+  const nodes = yield* nodesIn(
+    clone,
+    spots.map(({ path }) => path),
+  );
   for (const [index, { on }] of spots.entries()) {
     const node = nodes[index];
     if (!node) continue;

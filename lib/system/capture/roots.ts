@@ -1,4 +1,5 @@
 import { AT, S_IFMT } from '../../flags.ts';
+import { ById } from '../../model/by-id.ts';
 import { decodeBytes, encodeBytes } from '../../model/bytes.ts';
 import {
   type FileKind,
@@ -10,6 +11,7 @@ import {
   type PathString,
 } from '../../model/mount.ts';
 import { behindIdmap, OrdinaryRoots } from '../../model/nodes.ts';
+import { inStretches, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { type Fd, fdNumber } from '../calls/fd.ts';
 import { deviceText } from '../calls/lookup.ts';
@@ -21,14 +23,63 @@ import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
 const AT_STATX_DONT_SYNC = 0x4000;
 export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 
+/** Looked at between two pauses. */
+const STRETCH = 2048;
+
 /**
  * Fills in what can be seen of each mount's root from a root directory. Of what another mount covers only the
  * kind can be known: what holds a mount is a directory, and what is covered is of the kind of its cover.
  */
-export function fillRoots(tree: MountTree, root: Fd, owners: OwnerView): void {
-  fillVisibleRoots(tree, fdNumber(root), owners);
+export function* fillRoots(tree: MountTree, root: Fd, owners: OwnerView): Pausing<RootStats> {
+  const stats = new RootStats(tree.list, fdNumber(root));
+  const ordinary = new OrdinaryRoots();
+  yield* inStretches(tree.size, STRETCH, (start, end) => {
+    stats.look(start, end);
+    for (let index = start; index < end; index += 1)
+      fillVisible(tree.list[index] as Mount, stats, ordinary, owners);
+  });
   const climbed = new Set<MountDraft>();
-  for (const mount of tree.list) fillCovered(tree, mount, climbed);
+  yield* inStretches(tree.size, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) fillCovered(tree, tree.list[index] as Mount, climbed);
+  });
+  return stats;
+}
+
+/** statx(2) of the roots of mounts, by the paths of their mount points. */
+export class RootStats {
+  readonly #mounts: readonly Mount[];
+  readonly #indexes: ById<number>;
+  readonly #isUnique: boolean;
+  readonly #looked: Stats[] = [];
+
+  /** @param root the directory that the mount points are below. */
+  constructor(
+    mounts: readonly Mount[],
+    readonly root: number,
+  ) {
+    this.#mounts = mounts;
+    this.#indexes = new ById(mounts);
+    // The id that mountinfo shows may be another mount's since the table was read.
+    this.#isUnique = mounts.every(({ uniqueId }) => uniqueId !== undefined);
+  }
+
+  /** Looks at the stretch that begins with `start`. */
+  look(start: number, end: number): void {
+    const paths: PathString[] = [];
+    for (let index = start; index < end; index += 1) {
+      const { id, mountPoint } = this.#mounts[index] as Mount;
+      this.#indexes.set(id, index);
+      paths.push(mountPoint.slice(1));
+    }
+    this.#looked.push(Stats.of(this.root, paths, LOOK_ONLY | AT.EMPTY_PATH, this.#isUnique));
+  }
+
+  /** `undefined` when the path leads onto another mount, or nowhere. */
+  of({ id, uniqueId }: Mount): NativeStat | undefined {
+    const index = this.#indexes.get(id) ?? -1;
+    const looked = this.#looked[Math.floor(index / STRETCH)];
+    return looked?.onMount(index % STRETCH, Number(this.#isUnique ? uniqueId : id));
+  }
 }
 
 /** Fills in the kind of a mount, and of those that cover it, up to one that is known. */
@@ -47,27 +98,14 @@ function fillCovered(tree: MountTree, lowest: Mount, climbed: Set<MountDraft>): 
   for (const mount of alike) mount.kind = top?.kind ?? 'unknown';
 }
 
-function fillVisibleRoots({ list: mounts }: MountTree, root: number, owners: OwnerView): void {
-  const statuses = statRoots(mounts, root);
-  const ordinary = new OrdinaryRoots();
-  mounts.forEach((mount: MountDraft, index) => {
-    const status = statuses[index];
-    const seen = status && nodeOf(status, root, mount.mountPoint.slice(1));
-    const node = nodeThrough(mount, seen, owners);
-    if (!status || !node) return;
-    mount.kind = node.kind === 'directory' ? 'directory' : 'file';
-    if (mount.deleted) mount.rootInode = String(status.inode);
-    if (!ordinary.has(mount, node)) mount.rootNode = node;
-  });
-}
-
-/** statx(2) of each mount's root; `undefined` when the path leads onto another mount. */
-function statRoots(mounts: readonly Mount[], root: number): (NativeStat | undefined)[] {
-  if (!mounts.every(({ uniqueId }) => uniqueId !== undefined))
-    return mounts.map((mount) => statRoot(mount, root));
-  const paths = mounts.map(({ mountPoint }) => mountPoint.slice(1));
-  const stats = Stats.of(root, paths, LOOK_ONLY | AT.EMPTY_PATH, true);
-  return mounts.map(({ uniqueId }, index) => stats.onMount(index, Number(uniqueId)));
+function fillVisible(mount: MountDraft, stats: RootStats, ordinary: OrdinaryRoots, owners: OwnerView): void {
+  const status = stats.of(mount);
+  const seen = status && nodeOf(status, stats.root, mount.mountPoint.slice(1));
+  const node = nodeThrough(mount, seen, owners);
+  if (!status || !node) return;
+  mount.kind = node.kind === 'directory' ? 'directory' : 'file';
+  if (mount.deleted) mount.rootInode = String(status.inode);
+  if (!ordinary.has(mount, node)) mount.rootNode = node;
 }
 
 /** The node as its filesystem has it, with the owners of a view. The ids in a map of a mount are the filesystem's. */
@@ -78,15 +116,6 @@ export function nodeThrough(
 ): NodeStatus | undefined {
   if (!node) return undefined;
   return isIdmapped(mount) ? behindIdmap(node, mount.idmap) : ownedAsSeen(node, owners);
-}
-
-/** statx(2) of one mount's root, likewise. */
-export function statRoot(mount: Mount, root: number): NativeStat | undefined {
-  const path = mount.mountPoint.slice(1);
-  // The id that mountinfo shows may be another mount's since the table was read.
-  const unique = mount.uniqueId !== undefined;
-  const stats = Stats.of(root, [path], LOOK_ONLY | AT.EMPTY_PATH, unique);
-  return stats.onMount(0, Number(mount.uniqueId ?? mount.id));
 }
 
 const KINDS = new Map<number, FileKind>([

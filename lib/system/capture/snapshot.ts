@@ -1,4 +1,5 @@
 import { MountError } from '../../errors.ts';
+import { atOnce } from '../../model/pausing.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { OwnedFd } from '../calls/fd.ts';
@@ -56,7 +57,7 @@ function captureHeld(procfs: Procfs, pid: number, namespace: OwnedFd): MountTree
   try {
     return captureTree({ pid });
   } catch (error) {
-    if (error instanceof MountError) return captureNamespace(procfs, namespace);
+    if (error instanceof MountError) return atOnce(captureNamespace(procfs, namespace));
     throw error;
   }
 }

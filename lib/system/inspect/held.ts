@@ -1,5 +1,6 @@
 import type { CgroupPath } from '../../model/cgroups.ts';
 import type { IdMap, PathString } from '../../model/mount.ts';
+import { atOnce } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Import } from '../../program/compiled.ts';
 import type { HeldFd, OwnedFd, OwnedFds } from '../calls/fd.ts';
@@ -31,7 +32,7 @@ export class HeldHost implements Disposable {
 
   /** The caller's own mounts, read when they are first asked for. */
   get hostTree(): MountTree {
-    this.#hostTree ??= captureOwn(this.procfs);
+    this.#hostTree ??= atOnce(captureOwn(this.procfs));
     return this.#hostTree;
   }
 

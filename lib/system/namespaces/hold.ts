@@ -1,5 +1,6 @@
 import { type CgroupPath, withCgroupsInside } from '../../model/cgroups.ts';
 import type { IdMap } from '../../model/mount.ts';
+import type { Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { OwnedFd } from '../calls/fd.ts';
 import type { OtherNamespaces } from '../calls/other-namespaces.ts';
@@ -86,15 +87,14 @@ export class NamespaceHold {
     return { user: own, idMap: this.idMap, keeper: this.#keeper?.share() };
   }
 
-  capture(): MountTree {
+  *capture(): Pausing<MountTree> {
     using procfs = Procfs.open();
     const from = { user: this.others.user, idMap: this.idMap };
-    const capture = (root?: OwnedFd) =>
-      withCgroupsInside(captureNamespace(procfs, this.#fd, root ? { ...from, root } : from), this.cgroups);
-    const tree = capture();
+    const tree = withCgroupsInside(yield* captureNamespace(procfs, this.#fd, from), this.cgroups);
     const isCovered = tree.mounts.some((mount) => mount.mountPoint === '/' && tree.parentOf(mount));
     if (!this.#view || this.#view.closed || !isCovered) return tree;
-    const uncovered = capture(this.#view);
+    const fromView = captureNamespace(procfs, this.#fd, { ...from, root: this.#view });
+    const uncovered = withCgroupsInside(yield* fromView, this.cgroups);
     // A pivot_root(2) puts another root in the place of the one that is held.
     return uncovered.root?.id === tree.root?.id ? uncovered : tree;
   }

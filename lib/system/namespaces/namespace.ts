@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { UsageError } from '../../errors.ts';
 import type { CgroupPath } from '../../model/cgroups.ts';
 import type { IdMap, PathString } from '../../model/mount.ts';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Into } from '../../plan/options/options.ts';
@@ -144,6 +145,11 @@ export class MountNamespace implements Disposable, AsyncDisposable {
 
   /** Its mount tree. @throws {MountError} EPERM without privilege over it. */
   capture(): MountTree {
+    return atOnce(this.capturing());
+  }
+
+  /** {@link capture}, with pauses. @internal */
+  capturing(): Pausing<MountTree> {
     return this.#held.capture();
   }
 

@@ -1,6 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import { MNT } from '../../flags.ts';
 import type { Mount } from '../../model/mount.ts';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { OwnedFd } from '../calls/fd.ts';
 import { kindOfMode, statOpen } from '../calls/lookup.ts';
@@ -45,9 +46,9 @@ export class AttachedTree implements Disposable {
   }
 
   /** The tree as it stands: its root is at `/` in it. @throws {UsageError} when it is not attached any more. */
-  read(): MountTree {
+  *read(): Pausing<MountTree> {
     using procfs = Procfs.open();
-    const host = this.#table(procfs);
+    const host = yield* this.#table(procfs);
     const top = findIn(host, this.#root);
     if (!top)
       throw new UsageError(`the tree at ${this.path} is not attached in its mount namespace any more`);
@@ -64,7 +65,7 @@ export class AttachedTree implements Disposable {
     if (left.length === 0) return;
     using procfs = Procfs.open();
     for (const mount of left) {
-      while (findIn(this.#table(procfs), mount)) this.#unmountTop(mount);
+      while (findIn(atOnce(this.#table(procfs)), mount)) this.#unmountTop(mount);
       mount.close();
     }
     this.#namespace?.close();
@@ -75,8 +76,8 @@ export class AttachedTree implements Disposable {
     for (const held of [this.#root, this.#destination, this.#namespace]) held?.close();
   }
 
-  #table(procfs: Procfs): MountTree {
-    return this.#namespace ? this.#namespace.capture() : captureOwn(procfs);
+  #table(procfs: Procfs): Pausing<MountTree> {
+    return this.#namespace ? this.#namespace.capturing() : captureOwn(procfs);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,6 @@
 import { MountyardError } from '../../errors.ts';
 import { withCgroupsInside } from '../../model/cgroups.ts';
+import type { Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
 import type { OwnedFd } from '../calls/fd.ts';
@@ -45,13 +46,17 @@ export class Built implements Disposable {
   }
 
   /** Reads the trees as they stand; it holds on to nothing else. */
-  reader(): () => MountTree[] {
+  reader(): () => Pausing<MountTree[]> {
     const { attached } = this.keep();
     const { trees } = this.#executed;
     const { owners, held } = this.prepared;
     const { cgroups } = held;
-    return () =>
-      attached ? [attached.read()] : trees.map((fds) => withCgroupsInside(readBack(fds, owners), cgroups));
+    return function* read() {
+      if (attached) return [yield* attached.read()];
+      const whole: MountTree[] = [];
+      for (const fds of trees) whole.push(withCgroupsInside(yield* readBack(fds, owners), cgroups));
+      return whole;
+    };
   }
 
   /** Unmounts the trees and puts the host back, once; what could not be. */
@@ -74,9 +79,9 @@ export class Built implements Disposable {
   }
 }
 
-function readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): MountTree {
+function* readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerView): Pausing<MountTree> {
   using table = mountinfo as OwnedFd;
-  return readTree(table, root as OwnedFd, owners, namespace);
+  return yield* readTree(table, root as OwnedFd, owners, namespace);
 }
 
 function keeperOf(

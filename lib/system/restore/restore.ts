@@ -1,4 +1,5 @@
 import { MountyardError, UndoError } from '../../errors.ts';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { MountTree } from '../../model/tree.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
@@ -7,6 +8,7 @@ import { planFrom } from '../../plan/restore.ts';
 import { compileRestore } from '../../program/compile.ts';
 import { opCounts } from '../../program/decode.ts';
 import { undoneByExit } from '../calls/exit.ts';
+import { inTurns } from '../calls/turns.ts';
 import { type OwnerView, ownerView } from '../capture/owner-ids.ts';
 import type { HeldHost } from '../inspect/held.ts';
 import { inspectHostHolding } from '../inspect/inspect.ts';
@@ -15,7 +17,6 @@ import { Built, type Prepared } from './built.ts';
 import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
 import { leftBehind } from './left-behind.ts';
 import { RestoredTree, type RestoreReport } from './restored.ts';
-import { atOnce, inTurns, type Stages } from './stages.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { verifyOnHost } from './verify.ts';
 
@@ -67,7 +68,7 @@ export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyn
   return atOnce(finish(built, options));
 }
 
-function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<Prepared> {
+function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Pausing<Prepared> {
   const watch = new Stopwatch();
   const { draft, facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
@@ -87,7 +88,7 @@ function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Stages<
   }
 }
 
-function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree> {
+function* finish(built: Built, options: RestoreSyncOptions): Pausing<RestoredTree> {
   const { plan, program, held, watch } = built.prepared;
   watch.lap('run');
   const verified = options.verify !== false;
@@ -95,11 +96,10 @@ function* finish(built: Built, options: RestoreSyncOptions): Stages<RestoredTree
     const keeper = built.keep();
     const read = built.reader();
     const replaced = plan.script.has('replace-root');
-    const trees = verified || replaced ? read() : undefined;
+    const trees = verified || replaced ? yield* read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
-    if (verified) yield;
-    const differences = whole && verified ? verifyOnHost(plan.target, whole, held) : [];
+    const differences = whole && verified ? yield* verifyOnHost(plan.target, whole, held) : [];
     watch.lap('verify');
     const [namespace] = keeper.namespaces ?? [];
     const report: RestoreReport = {

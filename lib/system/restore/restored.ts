@@ -1,5 +1,6 @@
 import type { Difference } from '../../model/difference.ts';
 import type { Leavers } from '../../model/left-behind.ts';
+import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { PlanNotes, Target } from '../../plan/plan.ts';
 import type { HostEffect } from '../../plan/steps/steps.ts';
@@ -43,7 +44,7 @@ export type Keeper =
 export interface RestoredParts {
   /** Absent when they are to be read when they are first asked for. */
   readonly trees: readonly MountTree[] | undefined;
-  readonly read: () => readonly MountTree[];
+  readonly read: () => Pausing<readonly MountTree[]>;
   readonly plan: { readonly target: Target };
   readonly differences: readonly Difference[];
   readonly report: RestoreReport;
@@ -59,7 +60,7 @@ export class RestoredTree implements Disposable, AsyncDisposable {
   readonly namespaces: readonly MountNamespace[];
   readonly #keeper: Keeper;
   readonly #plan: { readonly target: Target };
-  readonly #read: () => readonly MountTree[];
+  readonly #read: () => Pausing<readonly MountTree[]>;
   #trees: readonly MountTree[] | undefined;
 
   /** @internal */
@@ -78,7 +79,7 @@ export class RestoredTree implements Disposable, AsyncDisposable {
    * `false`, when they are first asked for, before {@link release}.
    */
   get trees(): readonly MountTree[] {
-    this.#trees ??= this.#read();
+    this.#trees ??= atOnce(this.#read());
     return this.#trees;
   }
 

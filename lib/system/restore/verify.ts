@@ -1,5 +1,6 @@
-import { type ComparePolicy, diffTrees } from '../../model/diff.ts';
+import { type ComparePolicy, comparing, diffTrees } from '../../model/diff.ts';
 import type { Difference } from '../../model/difference.ts';
+import type { Pausing } from '../../model/pausing.ts';
 import { MountTree } from '../../model/tree.ts';
 import type { Target } from '../../plan/plan.ts';
 import { statOpen } from '../calls/lookup.ts';
@@ -21,8 +22,9 @@ export function verifyTree(expected: MountTree | Target, actual: MountTree): Dif
  * {@link verifyTree}, with what this host knows: each master outside the tree is compared with the host mount that
  * was to be followed.
  */
-export function verifyOnHost(target: Target, actual: MountTree, held: HeldHost): Difference[] {
-  return diffTrees(target.tree, actual, { ...policyOf(target), groups: hostGroups(target, held) });
+export function* verifyOnHost(target: Target, actual: MountTree, held: HeldHost): Pausing<Difference[]> {
+  const groups = yield* hostGroups(target, held);
+  return yield* comparing(target.tree, actual, { ...policyOf(target), groups });
 }
 
 function policyOf({ standIns, looseSuperOptions, looseSources }: Target): ComparePolicy {
@@ -30,10 +32,10 @@ function policyOf({ standIns, looseSuperOptions, looseSources }: Target): Compar
 }
 
 /** The peer group that the mount of each followed host path is in now, by the master group that it stands for. */
-function hostGroups({ hostMasters }: Target, held: HeldHost): Map<number, number> {
+function* hostGroups({ hostMasters }: Target, held: HeldHost): Pausing<Map<number, number>> {
   const groups = new Map<number, number>();
   if (hostMasters.size === 0) return groups;
-  const host = captureOwn(held.procfs);
+  const host = yield* captureOwn(held.procfs);
   for (const [master, path] of hostMasters) {
     const fd = held.get(path, 'mount') ?? held.get(path, 'path');
     const shared = fd && host.get(Number(statOpen(fd).mountId))?.propagation.shared;
