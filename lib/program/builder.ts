@@ -52,6 +52,20 @@ export class ProgramBuilder {
     this.#main = new OpTable(expected, HEADER_SIZE);
   }
 
+  /** Says which step the ops that follow belong to; -1, as at first, for none. */
+  set step(index: number) {
+    this.#main.step = index;
+    this.#undo.step = index;
+  }
+
+  /** For each op, main and then undo, the index of its step. */
+  get stepOfOp(): Int32Array {
+    const steps = new Int32Array(this.#main.count + this.#undo.count);
+    steps.set(this.#main.steps);
+    steps.set(this.#undo.steps, this.#main.count);
+    return steps;
+  }
+
   /** Appends a main op; returns its index. */
   op(name: OpName, args: OpArguments): number {
     return this.#write(this.#main, name, 0, args);

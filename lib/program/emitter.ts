@@ -11,6 +11,8 @@ import { exportKey, exportName, importKey, importName, type SlotKey } from './sl
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
 const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
 
+const DIRECTORY_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+
 /** Both ends of a move_mount(2) are fds. */
 export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 
@@ -21,13 +23,15 @@ export const RETRIES = 16;
 const OPS_A_LINE = 3;
 const FEW = 64;
 
+/** A path that one call can take, from a directory slot. */
+export interface Reach {
+  readonly directory: number;
+  readonly path: string;
+}
+
 /** Emits ops for the step at hand and hands out slots by key. */
 export class Emitter {
-  /** Index of the step that ops are emitted for; -1 for none. */
-  step = -1;
   readonly #builder: ProgramBuilder;
-  readonly #stepOfOp: number[] = [];
-  readonly #stepOfUndo: number[] = [];
   readonly #slots = new Map<SlotKey, number>();
   /** By mount id, and by origin id. */
   readonly #mounts: ById<number>;
@@ -53,6 +57,11 @@ export class Emitter {
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));
     for (const item of exports) this.slot(exportKey(item.name, item.tree), exportName(item));
+  }
+
+  /** Index of the step that ops are emitted for from now on; -1 for none. */
+  set step(index: number) {
+    this.#builder.step = index;
   }
 
   /** The slot of a key; a new one, named for listings, when the key has none. */
@@ -126,57 +135,47 @@ export class Emitter {
   }
 
   op(name: OpName, args: OpArguments): number {
-    this.#stepOfOp.push(this.step);
     return this.#builder.op(name, args);
   }
 
   /** How many ops there are so far. */
   get opCount(): number {
-    return this.#stepOfOp.length;
+    return this.#builder.opCount;
   }
 
   undo(guard: number, name: OpName, args: OpArguments): void {
-    this.#stepOfUndo.push(this.step);
     this.#builder.undo(guard, name, args);
   }
 
   openTree(directory: number, path: string, flags: number, out: number): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.openTree(directory, path, flags, out);
   }
 
   openTreeAttr(directory: number, path: string, flags: number, out: number, change: AttributeBits): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.openTreeAttr(directory, path, flags, out, change);
   }
 
   moveMount(from: number, to: number, path: string, flags: number): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.moveMount(from, to, path, flags);
   }
 
   fsopen(type: string, flags: number, out: number): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.fsopen(type, flags, out);
   }
 
   fsconfig(context: number, command: number, key?: string, value?: string): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.fsconfig(context, command, key, value);
   }
 
   fsmount(context: number, flags: number, out: number, attributes = 0): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.fsmount(context, flags, out, attributes);
   }
 
   mkdirat(directory: number, path: string, mode: number): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.mkdirat(directory, path, mode);
   }
 
   mknodat(directory: number, path: string, mode: number): void {
-    this.#stepOfOp.push(this.step);
     this.#builder.mknodat(directory, path, mode);
   }
 
@@ -188,45 +187,52 @@ export class Emitter {
   close(slot: number): void {
     if (this.isDone(slot)) return;
     this.#done[slot] = true;
-    this.#stepOfOp.push(this.step);
     this.#builder.close(slot);
   }
 
   /**
-   * Calls `use` with a directory slot and a path from there that one call can take: what is longer than PATH_MAX is
-   * walked piece by piece.
+   * The directory slot, and the path from there, by which one call can take a path: what is longer than PATH_MAX is
+   * walked piece by piece. {@link retreat} is to follow.
    */
-  withinReach(directory: number, path: string, use: (directory: number, path: string) => void): void {
+  approach(directory: number, path: string): Reach {
+    return isTooLong(path) ? this.#walk(directory, path) : { directory, path };
+  }
+
+  /** Lets go of where {@link approach} led. */
+  retreat(start: number, { directory }: Reach): void {
+    if (directory !== start) this.close(directory);
+  }
+
+  #walk(directory: number, path: string): Reach {
     let from = directory;
     let rest = path;
     while (isTooLong(rest)) {
       const cut = cutAt(rest);
-      const next = this.temporary(rest.slice(0, cut));
-      this.op('openat2', {
-        a: from,
-        s1: rest.slice(0, cut),
-        f1: O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC,
-        f3: BENEATH,
-        out: next,
-        retries: RETRIES,
-      });
+      const s1 = rest.slice(0, cut);
+      const out = this.temporary(s1);
+      this.op('openat2', { a: from, s1, f1: DIRECTORY_FLAGS, f3: BENEATH, out, retries: RETRIES });
       if (from !== directory) this.close(from);
-      from = next;
+      from = out;
       rest = rest.slice(cut + 1);
     }
-    use(from, rest);
-    if (from !== directory) this.close(from);
+    return { directory: from, path: rest };
+  }
+
+  /** Calls `use` with what {@link approach} gives. */
+  withinReach(directory: number, path: string, use: (directory: number, path: string) => void): void {
+    const reach = this.approach(directory, path);
+    use(reach.directory, reach.path);
+    this.retreat(directory, reach);
   }
 
   /** An O_PATH fd of a directory below another, in whatever mount is there; the caller closes it. */
   crossing(directory: number, path: string): number {
     const out = this.temporary(path);
     this.withinReach(directory, path, (from, rest) => {
-      const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
       this.op('openat2', {
         a: from,
         s1: rest,
-        f1: flags,
+        f1: DIRECTORY_FLAGS,
         f3: BENEATH & ~RESOLVE.NO_XDEV,
         out,
         retries: RETRIES,
@@ -259,8 +265,7 @@ export class Emitter {
     if (known !== undefined) return known;
     const out = this.get(exportKey('undo', this.#held.size));
     this.withinReach(directory, path === '' ? '.' : path, (from, rest) => {
-      const flags = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
-      this.op('openat2', { a: from, s1: rest, f1: flags, f3: BENEATH, out, retries: RETRIES });
+      this.op('openat2', { a: from, s1: rest, f1: DIRECTORY_FLAGS, f3: BENEATH, out, retries: RETRIES });
     });
     this.#held.set(key, out);
     return out;
@@ -270,7 +275,7 @@ export class Emitter {
   setattr(slot: number, set: number, clear: number, propagation: number, userns?: number): number {
     if (userns === undefined) {
       this.#builder.mountSetattr(slot, AT.EMPTY_PATH, set, clear, propagation);
-      return this.#stepOfOp.push(this.step) - 1;
+      return this.opCount - 1;
     }
     const words = { f1: set, f2: clear, f3: propagation };
     return this.op('mount_setattr', { a: slot, s1: '', n: AT.EMPTY_PATH, ...words, b: userns });
@@ -286,7 +291,7 @@ export class Emitter {
       bytes,
       imports: this.#imports,
       exports: this.#exports,
-      stepOfOp: new Int32Array(this.#stepOfOp.concat(this.#stepOfUndo)),
+      stepOfOp: this.#builder.stepOfOp,
       slotNames: this.#names,
     };
   }

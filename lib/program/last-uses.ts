@@ -3,7 +3,7 @@ import type { Mount } from '../model/mount.ts';
 import type { Group, GroupKey } from '../plan/groups/groups.ts';
 import type { MountActions } from '../plan/steps/mount-actions.ts';
 import type { Script } from '../plan/steps/script.ts';
-import type { Action, OriginId } from '../plan/steps/steps.ts';
+import { type Action, type OriginId, originUsedBy } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 
 /** After which line of a script nothing more is done with a mount, an origin or a group. */
@@ -65,8 +65,10 @@ export class LastUses {
       case 'set-group':
         this.#closeGroup(index, action.group, emitter, dismiss);
         break;
-      default:
-        if ('origin' in action) this.#closeOrigin(index, action.origin, emitter, dismiss);
+      default: {
+        const origin = originUsedBy(action);
+        if (origin !== undefined) this.#closeOrigin(index, origin, emitter, dismiss);
+      }
     }
     if (hasMount(action)) this.#closeMount(index, action.mount, emitter);
   }
@@ -112,7 +114,8 @@ export class LastUses {
 
   #learnAction(action: Action, index: number): void {
     if (hasMount(action)) this.#mounts.set(action.mount, index);
-    if ('origin' in action) this.#origins[action.origin] = index;
+    const origin = originUsedBy(action);
+    if (origin !== undefined) this.#origins[origin] = index;
     if (action.kind === 'make-mount-point') this.#used.add(action.origin);
     if (action.kind !== 'make-group') return;
     this.#groups.set(action.group, index);

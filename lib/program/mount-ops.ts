@@ -5,7 +5,7 @@ import { takesNodes } from '../plan/filesystems.ts';
 import type { GroupKey } from '../plan/groups/groups.ts';
 import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
-import { BY_FD, type Emitter } from './emitter.ts';
+import { BY_FD, type Emitter, type Reach } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';
 import { idmapKey, sourceKey } from './slot-keys.ts';
 import type { Parking } from './yard.ts';
@@ -16,11 +16,11 @@ const CLONE_BY_NAME = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW;
 /** A clone is never seen without its attributes: until it is placed nobody can reach it. */
 function cloneWith(
   emitter: Emitter,
-  from: { readonly directory: number; readonly path: string; readonly flags: number },
+  { directory, path }: Reach,
+  flags: number,
   out: number,
   change: AttributeBits | undefined,
 ): void {
-  const { directory, path, flags } = from;
   if (change && emitter.hasOpenTreeAttr) {
     emitter.openTreeAttr(directory, path, flags, out, change);
     return;
@@ -42,15 +42,15 @@ export function cloneSource(
   const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
   const { set, clear, propagation } = taker ? changeOf(taker) : NO_CHANGE;
   const change = { set, clear, propagation: propagation || MS.PRIVATE };
-  const from = { directory: emitter.get(sourceKey(step.of, step.source)), path: '', flags: CLONE_FD };
+  const directory = emitter.get(sourceKey(step.of, step.source));
   if (step.recursive) {
     // What comes along becomes private and stays as it is otherwise.
-    emitter.openTree(from.directory, '', CLONE_FD | AT.RECURSIVE, out);
+    emitter.openTree(directory, '', CLONE_FD | AT.RECURSIVE, out);
     emitter.op('mount_setattr', { a: out, s1: '', n: AT.EMPTY_PATH | AT.RECURSIVE, f3: MS.PRIVATE });
     if (taker) emitter.setattr(out, set, clear, propagation);
   } else if (step.clearsIdmap) {
-    emitter.openTreeAttr(from.directory, '', CLONE_FD, out, { ...change, clear: clear | MOUNT_ATTR.IDMAP });
-  } else cloneWith(emitter, from, out, change);
+    emitter.openTreeAttr(directory, '', CLONE_FD, out, { ...change, clear: clear | MOUNT_ATTR.IDMAP });
+  } else cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
 }
 
 /** By mount(2) on the working directory, which works inside a detached tree, where mount_setattr(2) does not. */
@@ -118,14 +118,14 @@ function cloneOut(
   change: AttributeBits | undefined,
 ): void {
   if (path === '/') {
-    cloneWith(emitter, { directory: from, path: '', flags: CLONE_FD }, out, change);
+    cloneWith(emitter, { directory: from, path: '' }, CLONE_FD, out, change);
   } else if (origin.kind === 'filesystem' && takesNodes(origin.type)) {
-    emitter.withinReach(from, path.slice(1), (directory, rest) => {
-      cloneWith(emitter, { directory, path: rest, flags: CLONE_BY_NAME }, out, change);
-    });
+    const reach = emitter.approach(from, path.slice(1));
+    cloneWith(emitter, reach, CLONE_BY_NAME, out, change);
+    emitter.retreat(from, reach);
   } else {
     emitter.withResolved(from, path.slice(1), path, (directory) => {
-      cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
+      cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
     });
   }
 }
@@ -141,9 +141,9 @@ export function placeMount(emitter: Emitter, step: ActionOf<'place'>, mountPoint
   if (step.path === '') {
     emitter.moveMount(mount, parent, '', BY_FD);
   } else if (step.ownNodes) {
-    emitter.withinReach(parent, step.path, (directory, rest) => {
-      emitter.moveMount(mount, directory, rest, MOVE_MOUNT.F_EMPTY_PATH);
-    });
+    const reach = emitter.approach(parent, step.path);
+    emitter.moveMount(mount, reach.directory, reach.path, MOVE_MOUNT.F_EMPTY_PATH);
+    emitter.retreat(parent, reach);
   } else {
     emitter.withResolved(parent, step.path, mountPoint, (slot) => {
       emitter.moveMount(mount, slot, '', BY_FD);
@@ -166,7 +166,7 @@ export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parkin
   const directory = from ? slotOf(emitter, from) : emitter.get(master as GroupKey);
   const propagation = firstPropagation(step, !from || 'mountOf' in from);
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
-  cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
+  cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
   finishFirst(emitter, step, out, propagation, parking);
 }
 
@@ -215,7 +215,7 @@ export function startGroup(
     emitter.setattr(out, change.set, change.clear, change.propagation);
   } else {
     const directory = from ? emitter.origin(from.origin) : emitter.get(master as GroupKey);
-    cloneWith(emitter, { directory, path: '', flags: CLONE_FD }, out, change);
+    cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
   }
   finishFirst(emitter, step, out, propagation, parking);
 }
@@ -223,9 +223,9 @@ export function startGroup(
 /** A clone of a mount has its sharing. */
 export function cloneMember(emitter: Emitter, step: ActionOf<'clone-member'>, name: string): void {
   const { group, attributes } = step;
-  const clone = { directory: emitter.get(group), path: '', flags: CLONE_FD };
+  const start = { directory: emitter.get(group), path: '' };
   const change = attributes === undefined ? undefined : changeOf({ attributes });
-  cloneWith(emitter, clone, emitter.slotOfMount(step.mount, name), change);
+  cloneWith(emitter, start, CLONE_FD, emitter.slotOfMount(step.mount, name), change);
 }
 
 export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {

@@ -23,7 +23,10 @@ export const WORD = {
 export class OpTable {
   words: Int32Array;
   count = 0;
+  /** Which step the ops that are added belong to. */
+  step = -1;
   readonly #head: number;
+  #steps: Int32Array;
 
   /**
    * @param expected how many ops there will be, about.
@@ -32,12 +35,14 @@ export class OpTable {
   constructor(expected: number, headBytes = 0) {
     this.#head = headBytes / 4;
     this.words = new Int32Array(this.#head + expected * OP_WORDS);
+    this.#steps = new Int32Array(expected);
   }
 
   /** Adds an op without arguments; returns where its words begin. */
   add(code: number, guard: number): number {
     const at = this.#head + this.count * OP_WORDS;
     if (at + OP_WORDS > this.words.length) this.#grow(2 * this.words.length + OP_WORDS);
+    this.#steps[this.count] = this.step;
     this.count += 1;
     const { words } = this;
     words[at] = code;
@@ -61,6 +66,11 @@ export class OpTable {
     }
   }
 
+  /** The step of each op. */
+  get steps(): Int32Array {
+    return this.#steps.subarray(0, this.count);
+  }
+
   get bytes(): Uint8Array {
     return new Uint8Array(this.words.buffer, 4 * this.#head, this.count * OP_SIZE);
   }
@@ -76,5 +86,8 @@ export class OpTable {
     const grown = new Int32Array(length);
     grown.set(this.words);
     this.words = grown;
+    const steps = new Int32Array(Math.floor((length - this.#head) / OP_WORDS));
+    steps.set(this.steps);
+    this.#steps = steps;
   }
 }

@@ -84,10 +84,10 @@ export function makeNode(emitter: Emitter, step: ActionOf<'make-node' | 'make-mo
   if (step.kind === 'make-node') {
     if (step.path === '/') settleNode(emitter, origin, '.', step);
     else {
-      emitter.withinReach(origin, path, (directory, name) => {
-        createNode(emitter, directory, name, step);
-        settleNode(emitter, directory, name, step);
-      });
+      const reach = emitter.approach(origin, path);
+      createNode(emitter, reach.directory, reach.path, step);
+      settleNode(emitter, reach.directory, reach.path, step);
+      emitter.retreat(origin, reach);
     }
     return;
   }

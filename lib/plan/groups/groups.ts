@@ -12,6 +12,8 @@ export interface Group {
   readonly role: 'peers' | 'slaves';
   /** Of the peer group, or of the master's. */
   readonly id: number;
+  /** Counted from 0, as they are found. */
+  readonly index: number;
 }
 
 /** The groups of a tree, each named once. */
@@ -20,6 +22,7 @@ export class Groups {
   readonly #ofMounts: ById<Group>;
   readonly #peers = new Map<number, Group>();
   readonly #slaves = new Map<number, Group>();
+  #count = 0;
 
   constructor(resolution: Resolution) {
     this.#resolution = resolution;
@@ -52,8 +55,9 @@ export class Groups {
   #peersOf(id: number): Group {
     const known = this.#peers.get(id);
     if (known) return known;
-    const group: Group = { key: `peers:${id}`, role: 'peers', id };
+    const group: Group = { key: `peers:${id}`, role: 'peers', id, index: this.#count };
     this.#peers.set(id, group);
+    this.#count += 1;
     return group;
   }
 
@@ -61,8 +65,9 @@ export class Groups {
     if (id === undefined || this.#resolution.masters.ignored.has(id)) return undefined;
     const known = this.#slaves.get(id);
     if (known) return known;
-    const group: Group = { key: `slaves:${id}`, role: 'slaves', id };
+    const group: Group = { key: `slaves:${id}`, role: 'slaves', id, index: this.#count };
     this.#slaves.set(id, group);
+    this.#count += 1;
     return group;
   }
 }

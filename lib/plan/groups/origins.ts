@@ -23,24 +23,51 @@ export function chooseGroupOrigins(
 ): GroupOrigins {
   const families = groupFamilies(tree);
   if (families.size === 0) return new Map();
-  const members = new Map<number, Mount[]>();
+  const { shown, mixed } = originsShown(tree, families, layout);
+  const members = membersOf(tree, families, mixed);
+  const origins = new Map<number, OriginKey>();
+  for (const [group, family] of families) {
+    if (mixed.delete(family))
+      shown.set(family, widest(tree, members.get(family) ?? [], layout, supplies, facts, findings));
+    origins.set(group, shown.get(family) ?? '');
+  }
+  return origins;
+}
+
+/** What the mounts of each family show, and the families whose mounts do not all show one origin. */
+function originsShown(tree: MountTree, families: ReadonlyMap<number, number>, layout: Layout) {
+  const shown = new Map<number, OriginKey>();
+  const mixed = new Set<number>();
   for (const mount of tree.inOrder) {
-    const group = mount.propagation.shared ?? mount.propagation.master;
-    const family = group === undefined ? undefined : families.get(group);
-    if (family === undefined) continue;
+    const family = familyOf(mount, families);
+    const spot = family === undefined ? undefined : layout.roots.get(mount.id);
+    if (family === undefined || !spot) continue;
+    const known = shown.get(family);
+    if (known === undefined) shown.set(family, spot.origin);
+    else if (known !== spot.origin) mixed.add(family);
+  }
+  return { shown, mixed };
+}
+
+function familyOf({ propagation }: Mount, families: ReadonlyMap<number, number>): number | undefined {
+  const group = propagation.shared ?? propagation.master;
+  return group === undefined ? undefined : families.get(group);
+}
+
+function membersOf(
+  tree: MountTree,
+  families: ReadonlyMap<number, number>,
+  wanted: ReadonlySet<number>,
+): Map<number, Mount[]> {
+  const members = new Map<number, Mount[]>();
+  for (const mount of wanted.size === 0 ? [] : tree.inOrder) {
+    const family = familyOf(mount, families);
+    if (family === undefined || !wanted.has(family)) continue;
     const known = members.get(family);
     if (known) known.push(mount);
     else members.set(family, [mount]);
   }
-
-  const sources = new Map<number, OriginKey>();
-  for (const [group, family] of families) {
-    const known = sources.get(family);
-    const source = known ?? widest(tree, members.get(family) ?? [], layout, supplies, facts, findings);
-    sources.set(family, source);
-    sources.set(group, source);
-  }
-  return sources;
+  return members;
 }
 
 /** The topmost master, inside the tree, of each group: it and all that follow it are of one superblock. */
@@ -75,8 +102,7 @@ function widest(
 ): OriginKey {
   const spots = members.flatMap((mount) => layout.roots.get(mount.id) ?? []);
   const keys = [...new Set(spots.map((spot) => spot.origin))];
-  const first = keys[0] ?? '';
-  if (keys.length <= 1) return first;
+  const first = keys[0] as OriginKey;
 
   const sources = keys.map((key) => hostSource({ origin: key }));
   if (sources.every((source) => source === undefined)) {

@@ -1,3 +1,4 @@
+import { ById } from '../../model/by-id.ts';
 import { isIdmapped, type Mount } from '../../model/mount.ts';
 import type { Images } from '../layout/images.ts';
 import type { Resolution } from '../resolve.ts';
@@ -5,10 +6,10 @@ import type { Group, Groups } from './groups.ts';
 
 /** Mounts that need not be given their sharing: they are made with it. */
 export interface GroupStarts {
-  /** Of each group that needs no holder, the mount that starts it. */
-  readonly startOf: ReadonlyMap<Group, Mount>;
-  /** Ids of those, and of the mounts that are clones of them. */
-  readonly sharedFromStart: ReadonlySet<number>;
+  /** The mount that starts a group; none where a holder does. */
+  startOf(group: Group): Mount | undefined;
+  /** Whether it is such a mount, or a clone of one. */
+  isSharedFromStart(mount: Mount): boolean;
 }
 
 /**
@@ -25,17 +26,21 @@ export function chooseGroupStarts(
   late: ReadonlySet<Mount>,
 ): GroupStarts {
   const { tree } = resolution;
-  const startOf = new Map<Group, Mount>();
-  const sharedFromStart = new Set<number>();
-  if (tree.groups.size === 0) return { startOf, sharedFromStart };
+  const starts: Mount[] = []; // by the index of the group
+  const shared = new ById<true>(tree.list);
+  const chosen: GroupStarts = {
+    startOf: ({ index }) => starts[index],
+    isSharedFromStart: ({ id }) => shared.has(id),
+  };
+  if (tree.groups.size === 0) return chosen;
   for (const mount of tree.inOrder) {
     if (!isWholeLeaf(resolution, mount) || late.has(mount) || images.inside.has(mount.id)) continue;
     const group = groups.of(mount);
     if (!group) continue;
-    if (!startOf.has(group)) startOf.set(group, mount);
-    sharedFromStart.add(mount.id);
+    starts[group.index] ??= mount;
+    shared.set(mount.id, true);
   }
-  return { startOf, sharedFromStart };
+  return chosen;
 }
 
 function isWholeLeaf({ tree, layout, groupOrigins, choices }: Resolution, mount: Mount): boolean {

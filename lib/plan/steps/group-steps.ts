@@ -25,7 +25,8 @@ export class GroupSteps {
   readonly #actions: MountActions;
   readonly #script: Script;
   readonly #starts: GroupStarts;
-  readonly #made = new Set<Group>();
+  /** By the index of the group. */
+  readonly #made: boolean[] = [];
   readonly #shared = new Set<PathString>();
 
   constructor(
@@ -77,20 +78,21 @@ export class GroupSteps {
 
   /** Starts a group after that of its master. A chain of masters may be long: no recursion. */
   #make(wanted: Group, mount: Mount): void {
+    if (this.#made[wanted.index]) return;
     const chain: Group[] = [];
     for (
       let group: Group | undefined = wanted;
-      group && !this.#made.has(group);
+      group && !this.#made[group.index];
       group = this.#actions.masterOf(group)
     ) {
       chain.push(group);
-      this.#made.add(group);
+      this.#made[group.index] = true;
     }
-    for (const group of chain.reverse()) this.#start(group, mount);
+    for (let i = chain.length - 1; i >= 0; i -= 1) this.#start(chain[i] as Group, mount);
   }
 
   #start(group: Group, mount: Mount): void {
-    const start = this.#starts.startOf.get(group);
+    const start = this.#starts.startOf(group);
     if (!start) {
       this.#makeHolder(group, mount);
       return;
@@ -102,15 +104,15 @@ export class GroupSteps {
 
   /** Whether the group is started by a mount of the tree. */
   hasStart(group: Group): boolean {
-    return this.#starts.startOf.has(group);
+    return this.#starts.startOf(group) !== undefined;
   }
 
   /** Makes a mount that has its sharing from then on; false for one that is to be given it. */
   makeMember(mount: Mount): boolean {
-    if (!this.#starts.sharedFromStart.has(mount.id)) return false;
+    if (!this.#starts.isSharedFromStart(mount)) return false;
     const group = this.of(mount) as Group;
     this.#make(group, mount);
-    if (this.#starts.startOf.get(group) !== mount) this.#script.addFor(mount, 'clone-member');
+    if (this.#starts.startOf(group) !== mount) this.#script.addFor(mount, 'clone-member');
     return true;
   }
 

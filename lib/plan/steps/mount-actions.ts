@@ -104,7 +104,7 @@ export class MountActions {
 
   'clone-member'(mount: Mount): ActionOf<'clone-member'> {
     const group = this.groupOf(mount) as Group;
-    const start = this.#starts.startOf.get(group) as Mount;
+    const start = this.#starts.startOf(group) as Mount;
     const attributes = this.#attributesOf(mount.options);
     const isSame = start.options === mount.options || this.#attributesOf(start.options) === attributes;
     const own = isSame ? undefined : attributes;
@@ -178,7 +178,7 @@ export class MountActions {
   }
 
   #startNameOf(mount: Mount): string {
-    return nameOf(this.#starts.startOf.get(this.groupOf(mount) as Group) as Mount);
+    return nameOf(this.#starts.startOf(this.groupOf(mount) as Group) as Mount);
   }
 
   #parentOf(mount: Mount): Mount {

@@ -61,7 +61,7 @@ export class Script {
   action(index: number): Action {
     const line = this.#lines[index];
     const subject = this.#subjects[index];
-    return line === 'step' ? (subject as Action) : this.actions[line as MountActionKind](subject as Mount);
+    return line === 'step' ? (subject as Action) : this.#actionFor(line as MountActionKind, subject as Mount);
   }
 
   step(index: number): Step {
@@ -69,7 +69,28 @@ export class Script {
     const subject = this.#subjects[index];
     if (line === 'step') return worded(subject as Step | UnwordedStep);
     const kind = line as MountActionKind;
-    return { ...this.actions[kind](subject as Mount), reason: this.actions.reason(kind, subject as Mount) };
+    return {
+      ...this.#actionFor(kind, subject as Mount),
+      reason: this.actions.reason(kind, subject as Mount),
+    };
+  }
+
+  /** A method by its name is looked up anew each time. */
+  #actionFor(kind: MountActionKind, mount: Mount): Action {
+    switch (kind) {
+      case 'clone':
+        return this.actions.clone(mount);
+      case 'place':
+        return this.actions.place(mount);
+      case 'set-group':
+        return this.actions['set-group'](mount);
+      case 'start-group':
+        return this.actions['start-group'](mount);
+      case 'clone-member':
+        return this.actions['clone-member'](mount);
+      case 'clone-image':
+        return this.actions['clone-image'](mount);
+    }
   }
 
   get steps(): readonly Step[] {

@@ -219,6 +219,19 @@ export type Action = { readonly mount?: number } & (
 export type Step = Action & { readonly reason: string };
 
 export type StepKind = Action['kind'];
+
+/** The origin that an action makes, changes or clones from; most are of the first three kinds. */
+export function originUsedBy(action: Action): OriginId | undefined {
+  switch (action.kind) {
+    case 'clone':
+    case 'make-node':
+    case 'make-filesystem':
+      return action.origin;
+    default:
+      return 'origin' in action ? action.origin : undefined;
+  }
+}
+
 export type ActionOf<K extends StepKind> = Extract<Action, { kind: K }>;
 export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 

@@ -3,7 +3,7 @@ import type { Mount } from '../../model/mount.ts';
 import type { Engine } from '../options/options.ts';
 import type { MountActions } from './mount-actions.ts';
 import type { Script } from './script.ts';
-import type { OriginId } from './steps.ts';
+import { type OriginId, originUsedBy } from './steps.ts';
 
 /**
  * The mounts that are their origins themselves, because nothing is cloned from the origin after them, or done
@@ -26,7 +26,8 @@ export function takersOf(script: Script, actions: MountActions, engine: Engine):
       if (actions.startsFromOrigin(mount)) use(actions.originOf(mount), mount);
     } else if (line === 'step') {
       const step = script.action(index);
-      if ('origin' in step) last[step.origin] = undefined;
+      const origin = originUsedBy(step);
+      if (origin !== undefined) last[origin] = undefined;
       if (step.kind === 'make-group' && step.from && 'origin' in step.from) use(step.from.origin, undefined);
     }
   }

@@ -28,7 +28,7 @@ export function smallProgram(slots: SlotNames, write: (builder: ProgramBuilder) 
   const { imports = [], exports = [], others = [] } = slots;
   const slotNames = [...imports, ...exports, ...others];
   const bytes = builder.bytes({ count: slotNames.length, imports: imports.length, exports: exports.length });
-  const stepOfOp = new Int32Array(builder.opCount).fill(-1);
+  const { stepOfOp } = builder;
   return { program: { bytes, imports: [], exports: [], stepOfOp, slotNames }, exportNames: exports };
 }
 
