@@ -4,6 +4,7 @@ import { ById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { atOnce, type Pausing } from '../model/pausing.ts';
 import type { MountTree } from '../model/tree.ts';
 import { requireUnlocked } from './checks/copied-sources.ts';
 import { requireDeletable } from './checks/deletions.ts';
@@ -72,25 +73,29 @@ export function requirements(
   options: RestoreOptions,
   facts: HostFacts = UNKNOWN_HOST,
 ): Requirement[] {
-  const resolution = resolve(draftRestore(input, options), facts);
+  const resolution = atOnce(resolve(draftRestore(input, options), facts));
   return [...resolution.requirements, ...resolution.toRun];
 }
 
-export function resolve(drafted: Draft, facts: HostFacts): Resolution {
+/** What is settled of a draft by the facts of a host. */
+export function* resolve(drafted: Draft, facts: HostFacts): Pausing<Resolution> {
   const findings = new Findings();
   const { draft, submounts } = settleSubmounts(drafted, facts, findings);
   const { choices, tree: whole } = draft;
   const { supplies, layout } = settleSupplies(draft, facts, findings);
+  yield;
   const deletedRoots = new DeletedRoots(whole, layout, supplies);
   const kinds = solveKinds(whole, layout, deletedRoots, (origin) =>
     knownKindIn(origin, layout, supplies, facts),
   );
+  yield;
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
   requireDeletable({ tree: whole, supplies, layout, kinds, deletedRoots }, findings);
   for (const { mount, place } of kinds.conflicts) requireOneKind(whole, mount, place, findings);
   const masters = resolveMasters(whole, submounts, supplies, choices, facts, findings);
   const groupOrigins = chooseGroupOrigins(whole, layout, supplies, facts, findings);
+  yield;
   requireReachable(whole, findings);
   requireIdmaps(whole, supplies, choices, facts, findings);
   requireDev(whole, supplies, choices, facts, findings);
@@ -104,6 +109,7 @@ export function resolve(drafted: Draft, facts: HostFacts): Resolution {
     facts,
     findings,
   });
+  yield;
   requireUnlocked({ tree: whole, supplies, masters, groupOrigins }, choices, facts, findings);
   const toRun = requirePlace(whole, choices, facts, masters, findings);
 

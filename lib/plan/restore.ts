@@ -3,6 +3,7 @@
 import { ById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
+import { atOnce, inStretches, type Pausing } from '../model/pausing.ts';
 import type { MountTree } from '../model/tree.ts';
 import { chooseEngine } from './checks/places.ts';
 import { type Draft, draftRestore } from './draft.ts';
@@ -26,6 +27,9 @@ import type { Action, OriginId, Step } from './steps/steps.ts';
 import { takersOf } from './steps/taken-origins.ts';
 import { makeNotes, makeTarget } from './target.ts';
 
+/** Mounts that are built between two pauses. */
+const STRETCH = 1024;
+
 /**
  * Plans a restore of one mount tree, or of several namespaces together: pure, from the trees, the options and the
  * facts of a host.
@@ -38,12 +42,12 @@ import { makeNotes, makeTarget } from './target.ts';
  * UnmetRequirementsError with all that is missing.
  */
 export function planRestore(input: Restorable, options: RestoreOptions, facts: HostFacts): RestorePlan {
-  return planFrom(draftRestore(input, options), facts);
+  return atOnce(planFrom(draftRestore(input, options), facts));
 }
 
-/** {@link planRestore}, from what tree and options alone decide. */
-export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
-  const resolution = resolve(draft, facts);
+/** {@link planRestore}, from what tree and options alone decide, with pauses. */
+export function* planFrom(draft: Draft, facts: HostFacts): Pausing<RestorePlan> {
+  const resolution = yield* resolve(draft, facts);
   if (resolution.requirements.length > 0) {
     throw new UnmetRequirementsError([...resolution.requirements, ...resolution.toRun]);
   }
@@ -62,7 +66,8 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
   const origins = new OriginSteps(resolution, facts, originIds, built);
   const groups = new GroupSteps(resolution, facts, origins, actions, starts, built);
 
-  buildTrees({ resolution, ends: last, images, origins, groups, script: built });
+  yield;
+  yield* buildTrees({ resolution, ends: last, images, origins, groups, script: built });
   const engine = chooseEngine(resolution.choices, facts) === 'yard' ? 'yard' : 'detached';
   const deletions = [...origins.late, ...deletionSteps(resolution, origins)];
   const finish = engine === 'yard' ? finishInYard : finishDetached;
@@ -87,15 +92,15 @@ export function planFrom(draft: Draft, facts: HostFacts): RestorePlan {
  * Each mount is made on the way down, and joins its group as soon as all that is mounted on it directly is in place:
  * what is mounted further down has other parents, and so does not propagate from it.
  */
-function buildTrees({ resolution, ends, images, origins, groups, script }: Building): void {
+function* buildTrees({ resolution, ends, images, origins, groups, script }: Building): Pausing<void> {
   const { tree, layout } = resolution;
   const waitingFor = new ById<number>(tree.list);
   const joinWhenComplete = (mount: Mount, children: number) => {
     if (children > 0) waitingFor.set(mount.id, children);
     else if (!ends.has(mount)) groups.join(mount);
   };
-  for (const mount of tree.inOrder) {
-    if (images.inside.has(mount.id)) continue;
+  const build = (mount: Mount) => {
+    if (images.inside.has(mount.id)) return;
     const parent = tree.parentOf(mount);
     const isImage = images.patterns.has(mount.id);
     const isMember = !isImage && groups.makeMember(mount);
@@ -104,7 +109,11 @@ function buildTrees({ resolution, ends, images, origins, groups, script }: Build
     if (parent) script.addFor(mount, 'place');
     if (!isImage && !isMember) joinWhenComplete(mount, tree.childrenOf(mount).length);
     if (parent) joinWhenComplete(parent, (waitingFor.get(parent.id) ?? 0) - 1);
-  }
+  };
+  const { inOrder } = tree;
+  yield* inStretches(inOrder.length, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) build(inOrder[index] as Mount);
+  });
 }
 
 /** What the trees are built with. */

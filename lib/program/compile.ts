@@ -1,5 +1,6 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
 import type { Mount } from '../model/mount.ts';
+import { atOnce, inStretches, type Pausing } from '../model/pausing.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { Action, Origin, OriginId } from '../plan/steps/steps.ts';
@@ -50,6 +51,9 @@ import {
 import { exportKey } from './slot-keys.ts';
 import { NO_PARKING, type Parking, Yard } from './yard.ts';
 
+/** Actions that are compiled between two pauses. */
+const STRETCH = 2048;
+
 /**
  * Compiles a plan.
  *
@@ -57,6 +61,11 @@ import { NO_PARKING, type Parking, Yard } from './yard.ts';
  * @throws UsageError for a path or option with a NUL byte, or a name that no path can hold.
  */
 export function compileRestore(plan: RestorePlan): CompiledProgram {
+  return atOnce(compiling(plan));
+}
+
+/** {@link compileRestore}, with pauses. */
+export function* compiling(plan: RestorePlan): Pausing<CompiledProgram> {
   const { script } = plan;
   const isNamespace = script.has('become-root') || script.has('replace-root');
   const names = exportNames(script);
@@ -68,7 +77,9 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   const returns = plan.origins.some(hasLongSource) || (leaves && comesHome(script));
   const emitter = new Emitter(script, importsOf(plan, isNamespace || returns), exports, plan.hasOpenTreeAttr);
   const parking = plan.engine === 'yard' ? new Yard(emitter) : NO_PARKING;
+  yield;
   const uses = new LastUses(script);
+  yield;
   // In the yard all are mounted.
   const depot = new Depot(emitter, plan.engine === 'yard' ? 0 : uses.dismissed);
   const dismiss = (slot: number, origin?: OriginId) =>
@@ -80,7 +91,7 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   openCopies(emitter, plan);
   if (returns) keepHome(emitter);
   longSourceOps(emitter, plan.origins);
-  eachAction(script, (action, index) => {
+  yield* eachAction(script, (action, index) => {
     emitter.step = index;
     if (action.kind === 'attach') depot.close(); // nothing that can fail comes after it
     emitAction(emitter, plan, action, parking, uses);
@@ -90,8 +101,10 @@ export function compileRestore(plan: RestorePlan): CompiledProgram {
   return emitter.finish();
 }
 
-function eachAction(script: Script, emit: (action: Action, index: number) => void): void {
-  for (let index = 0; index < script.length; index += 1) emit(script.action(index), index);
+function eachAction(script: Script, emit: (action: Action, index: number) => void): Pausing<void> {
+  return inStretches(script.length, STRETCH, (start, end) => {
+    for (let index = start; index < end; index += 1) emit(script.action(index), index);
+  });
 }
 
 function emitAction(

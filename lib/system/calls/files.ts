@@ -6,7 +6,7 @@ import { type Fd, fdNumber, fdText } from './fd.ts';
 
 /** Most files of /proc are shorter than a page, mount tables can have megabytes. */
 const FIRST_CHUNK = 1 << 12;
-const LARGEST_CHUNK = 1 << 18;
+const LARGEST_CHUNK = 1 << 17;
 
 /** Reads a file from its start to its end: a file of /proc tells no size. @throws {MountError} */
 export function readWhole(file: Fd): Buffer {

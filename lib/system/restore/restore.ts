@@ -5,13 +5,13 @@ import { MountTree } from '../../model/tree.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
 import { UnmetRequirementsError } from '../../plan/options/requirements.ts';
 import { planFrom } from '../../plan/restore.ts';
-import { compileRestore } from '../../program/compile.ts';
+import { compiling } from '../../program/compile.ts';
 import { opCounts } from '../../program/decode.ts';
 import { undoneByExit } from '../calls/exit.ts';
 import { inTurns } from '../calls/turns.ts';
 import { type OwnerView, ownerView } from '../capture/owner-ids.ts';
 import type { HeldHost } from '../inspect/held.ts';
-import { inspectHostHolding } from '../inspect/inspect.ts';
+import { inspecting } from '../inspect/inspect.ts';
 import { mapOf } from '../namespaces/userns.ts';
 import { Built, type Prepared } from './built.ts';
 import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
@@ -70,15 +70,15 @@ export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyn
 
 function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Pausing<Prepared> {
   const watch = new Stopwatch();
-  const { draft, facts, held } = inspectHostHolding(input, options);
+  const { draft, facts, held } = yield* inspecting(input, options);
   watch.lap('inspect');
   try {
     yield;
-    const plan = planFrom(draft, facts);
+    const plan = yield* planFrom(draft, facts);
     if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
     watch.lap('plan');
     yield;
-    const program = compileRestore(plan);
+    const program = yield* compiling(plan);
     held.reserve();
     watch.lap('compile');
     return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
@@ -99,8 +99,12 @@ function* finish(built: Built, options: RestoreSyncOptions): Pausing<RestoredTre
     const trees = verified || replaced ? yield* read() : undefined;
     const whole = trees && together(trees);
     watch.lap('readBack');
-    const differences = whole && verified ? yield* verifyOnHost(plan.target, whole, held) : [];
+    yield;
+    const { target } = plan;
+    yield;
+    const differences = whole && verified ? yield* verifyOnHost(target, whole, held) : [];
     watch.lap('verify');
+    yield;
     const [namespace] = keeper.namespaces ?? [];
     const report: RestoreReport = {
       ...plan.notes,
