@@ -7,36 +7,66 @@ type Compare = (pair: Pair) => readonly Difference[];
 
 const NONE: readonly Difference[] = [];
 
+/** What is to be matched of a mount of the expected tree, and of the actual one. */
+interface KeysOf<K> {
+  readonly expected: (mount: Mount) => K | undefined;
+  readonly actual: (mount: Mount) => K | undefined;
+}
+
 /**
- * A one-to-one match of keys, from pairs that want to be matched: the most frequent first, so that a single mount
- * that left its companions is the one that does not fit.
+ * A one-to-one match of keys, from pairs whose keys want to be matched: the most frequent first, so that a single
+ * mount that left its companions is the one that does not fit.
  */
-function matchKeys<K>(wanted: Iterable<readonly [K, K]>, seeds: ReadonlyMap<K, K>): Map<K, K> {
-  const counts = new Map<K, Map<K, number>>();
-  for (const [expected, actual] of wanted) {
-    const row = counts.get(expected) ?? new Map<K, number>();
-    counts.set(expected, row);
-    row.set(actual, (row.get(actual) ?? 0) + 1);
+function matchKeys<K>(pairs: readonly Pair[], keysOf: KeysOf<K>, seeds?: ReadonlyMap<K, K>): Map<K, K> {
+  return matchOfAll(pairs, keysOf, seeds) ?? matchOfMost(pairs, keysOf, seeds);
+}
+
+/** When every key wants one other, as they mostly do. */
+function matchOfAll<K>(
+  pairs: readonly Pair[],
+  keysOf: KeysOf<K>,
+  seeds?: ReadonlyMap<K, K>,
+): Map<K, K> | undefined {
+  const match = new Map(seeds);
+  const taken = new Set(match.values());
+  for (const { expected, actual } of pairs) {
+    const [wanted, got] = [keysOf.expected(expected), keysOf.actual(actual)];
+    if (wanted === undefined || got === undefined) continue;
+    const known = match.get(wanted);
+    if (known === got) continue;
+    if (known !== undefined || taken.has(got)) return undefined;
+    match.set(wanted, got);
+    taken.add(got);
   }
-  const candidates = [...counts].flatMap(([expected, row]) =>
-    [...row].map(([actual, count]) => ({ expected, actual, count })),
+  return match;
+}
+
+function matchOfMost<K>(pairs: readonly Pair[], keysOf: KeysOf<K>, seeds?: ReadonlyMap<K, K>): Map<K, K> {
+  const counts = new Map<K, Map<K, number>>();
+  for (const { expected, actual } of pairs) {
+    const [wanted, got] = [keysOf.expected(expected), keysOf.actual(actual)];
+    if (wanted === undefined || got === undefined) continue;
+    const row = counts.get(wanted) ?? new Map<K, number>();
+    counts.set(wanted, row);
+    row.set(got, (row.get(got) ?? 0) + 1);
+  }
+  const candidates = [...counts].flatMap(([wanted, row]) =>
+    [...row].map(([got, count]) => ({ wanted, got, count })),
   );
   const match = new Map(seeds);
-  const taken = new Set(seeds.values());
-  for (const { expected, actual } of candidates.sort((a, b) => b.count - a.count)) {
-    if (match.has(expected) || taken.has(actual)) continue;
-    match.set(expected, actual);
-    taken.add(actual);
+  const taken = new Set(match.values());
+  for (const { wanted, got } of candidates.sort((a, b) => b.count - a.count)) {
+    if (match.has(wanted) || taken.has(got)) continue;
+    match.set(wanted, got);
+    taken.add(got);
   }
   return match;
 }
 
 /** Compares which mounts are of one superblock. */
 export function matchFilesystems(expected: MountTree, actual: MountTree, pairs: readonly Pair[]): Compare {
-  const match = matchKeys(
-    pairs.map((pair) => [pair.expected.device, pair.actual.device] as const),
-    new Map(),
-  );
+  const deviceOf = ({ device }: Mount) => device;
+  const match = matchKeys(pairs, { expected: deviceOf, actual: deviceOf });
   const words = (tree: MountTree, mount: Mount) => {
     const other = companion(tree.superblocks.get(mount.device), mount);
     return `${other ? `the filesystem of ${nameOf(other)}` : 'a filesystem of its own'} (${mount.device})`;
@@ -55,11 +85,10 @@ export function matchGroups(
   pairs: readonly Pair[],
   seeds: ReadonlyMap<number, number>,
 ): Compare {
-  const inside = matchKeys(wantedGroups(pairs, 'shared'), seeds);
-  const outside = matchKeys(
-    [...wantedGroups(pairs, 'master')].filter(([e, a]) => !expected.groups.has(e) && !actual.groups.has(a)),
-    seeds,
-  );
+  const groupOf = ({ propagation }: Mount) => propagation.shared;
+  const inside = matchKeys(pairs, { expected: groupOf, actual: groupOf }, seeds);
+  const masters = { expected: masterOutside(expected), actual: masterOutside(actual) };
+  const outside = matchKeys(pairs, masters, seeds);
   const said = new Set<number>();
 
   return (pair) => {
@@ -72,8 +101,8 @@ export function matchGroups(
       const texts = [peers(expected, pair.expected), peers(actual, pair.actual)] as const;
       found.push(new Difference('peer-group', pair.expected, ...texts));
     }
-    const masters = wanted.master !== undefined && expected.groups.has(wanted.master) ? inside : outside;
-    if (!isMatch(masters, wanted.master, got.master)) {
+    const leaders = wanted.master !== undefined && expected.groups.has(wanted.master) ? inside : outside;
+    if (!isMatch(leaders, wanted.master, got.master)) {
       // The members of a group have one master: that it is another is said once for all that stayed in the group.
       const stayedIn = samePeers ? wanted.shared : undefined;
       if (stayedIn !== undefined && said.has(stayedIn)) return found;
@@ -92,14 +121,9 @@ function isMatch(match: ReadonlyMap<number, number>, expected?: number, actual?:
   return match.get(expected) === actual;
 }
 
-function* wantedGroups(
-  pairs: readonly Pair[],
-  key: 'shared' | 'master',
-): Generator<readonly [number, number]> {
-  for (const { expected, actual } of pairs) {
-    const [a, b] = [expected.propagation[key], actual.propagation[key]];
-    if (a !== undefined && b !== undefined) yield [a, b];
-  }
+/** The master of a mount that is in no peer group of the tree. */
+function masterOutside({ groups }: MountTree): (mount: Mount) => number | undefined {
+  return ({ propagation: { master } }) => (master === undefined || groups.has(master) ? undefined : master);
 }
 
 function companion(mounts: readonly Mount[] | undefined, mount: Mount): Mount | undefined {

@@ -1,5 +1,5 @@
 import { matchDeletedRoots } from './diff-deleted.ts';
-import { diffFields } from './diff-fields.ts';
+import { areSame, diffFields } from './diff-fields.ts';
 import { RootRenaming } from './diff-roots.ts';
 import { matchFilesystems, matchGroups } from './diff-sharing.ts';
 import { Difference } from './difference.ts';
@@ -64,15 +64,17 @@ export function* comparing(
 
   const comparePair = (pair: Pair) => {
     const standIn = isStandIn(pair.expected);
-    const fields = diffFields(pair, {
-      sameRoot: standIn ? roots.matches(pair) : pair.expected.root === pair.actual.root,
-      standIn,
-      looseSource: policy.looseSources?.has(pair.expected.id) === true,
-      looseSuperOptions: policy.looseSuperOptions?.has(pair.expected.id) === true,
-    });
-    for (const difference of fields)
-      if (isFirstOfItsFilesystem(seen, pair, difference)) found.push(difference);
-    found.push(...deletedRoots(pair), ...filesystems(pair), ...groups(pair));
+    if (standIn || !areSame(pair)) {
+      const fields = diffFields(pair, {
+        sameRoot: standIn ? roots.matches(pair) : pair.expected.root === pair.actual.root,
+        standIn,
+        looseSource: policy.looseSources?.has(pair.expected.id) === true,
+        looseSuperOptions: policy.looseSuperOptions?.has(pair.expected.id) === true,
+      });
+      for (const difference of fields)
+        if (isFirstOfItsFilesystem(seen, pair, difference)) found.push(difference);
+    }
+    for (const compare of [deletedRoots, filesystems, groups]) found.push(...compare(pair));
   };
   yield* inStretches(places.length, STRETCH, (start, end) => {
     for (let index = start; index < end; index += 1) {
@@ -112,28 +114,57 @@ function pairChildren(
   [expected, actual]: readonly [readonly Mount[], readonly Mount[]],
 ): readonly Place[] {
   if (expected.length === 0 && actual.length === 0) return NONE;
-  const inOrder = zipped(parents, placingOrder(expected), placingOrder(actual));
-  if (inOrder) return inOrder;
-  return matchPlaces(
-    placesOf(parents.expected.mountPoint, expected),
-    placesOf(parents.actual.mountPoint, actual),
+  const [left, right] = [placingOrder(expected), placingOrder(actual)];
+  const sameParent = parents.expected.mountPoint === parents.actual.mountPoint;
+  const places: Places = {
+    expected: sameParent ? mountPointOf : (mount) => placeOf(parents.expected.mountPoint, mount),
+    actual: sameParent ? mountPointOf : (mount) => placeOf(parents.actual.mountPoint, mount),
+  };
+  return (
+    zipped(places, left, right) ??
+    matchedOnce(places, left, right) ??
+    matchPlaces(placesOf(parents.expected.mountPoint, expected), placesOf(parents.actual.mountPoint, actual))
   );
 }
 
 const NONE: readonly Place[] = [];
 
-/** The children as they follow on each other, when both trees have the same places in the same order: they mostly do. */
-function zipped(parents: Pair, expected: readonly Mount[], actual: readonly Mount[]): Pair[] | undefined {
+/** What tells the places of children apart, by their parent. */
+interface Places {
+  readonly expected: (mount: Mount) => string;
+  readonly actual: (mount: Mount) => string;
+}
+
+const mountPointOf = ({ mountPoint }: Mount) => mountPoint;
+
+/** The children as they follow on each other, when both trees have the same places in the same order. */
+function zipped(places: Places, expected: readonly Mount[], actual: readonly Mount[]): Pair[] | undefined {
   if (expected.length !== actual.length) return undefined;
-  const sameParent = parents.expected.mountPoint === parents.actual.mountPoint;
   const pairs: Pair[] = [];
-  for (const [i, left] of expected.entries()) {
-    const right = actual[i] as Mount;
-    const same = sameParent
-      ? left.mountPoint === right.mountPoint
-      : placeOf(parents.expected.mountPoint, left) === placeOf(parents.actual.mountPoint, right);
-    if (!same) return undefined;
-    pairs.push({ expected: left, actual: right });
+  for (let i = 0; i < expected.length; i += 1) {
+    const pair = { expected: expected[i] as Mount, actual: actual[i] as Mount };
+    if (places.expected(pair.expected) !== places.actual(pair.actual)) return undefined;
+    pairs.push(pair);
+  }
+  return pairs;
+}
+
+/** The children when both trees have the same places, one mount at each. */
+function matchedOnce(
+  places: Places,
+  expected: readonly Mount[],
+  actual: readonly Mount[],
+): Pair[] | undefined {
+  if (expected.length !== actual.length) return undefined;
+  const left = new Map<string, Mount>();
+  for (const mount of actual) left.set(places.actual(mount), mount);
+  const pairs: Pair[] = [];
+  for (const mount of expected) {
+    const place = places.expected(mount);
+    const other = left.get(place);
+    if (!other) return undefined;
+    left.delete(place);
+    pairs.push({ expected: mount, actual: other });
   }
   return pairs;
 }
