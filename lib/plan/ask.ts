@@ -5,7 +5,7 @@ import type { MountTree } from '../model/tree.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
 import type { Layout } from './layout/layout.ts';
-import type { OriginKey } from './layout/origin-keys.ts';
+import type { LayoutOrigin } from './layout/layout-origin.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options/options.ts';
 import type { FilesystemQuestion, HostQuestions, Parameter } from './questions.ts';
@@ -21,15 +21,15 @@ export function hostQuestions(input: Restorable, options: RestoreOptions): HostQ
 }
 
 export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQuestions {
-  const isAsked = (origin: OriginKey) => !isMadeForNodes(layout.members.get(origin)?.[0], supplies);
+  const isAsked = (origin: LayoutOrigin) => !isMadeForNodes(origin.members[0], supplies);
   const pathsIn = neededPaths(tree, layout, isAsked);
 
   const sources = new Map<PathString, Set<PathString>>();
   for (const path of choices.slaves.values()) if (path !== true) sources.set(path, new Set());
   const filesystems = new Map<string, FilesystemQuestion & { readonly paths: Set<PathString> }>();
-  for (const [origin, members] of layout.members) {
+  for (const origin of layout.origins) {
     const paths = pathsIn.get(origin) ?? NO_PATHS;
-    const first = members[0] as Mount;
+    const first = origin.members[0] as Mount;
     const supply = supplies.get(first.id);
     if (supply?.kind === 'host') {
       sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
@@ -58,11 +58,11 @@ function isMadeForNodes(mount: Mount | undefined, supplies: Supplies): boolean {
 
 function neededPaths(
   tree: MountTree,
-  { roots, places, members }: Layout,
-  isAsked: (origin: OriginKey) => boolean,
-): Map<OriginKey, Set<PathString>> {
-  const paths = new Map<OriginKey, Set<PathString>>();
-  for (const origin of members.keys()) if (isAsked(origin)) paths.set(origin, new Set());
+  { roots, places, origins }: Layout,
+  isAsked: (origin: LayoutOrigin) => boolean,
+): Map<LayoutOrigin, Set<PathString>> {
+  const paths = new Map<LayoutOrigin, Set<PathString>>();
+  for (const origin of origins) if (isAsked(origin)) paths.set(origin, new Set());
   if (paths.size === 0) return paths;
   for (const { id } of tree.inOrder) {
     for (const spot of [roots.get(id), places.get(id)]) if (spot) paths.get(spot.origin)?.add(spot.path);

@@ -23,7 +23,7 @@ import { DeletedRoots } from './layout/deleted-roots.ts';
 import { PLAIN_DIRECTORY } from './layout/forest.ts';
 import { type Kinds, solveKinds } from './layout/kinds.ts';
 import { type Layout, layOut } from './layout/layout.ts';
-import { hostSource, type OriginKey } from './layout/origin-keys.ts';
+import { hostSource, type LayoutOrigin } from './layout/layout-origin.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
 import type { Choices } from './options/choices.ts';
 import { externalCure, freshCure, rootCure, skipCure, standInCure } from './options/cures.ts';
@@ -85,9 +85,7 @@ export function* resolve(drafted: Draft, facts: HostFacts): Pausing<Resolution> 
   const { supplies, layout } = settleSupplies(draft, facts, findings);
   yield;
   const deletedRoots = new DeletedRoots(whole, layout, supplies);
-  const kinds = solveKinds(whole, layout, deletedRoots, (origin) =>
-    knownKindIn(origin, layout, supplies, facts),
-  );
+  const kinds = solveKinds(whole, layout, deletedRoots, (origin) => knownKindIn(origin, supplies, facts));
   yield;
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
@@ -208,14 +206,13 @@ function whyExternal(mount: Mount): string {
 }
 
 function knownKindIn(
-  origin: OriginKey,
-  layout: Layout,
+  origin: LayoutOrigin,
   supplies: Supplies,
   facts: HostFacts,
 ): ((path: PathString) => Kind) | undefined {
-  const source = hostSource({ origin });
+  const source = hostSource(origin);
   if (source !== undefined) return (path) => asKind(hostPathFact(facts, source, path));
-  const first = layout.members.get(origin)?.[0];
+  const first = origin.members[0];
   // What nodes are made in has none of its own.
   if (!first || takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
   const fact = own(facts.filesystems, splitOptions(first).key);

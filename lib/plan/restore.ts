@@ -11,7 +11,6 @@ import { type GroupKey, Groups } from './groups/groups.ts';
 import { chooseGroupStarts } from './groups/starts.ts';
 import { findImages, type Images } from './layout/images.ts';
 import type { Spot } from './layout/layout.ts';
-import type { OriginKey } from './layout/origin-keys.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options/options.ts';
 import { UnmetRequirementsError } from './options/requirements.ts';
@@ -58,7 +57,7 @@ export function* planFrom(draft: Draft, facts: HostFacts): Pausing<RestorePlan> 
     resolution.layout,
     new Set([...last, ...idmapped(resolution), ...wholes(resolution)]),
   );
-  const originIds = new Map<OriginKey, OriginId>();
+  const originIds: OriginId[] = [];
   const sharing = new Groups(resolution);
   const starts = chooseGroupStarts(resolution, sharing, images, last);
   const actions = new MountActions(resolution, originIds, images, sharing, starts);

@@ -66,7 +66,7 @@ function targetMount(mount: Mount, resolution: Resolution, facts: HostFacts): Mo
       const { subtype: _subtype, ...rest } = base;
       return {
         ...rest,
-        kind: resolution.kinds.kindAt(built ?? { origin: '', path: '/' }),
+        kind: built ? resolution.kinds.kindAt(built) : 'directory',
         device: `stand-in:${mount.device}`,
         type: 'tmpfs',
         source: standInSource(mount),

@@ -11,7 +11,7 @@ import type { Masters } from '../groups/masters.ts';
 import type { GroupOrigins } from '../groups/origins.ts';
 import { HostMounts } from '../host-mounts.ts';
 import type { HostPath } from '../host-path.ts';
-import { mountOriginSource } from '../layout/origin-keys.ts';
+import { mountOriginSource } from '../layout/layout-origin.ts';
 import { mainRoot } from '../namespaces.ts';
 import type { Choices } from '../options/choices.ts';
 import { ignoreCure, recursiveCure, skipCure, slaveCure, standInCure, supplyCure } from '../options/cures.ts';

@@ -9,6 +9,7 @@ import type { MountTree } from '../../model/tree.ts';
 import { filesystemRole, mountableInUserNamespace, splitOptions, takesNodes } from '../filesystems.ts';
 import { HostMounts } from '../host-mounts.ts';
 import type { Layout, Spot } from '../layout/layout.ts';
+import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import { mappedIds } from '../mapped-ids.ts';
 import type { Choices } from '../options/choices.ts';
 import {
@@ -46,7 +47,7 @@ export function checkFilesystems(
   const assumed: string[] = [];
   const host = new HostMounts(facts);
   const claimed = new Map<string, Mount>();
-  let wanted: Map<string, Want[]> | undefined;
+  let wanted: Wants | undefined;
   const wants = () => {
     wanted ??= wantedPaths(tree, layout);
     return wanted;
@@ -92,8 +93,10 @@ interface Want {
   readonly as: 'root' | 'mount point';
 }
 
-function wantedPaths(tree: MountTree, layout: Layout): Map<string, Want[]> {
-  const wanted = new Map<string, Want[]>();
+type Wants = ReadonlyMap<LayoutOrigin, readonly Want[]>;
+
+function wantedPaths(tree: MountTree, layout: Layout): Wants {
+  const wanted = new Map<LayoutOrigin, Want[]>();
   const add = (spot: Spot | undefined, mount: Mount, as: Want['as']) => {
     if (!spot || spot.path === '/') return;
     const list = wanted.get(spot.origin);
@@ -229,13 +232,13 @@ function userNamespaceObstacle(
 function pathDefects(
   tree: MountTree,
   members: readonly Mount[],
-  wanted: ReadonlyMap<string, readonly Want[]>,
+  wanted: Wants,
   layout: Layout,
   fact: FilesystemFact | undefined,
   assumed: string[],
 ): Requirement[] {
   const defects: Requirement[] = [];
-  const origins = new Set(members.map((mount) => layout.roots.get(mount.id)?.origin ?? ''));
+  const origins = new Set(members.flatMap((mount) => layout.roots.get(mount.id)?.origin ?? []));
   const shown = members[0] as Mount;
   const told = new Set<Mount>();
   for (const origin of origins) {

@@ -5,7 +5,7 @@ import type { MountTree } from '../../model/tree.ts';
 import { takesIdmap } from '../filesystems.ts';
 import { mayMakeDevices } from '../layout/devices.ts';
 import type { Spot } from '../layout/layout.ts';
-import { hostSource } from '../layout/origin-keys.ts';
+import { originName } from '../layout/layout-origin.ts';
 import type { Choices } from '../options/choices.ts';
 import { idmapCure, skipCure, standInCure, supplyCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
@@ -16,7 +16,7 @@ export function requireOneKind(tree: MountTree, mount: Mount, place: Spot, findi
   findings.require({
     kind: 'node-kind',
     mounts: [mount],
-    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${hostSource(place) ?? place.origin}`,
+    reason: `${nameOf(mount)} would put a file on a directory, or a directory on a file, at ${place.path} of ${originName(place.origin)}`,
     cures: [supplyCure(tree, mount), skipCure(tree, mount)],
   });
 }

@@ -20,7 +20,7 @@ import { joinPath, relativePath } from '../../model/paths.ts';
 import { takesNodes } from '../filesystems.ts';
 import { DEFAULT_DEVICES, mayMakeDevices } from '../layout/devices.ts';
 import type { Spot } from '../layout/layout.ts';
-import type { OriginKey } from '../layout/origin-keys.ts';
+import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import { mappedIds } from '../mapped-ids.ts';
 import type { Choices } from '../options/choices.ts';
 import { skipCure, standInCure, supplyCure } from '../options/cures.ts';
@@ -39,9 +39,9 @@ export interface ChangedNode {
 
 export interface Nodes {
   /** What is to be at a path of an origin while the tree is built; `undefined` for what is ordinary, or not known. */
-  at(origin: OriginKey, path: PathString): OwnedNode | undefined;
+  at(origin: LayoutOrigin, path: PathString): OwnedNode | undefined;
   /** Whether anything is known of any path of an origin. */
-  hasAny(origin: OriginKey): boolean;
+  hasAny(origin: LayoutOrigin): boolean;
   readonly changed: readonly ChangedNode[];
 }
 
@@ -53,7 +53,7 @@ interface Scene extends SettledLayout {
 
 /** Settles what each path is to be; requires what cannot be made. */
 export function settleNodes(scene: Scene): Nodes {
-  const known = new Map<OriginKey, Map<PathString, OwnedNode | undefined>>();
+  const known = new Map<LayoutOrigin, Map<PathString, OwnedNode | undefined>>();
   const changed: ChangedNode[] = [];
   const learn = (
     mount: Mount,

@@ -6,7 +6,7 @@ import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
 import { joinPath, parentPath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Layout, Spot } from '../layout/layout.ts';
-import { hostSource, type OriginKey } from '../layout/origin-keys.ts';
+import { hostSource, type LayoutOrigin } from '../layout/layout-origin.ts';
 import type { Choices } from '../options/choices.ts';
 import { makeMountPointsCure, skipCure, standInCure, supplyCure } from '../options/cures.ts';
 import { type Findings, hostPathFact } from '../options/findings.ts';
@@ -19,7 +19,7 @@ interface MissingMountPoint {
 }
 
 /** By origin, parents first. */
-export type MissingMountPoints = ReadonlyMap<OriginKey, readonly MissingMountPoint[]>;
+export type MissingMountPoints = ReadonlyMap<LayoutOrigin, readonly MissingMountPoint[]>;
 
 /** Requires what is missing; returns the mount points that are to be made, parents first. */
 export function checkSources(
@@ -31,14 +31,14 @@ export function checkSources(
   findings: Findings,
 ): MissingMountPoints {
   if (!namesHosts(choices)) return new Map();
-  const missing = new Map<OriginKey, Map<PathString, MissingMountPoint>>();
+  const missing = new Map<LayoutOrigin, Map<PathString, MissingMountPoint>>();
   for (const mount of tree.inOrder) {
     const root = layout.roots.get(mount.id);
     const place = layout.places.get(mount.id);
     const ofHost = supplies.get(mount.id)?.kind === 'host';
     const wasDeleted = mount.deleted && root?.path !== '/';
     if (ofHost && root && !wasDeleted) checkRoot(tree, mount, root, facts, findings);
-    if (place && hostSource(place) !== undefined) {
+    if (place && hostSource(place.origin) !== undefined) {
       for (const spot of checkPlace(tree, mount, place, choices, facts, findings)) {
         const paths = missing.get(spot.origin) ?? new Map<PathString, MissingMountPoint>();
         missing.set(spot.origin, paths);
@@ -50,7 +50,7 @@ export function checkSources(
 }
 
 function checkRoot(tree: MountTree, mount: Mount, root: Spot, facts: HostFacts, findings: Findings): void {
-  const source = hostSource(root) as PathString;
+  const source = hostSource(root.origin) as PathString;
   const found = hostPathFact(facts, source, root.path);
   const path = joinPath(source, root.path);
   if (found === 'directory' || found === 'file') return;
@@ -77,7 +77,7 @@ function checkPlace(
   facts: HostFacts,
   findings: Findings,
 ): Spot[] {
-  const source = hostSource(place) as PathString;
+  const source = hostSource(place.origin) as PathString;
   const found = hostPathFact(facts, source, place.path);
   const path = joinPath(source, place.path);
   if (place.path === '/' || found === 'directory' || found === 'file') return [];

@@ -6,13 +6,13 @@ import { type Mount, nameOf, type PathString } from '../../model/mount.ts';
 import { isInside, joinPath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Layout, Spot } from '../layout/layout.ts';
-import { hostSource, mountOrigin, type OriginKey } from '../layout/origin-keys.ts';
+import { hostSource, type LayoutOrigin } from '../layout/layout-origin.ts';
 import { externalCure, skipCure } from '../options/cures.ts';
 import type { Findings } from '../options/findings.ts';
 import type { Supplies } from '../supply.ts';
 
 /** By peer group id, for each group with members in the tree. */
-export type GroupOrigins = ReadonlyMap<number, OriginKey>;
+export type GroupOrigins = ReadonlyMap<number, LayoutOrigin>;
 
 export function chooseGroupOrigins(
   tree: MountTree,
@@ -25,18 +25,19 @@ export function chooseGroupOrigins(
   if (families.size === 0) return new Map();
   const { shown, mixed } = originsShown(tree, families, layout);
   const members = membersOf(tree, families, mixed);
-  const origins = new Map<number, OriginKey>();
+  const origins = new Map<number, LayoutOrigin>();
+  const scene = { tree, layout, supplies, facts, findings, mounts: new MountOrigins(layout) };
   for (const [group, family] of families) {
-    if (mixed.delete(family))
-      shown.set(family, widest(tree, members.get(family) ?? [], layout, supplies, facts, findings));
-    origins.set(group, shown.get(family) ?? '');
+    if (mixed.delete(family)) shown.set(family, widest(scene, members.get(family) ?? []));
+    const origin = shown.get(family);
+    if (origin) origins.set(group, origin);
   }
   return origins;
 }
 
 /** What the mounts of each family show, and the families whose mounts do not all show one origin. */
 function originsShown(tree: MountTree, families: ReadonlyMap<number, number>, layout: Layout) {
-  const shown = new Map<number, OriginKey>();
+  const shown = new Map<number, LayoutOrigin>();
   const mixed = new Set<number>();
   for (const mount of tree.inOrder) {
     const family = familyOf(mount, families);
@@ -92,27 +93,47 @@ function groupFamilies(tree: MountTree): Map<number, number> {
   return families;
 }
 
-function widest(
-  tree: MountTree,
-  members: readonly Mount[],
-  layout: Layout,
-  supplies: Supplies,
-  facts: HostFacts,
-  findings: Findings,
-): OriginKey {
+interface Scene {
+  readonly tree: MountTree;
+  readonly layout: Layout;
+  readonly supplies: Supplies;
+  readonly facts: HostFacts;
+  readonly findings: Findings;
+  readonly mounts: MountOrigins;
+}
+
+/** The roots of the mounts that host paths lie on, with the numbers behind those of a layout's origins. */
+class MountOrigins {
+  readonly #known = new Map<PathString, LayoutOrigin>();
+  readonly #first: number;
+
+  constructor({ origins }: Layout) {
+    this.#first = origins.length;
+  }
+
+  of(source: PathString): LayoutOrigin {
+    const index = this.#first + this.#known.size;
+    const origin = this.#known.get(source) ?? { kind: 'mount-of', of: source, index, members: [] };
+    this.#known.set(source, origin);
+    return origin;
+  }
+}
+
+function widest(scene: Scene, members: readonly Mount[]): LayoutOrigin {
+  const { tree, layout, supplies, facts, findings } = scene;
   const spots = members.flatMap((mount) => layout.roots.get(mount.id) ?? []);
   const keys = [...new Set(spots.map((spot) => spot.origin))];
-  const first = keys[0] as OriginKey;
+  const first = keys[0] as LayoutOrigin;
 
-  const sources = keys.map((key) => hostSource({ origin: key }));
+  const sources = keys.map((key) => hostSource(key));
   if (sources.every((source) => source === undefined)) {
     // Made here under several source names, a window is one superblock; anything else is not.
     if (new Set(members.map((mount) => mount.device)).size === 1 && oneKind(members, supplies)) return first;
   } else {
     const shown = spots.map((spot) => onHost(spot, facts));
     const wide = [
-      ...sources.flatMap((source, i) => pathRoot(source, keys[i] as OriginKey, facts) ?? []),
-      ...sources.flatMap((source) => mountRoot(source, facts) ?? []),
+      ...sources.flatMap((source, i) => pathRoot(source, keys[i] as LayoutOrigin, facts) ?? []),
+      ...sources.flatMap((source) => mountRoot(source, scene) ?? []),
     ];
     // What is as wide as all has the shortest path of all, so there is one to try; a path that was named comes first.
     const widestOne = wide.reduce<Candidate | undefined>(
@@ -139,12 +160,12 @@ interface HostRoot {
 }
 
 interface Candidate extends HostRoot {
-  readonly origin: OriginKey;
+  readonly origin: LayoutOrigin;
 }
 
 function pathRoot(
   source: PathString | undefined,
-  origin: OriginKey,
+  origin: LayoutOrigin,
   facts: HostFacts,
 ): Candidate | undefined {
   const root = source === undefined ? undefined : onHost({ origin, path: '/' }, facts);
@@ -152,14 +173,14 @@ function pathRoot(
 }
 
 /** The whole mount that a path lies on, where it can be reached. */
-function mountRoot(source: PathString | undefined, facts: HostFacts): Candidate | undefined {
+function mountRoot(source: PathString | undefined, { facts, mounts }: Scene): Candidate | undefined {
   const fact = source === undefined ? undefined : own(facts.sources, source);
   if (source === undefined || !fact?.mount || fact.mountRootReachable === false) return undefined;
-  return { device: fact.mount.device, root: fact.mount.root, origin: mountOrigin(source) };
+  return { device: fact.mount.device, root: fact.mount.root, origin: mounts.of(source) };
 }
 
 function onHost(spot: Spot, facts: HostFacts): HostRoot | undefined {
-  const source = hostSource(spot);
+  const source = hostSource(spot.origin);
   const fact = source === undefined ? undefined : own(facts.sources, source);
   if (!fact?.mount) return undefined;
   return { device: fact.mount.device, root: joinPath(fact.root ?? fact.mount.root, spot.path) };

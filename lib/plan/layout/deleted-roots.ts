@@ -19,7 +19,7 @@ import {
   natureOf,
 } from './deleted-natures.ts';
 import type { Layout, Spot } from './layout.ts';
-import type { OriginKey } from './origin-keys.ts';
+import type { LayoutOrigin } from './layout-origin.ts';
 
 interface OriginRoots {
   readonly deleted: Set<PathString>;
@@ -41,7 +41,7 @@ interface OriginRoots {
 type Purpose = 'waiting' | 'aside' | 'mountyard-kept';
 
 export class DeletedRoots {
-  readonly #origins = new Map<OriginKey, OriginRoots>();
+  readonly #origins = new Map<LayoutOrigin, OriginRoots>();
   /** Deleted roots of unknown kind that are on something of a known one. */
   readonly #toldKinds: ReadonlyMap<Mount, Kind>;
 
@@ -92,16 +92,16 @@ export class DeletedRoots {
   }
 
   /** Deleted paths of an origin, deepest first, as they have to be removed. */
-  *in(origin: OriginKey): Generator<PathString> {
+  *in(origin: LayoutOrigin): Generator<PathString> {
     const paths = [...(this.#origins.get(origin)?.deleted ?? [])];
     yield* paths.sort((left, right) => (left < right ? 1 : -1));
   }
 
-  hasAny(origin: OriginKey): boolean {
+  hasAny(origin: LayoutOrigin): boolean {
     return this.#origins.has(origin);
   }
 
-  get origins(): Iterable<OriginKey> {
+  get origins(): Iterable<LayoutOrigin> {
     return this.#origins.keys();
   }
 
@@ -109,28 +109,28 @@ export class DeletedRoots {
    * Where a deleted root waits until the end, when something of its name stays; `undefined` when nothing does. The
    * names are at the origin's root, short, and none that the tree uses.
    */
-  waitingPlace(origin: OriginKey, path: PathString): PathString | undefined {
+  waitingPlace(origin: LayoutOrigin, path: PathString): PathString | undefined {
     const roots = this.#origins.get(origin);
     if (!roots?.deleted.has(path) || !roots.live.has(path)) return undefined;
     return nameFor(roots, 'waiting', path);
   }
 
   /** Where the others wait, when several deleted roots had one name. */
-  waitingOthers(origin: OriginKey, path: PathString): PathString[] {
+  waitingOthers(origin: LayoutOrigin, path: PathString): PathString[] {
     const roots = this.#origins.get(origin);
     const others = roots?.natures.get(path)?.slice(1) ?? [];
     return roots ? others.map((_, index) => otherPlace(roots, path, index + 1)) : [];
   }
 
   /** What was deleted in directories whose names files have, parents before what is in them. */
-  inReplaced(origin: OriginKey): PathString[] {
+  inReplaced(origin: LayoutOrigin): PathString[] {
     const roots = this.#origins.get(origin);
     if (!roots || roots.replaced.size === 0) return [];
     return [...roots.deleted].filter((path) => replacedAbove(roots, path) !== undefined).sort();
   }
 
   /** Where what has no waiting place of its own is while the tree is built: what is above it may have one. */
-  builtPath(origin: OriginKey, path: PathString): PathString {
+  builtPath(origin: LayoutOrigin, path: PathString): PathString {
     const roots = this.#origins.get(origin);
     const above = roots && replacedAbove(roots, path);
     if (above === undefined) return path;
@@ -138,7 +138,7 @@ export class DeletedRoots {
   }
 
   /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
-  isReadOnly(origin: OriginKey): boolean {
+  isReadOnly(origin: LayoutOrigin): boolean {
     return this.#origins.get(origin)?.readOnly === true;
   }
 
@@ -147,13 +147,13 @@ export class DeletedRoots {
    * makes no filesystem read-only while something without a name is in use (fs/namespace.c,
    * sb_prepare_remount_readonly). At the origin's root, hidden, and none that the tree uses.
    */
-  keptPlace(origin: OriginKey, path: PathString): PathString | undefined {
+  keptPlace(origin: LayoutOrigin, path: PathString): PathString | undefined {
     const roots = this.#origins.get(origin);
     return roots?.readOnly ? nameFor(roots, 'mountyard-kept', path) : undefined;
   }
 
   /** A name for what lives, while the deleted one goes under its own. */
-  asidePlace(origin: OriginKey): PathString {
+  asidePlace(origin: LayoutOrigin): PathString {
     const roots = this.#origins.get(origin) as OriginRoots;
     return nameFor(roots, 'aside', '');
   }
@@ -186,7 +186,7 @@ export function endsReadOnly(mount: Mount, supplies: Supplies): boolean {
 }
 
 /** A read-only superblock has none: its directories cannot be deleted. */
-function learnReplaced(origin: OriginKey, roots: OriginRoots, alive: KindsAlive): void {
+function learnReplaced(origin: LayoutOrigin, roots: OriginRoots, alive: KindsAlive): void {
   const { deleted, live, replaced, readOnly } = roots;
   const seen = new Set<PathString>(['/']);
   for (const path of readOnly ? [] : [...deleted]) {

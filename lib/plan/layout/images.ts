@@ -54,7 +54,7 @@ function mayRepeat(tree: MountTree, layout: Layout): boolean {
     const children = tree.childrenOf(mount).length;
     const spot = children > 0 ? layout.roots.get(mount.id) : undefined;
     if (!spot) continue;
-    const key = `${children} ${spot.origin}\0${spot.path}`;
+    const key = `${children} ${spot.origin.index}\0${spot.path}`;
     if (seen.has(key)) return true;
     seen.add(key);
   }
@@ -92,7 +92,7 @@ function isRepeatable({ deleted, idmap, options, propagation }: Mount): boolean 
 }
 
 function ownShape({ options, propagation: { shared, master } }: Mount, { origin, path }: Spot): string {
-  return `${origin}\0${path}\0${attributesOf(options)} ${shared} ${master}`;
+  return `${origin.index}\0${path}\0${attributesOf(options)} ${shared} ${master}`;
 }
 
 /** Without the images of those patterns that would be held beside too many others. */

@@ -8,7 +8,7 @@ import type { Kind, Mount, PathString } from '../../model/mount.ts';
 import { parentPath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Layout, Spot } from './layout.ts';
-import { hostSource, type OriginKey } from './origin-keys.ts';
+import { hostSource, type LayoutOrigin } from './layout-origin.ts';
 
 /** A spot known to be a directory and, through mounts, the same as one known to be a file. */
 export interface KindConflict {
@@ -23,18 +23,18 @@ export interface Kinds {
   known(spot: Spot): boolean;
   readonly conflicts: readonly KindConflict[];
   /** The paths needed in an origin, parents before what is in them. */
-  paths(origin: OriginKey): readonly PathString[];
+  paths(origin: LayoutOrigin): readonly PathString[];
 }
 
 /** Where deleted roots are while the tree is built. */
 interface DeletedPlaces {
   spotOf(mount: Mount, shown: Spot): Spot;
   /** Whether the superblock of an origin with deleted roots is to be read-only in the end. */
-  isReadOnly(origin: OriginKey): boolean;
+  isReadOnly(origin: LayoutOrigin): boolean;
 }
 
 /** What is known of an origin's paths from outside the tree: by the host, or by a trial of a filesystem. */
-export type KnownKind = (origin: OriginKey) => ((path: PathString) => Kind) | undefined;
+export type KnownKind = (origin: LayoutOrigin) => ((path: PathString) => Kind) | undefined;
 
 /** @param deletedRoots without them, deleted roots are nowhere. */
 export function solveKinds(
@@ -55,19 +55,21 @@ export function solveKinds(
     const own = rootClass ?? placeClass;
     if (own !== undefined) spots.learn(own, known);
   }
-  learnAll(spots, knownKind);
+  learnAll(spots, layout, knownKind);
   if (deletedRoots) learnUnlinked(spots, tree, layout, deletedRoots);
   return {
     kindAt: (spot) => (spots.isFile(spot) ? 'file' : 'directory'),
     known: (spot) => spots.kind(spot) !== 'unknown',
     conflicts: findConflicts(tree, layout, spots),
-    paths: (origin) => parentsFirst(spots.byOrigin.get(origin) ?? NO_SPOTS),
+    paths: (origin) => parentsFirst(spots.in(origin) ?? NO_SPOTS),
   };
 }
 
-function learnAll(classes: SpotClasses, knownKind: KnownKind): void {
-  for (const [origin, spots] of classes.byOrigin) {
-    const isHost = hostSource({ origin }) !== undefined;
+function learnAll(classes: SpotClasses, layout: Layout, knownKind: KnownKind): void {
+  for (const origin of layout.origins) {
+    const spots = classes.in(origin);
+    if (!spots) continue;
+    const isHost = hostSource(origin) !== undefined;
     const known = knownKind(origin);
     const { root, below } = spots;
     if (root !== undefined) classes.learn(root, isHost ? (known?.('/') ?? 'unknown') : 'directory');
@@ -100,7 +102,7 @@ function learnUnlinked(
 function learnAncestors(classes: SpotClasses, spots: OriginSpots, path: PathString): void {
   for (let above = path; above !== '/'; ) {
     above = parentPath(above);
-    if (!classes.learnDirectoryOnce(classes.in(spots, above))) return;
+    if (!classes.learnDirectoryOnce(classes.at(spots, above))) return;
   }
 }
 
@@ -141,16 +143,20 @@ const HOLDS = 4;
 
 /** Spots in classes (a disjoint-set forest), each class with what is known of its kind. */
 class SpotClasses {
-  readonly byOrigin = new Map<OriginKey, OriginSpots>();
+  readonly #byOrigin: OriginSpots[] = [];
   readonly #parents: number[] = [];
   readonly #flags: number[] = [];
   #anyFile = false;
 
   of({ origin, path }: Spot): number {
-    return this.in(this.#spotsOf(origin), path);
+    return this.at(this.#spotsOf(origin), path);
   }
 
-  in(spots: OriginSpots, path: PathString): number {
+  in(origin: LayoutOrigin): OriginSpots | undefined {
+    return this.#byOrigin[origin.index];
+  }
+
+  at(spots: OriginSpots, path: PathString): number {
     if (path === '/') {
       spots.root ??= this.#add();
       return spots.root;
@@ -163,11 +169,11 @@ class SpotClasses {
     return node;
   }
 
-  #spotsOf(origin: OriginKey): OriginSpots {
-    const known = this.byOrigin.get(origin);
+  #spotsOf(origin: LayoutOrigin): OriginSpots {
+    const known = this.in(origin);
     if (known) return known;
     const spots: OriginSpots = { root: undefined, below: undefined };
-    this.byOrigin.set(origin, spots);
+    this.#byOrigin[origin.index] = spots;
     return spots;
   }
 
@@ -213,7 +219,7 @@ class SpotClasses {
   }
 
   kind({ origin, path }: Spot): Kind {
-    const spots = this.byOrigin.get(origin);
+    const spots = this.in(origin);
     const node = path === '/' ? spots?.root : spots?.below?.get(path);
     const flags = node === undefined ? 0 : this.#flagsOf(this.top(node));
     if (flags & DIRECTORY) return 'directory';

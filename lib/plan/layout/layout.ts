@@ -5,11 +5,11 @@ import { joinPath, pathComponents } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { filesystemRole } from '../filesystems.ts';
 import { placeInOrigin, type Supplies, type Supply } from '../supply.ts';
-import { hostOrigin, type OriginKey, wholeOrigin } from './origin-keys.ts';
+import type { LayoutOrigin } from './layout-origin.ts';
 
 /** A path in an origin; absolute, `/` being the origin's root. */
 export interface Spot {
-  readonly origin: OriginKey;
+  readonly origin: LayoutOrigin;
   readonly path: PathString;
 }
 
@@ -18,26 +18,23 @@ export interface Layout {
   readonly roots: OfMounts<Spot>;
   /** Where each mount but the root is placed, by mount id. */
   readonly places: OfMounts<Spot>;
-  /** The mounts of each origin, in walking order. */
-  readonly members: ReadonlyMap<OriginKey, readonly Mount[]>;
+  /** All that mounts are cloned from, by index. */
+  readonly origins: readonly LayoutOrigin[];
 }
 
 /** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
 export function layOut(tree: MountTree, supplies: Supplies): Layout {
   const roots = new ById<Spot>(tree.list);
   const places = new ById<Spot>(tree.list);
-  const members = new Map<OriginKey, Mount[]>();
-  const keys = new OriginKeys(tree);
+  const origins = new Origins(tree);
   const renamings = standInRenamings(tree, supplies);
 
   for (const mount of tree.inOrder) {
     const supply = supplies.get(mount.id);
-    const origin = supply && keys.of(mount, supply);
-    if (supply && origin !== undefined) {
+    const origin = supply && origins.of(mount, supply);
+    if (supply && origin) {
       roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
-      const known = members.get(origin);
-      if (known) known.push(mount);
-      else members.set(origin, [mount]);
+      origin.members.push(mount);
     }
     const parent = tree.parentOf(mount);
     const below = parent && roots.get(parent.id);
@@ -45,44 +42,66 @@ export function layOut(tree: MountTree, supplies: Supplies): Layout {
       places.set(mount.id, { origin: below.origin, path: placeInOrigin(below.path, parent, mount) });
     }
   }
-  return { roots, places, members };
+  return { roots, places, origins: origins.list };
+}
+
+interface GrowingOrigin extends LayoutOrigin {
+  readonly members: Mount[];
 }
 
 /**
  * Mounts of one filesystem share an origin. A window is mounted once for each source name that it is known by,
  * because a bind inherits the name of what it copies, and the superblock is the same anyhow.
  */
-class OriginKeys {
+class Origins {
+  readonly list: GrowingOrigin[] = [];
   readonly #tree: MountTree;
   /** Of filesystems that are made here and are no windows, by the first mount in the table. */
-  readonly #fresh: ById<OriginKey>;
+  readonly #fresh: ById<GrowingOrigin>;
+  readonly #named = new Map<string, GrowingOrigin>();
 
   constructor(tree: MountTree) {
     this.#tree = tree;
     this.#fresh = new ById(tree.list);
   }
 
-  of(mount: Mount, supply: Supply): OriginKey | undefined {
+  of(mount: Mount, supply: Supply): GrowingOrigin | undefined {
     switch (supply.kind) {
       case 'host':
-        return supply.recursive ? wholeOrigin(mount.id, supply.source) : hostOrigin(supply.source);
+        return supply.recursive ? this.#add('whole', supply.source) : this.#oneFor('host', supply.source);
       case 'fresh':
-        return this.#freshKey(mount);
+        return this.#freshOne(mount);
       case 'stand-in':
-        return `stand-in:${mount.device}`;
+        return this.#oneFor('stand-in', mount.device);
       case 'none':
         return undefined;
     }
   }
 
-  #freshKey(mount: Mount): OriginKey {
+  #freshOne(mount: Mount): GrowingOrigin {
     const first = this.#tree.superblockOf(mount)[0] ?? mount;
     const known = this.#fresh.get(first.id);
-    if (known !== undefined) return known;
-    const key = `fresh:${mount.device}`;
-    if (filesystemRole(mount.type) === 'window') return `${key}:${mount.source}`;
-    this.#fresh.set(first.id, key);
-    return key;
+    if (known) return known;
+    if (filesystemRole(mount.type) === 'window')
+      return this.#oneFor('fresh', `${mount.device}:${mount.source}`);
+    const origin = this.#add('fresh', mount.device);
+    this.#fresh.set(first.id, origin);
+    return origin;
+  }
+
+  #oneFor(kind: LayoutOrigin['kind'], of: string): GrowingOrigin {
+    const name = `${kind}:${of}`;
+    const known = this.#named.get(name);
+    if (known) return known;
+    const origin = this.#add(kind, of);
+    this.#named.set(name, origin);
+    return origin;
+  }
+
+  #add(kind: LayoutOrigin['kind'], of: string): GrowingOrigin {
+    const origin: GrowingOrigin = { kind, of, index: this.list.length, members: [] };
+    this.list.push(origin);
+    return origin;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Mount, PathString } from '../../model/mount.ts';
-import type { OriginKey } from '../layout/origin-keys.ts';
+import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import type { Resolution } from '../resolve.ts';
 import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
 import type { OriginId, Step } from './steps.ts';
@@ -9,16 +9,21 @@ import type { OriginId, Step } from './steps.ts';
  * superblock that is to be read-only they keep a second name.
  */
 export function deletionSteps(resolution: Resolution, origins: OriginSteps): Step[] {
-  const { deletedRoots, layout } = resolution;
+  const { deletedRoots } = resolution;
   return [...deletedRoots.origins].flatMap((key) => {
-    const origin = origins.id(key, layout.members.get(key)?.[0] as Mount);
+    const origin = origins.id(key, key.members[0] as Mount);
     const steps = [...deletedRoots.in(key)].flatMap((path) => deletion(resolution, key, origin, path));
     return deletedRoots.isReadOnly(key) ? [...steps, readOnlyStep(origin)] : steps;
   });
 }
 
 /** Of all that had one name. */
-function deletion({ deletedRoots, kinds }: Resolution, key: OriginKey, origin: OriginId, name: PathString) {
+function deletion(
+  { deletedRoots, kinds }: Resolution,
+  key: LayoutOrigin,
+  origin: OriginId,
+  name: PathString,
+) {
   const waiting = deletedRoots.waitingPlace(key, name);
   const others = deletedRoots.waitingOthers(key, name);
   const path = deletedRoots.builtPath(key, name);

@@ -7,7 +7,6 @@ import type { Group, Groups } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
 import type { Images } from '../layout/images.ts';
 import type { Spot } from '../layout/layout.ts';
-import type { OriginKey } from '../layout/origin-keys.ts';
 import type { Resolution } from '../resolve.ts';
 import type { ActionOf, OriginId } from './steps.ts';
 
@@ -23,18 +22,18 @@ export type MountActionKind =
 /** What is done for a mount: out of its origin with its attributes, onto its parent, into its group. */
 export class MountActions {
   readonly #resolution: Resolution;
-  readonly #originIds: ReadonlyMap<OriginKey, OriginId>;
+  readonly #originIds: readonly OriginId[];
   readonly #images: Images;
-  readonly #origins: ById<OriginId>;
   readonly #groups: Groups;
   readonly #starts: GroupStarts;
   #takers: OfMounts<true>;
   #lastOptions: readonly string[] | undefined;
   #lastAttributes = 0;
 
+  /** @param originIds by the index of the origin in the layout. */
   constructor(
     resolution: Resolution,
-    originIds: ReadonlyMap<OriginKey, OriginId>,
+    originIds: readonly OriginId[],
     images: Images,
     groups: Groups,
     starts: GroupStarts,
@@ -42,7 +41,6 @@ export class MountActions {
     this.#resolution = resolution;
     this.#originIds = originIds;
     this.#images = images;
-    this.#origins = new ById(resolution.tree.list);
     this.#groups = groups;
     this.#takers = new ById(resolution.tree.list);
     this.#starts = starts;
@@ -128,11 +126,7 @@ export class MountActions {
   }
 
   originOf(mount: Mount): OriginId {
-    const known = this.#origins.get(mount.id);
-    if (known !== undefined) return known;
-    const origin = this.#originIds.get(this.#spotOf(mount).origin) as OriginId;
-    this.#origins.set(mount.id, origin);
-    return origin;
+    return this.#originIds[this.#spotOf(mount).origin.index] as OriginId;
   }
 
   idmapOf(mount: Mount): IdMap | undefined {

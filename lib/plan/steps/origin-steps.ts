@@ -6,7 +6,7 @@ import { givesItsGroup } from '../checks/nodes.ts';
 import { filesystemRole, parametersInForce, splitOptions, takesNodes } from '../filesystems.ts';
 import { endsReadOnly } from '../layout/deleted-roots.ts';
 import { deviceSteps } from '../layout/devices.ts';
-import { hostSource, mountOriginSource, type OriginKey } from '../layout/origin-keys.ts';
+import { hostSource, type LayoutOrigin, mountOriginSource } from '../layout/layout-origin.ts';
 import type { Resolution } from '../resolve.ts';
 import { madeAs } from '../supply.ts';
 import { standInSource } from '../target.ts';
@@ -18,14 +18,14 @@ export class OriginSteps {
   readonly list: Origin[] = [];
   /** What is done to them when all is placed, and before what is deleted is. */
   readonly late: Step[] = [];
-  readonly #ids: Map<OriginKey, OriginId>;
+  readonly #ids: OriginId[];
   readonly #nodes: NodeKind[] = [];
   readonly #resolution: Resolution;
   readonly #facts: HostFacts;
   readonly #script: Script;
 
-  /** @param ids of the origins, which it fills. */
-  constructor(resolution: Resolution, facts: HostFacts, ids: Map<OriginKey, OriginId>, script: Script) {
+  /** @param ids by the index of the origin in the layout, which it fills. */
+  constructor(resolution: Resolution, facts: HostFacts, ids: OriginId[], script: Script) {
     this.#resolution = resolution;
     this.#facts = facts;
     this.#ids = ids;
@@ -33,12 +33,12 @@ export class OriginSteps {
   }
 
   /** The origin's id; makes it, for the sake of `mount`, when it is not there yet. */
-  id(key: OriginKey, mount: Mount): OriginId {
-    const known = this.#ids.get(key);
+  id(key: LayoutOrigin, mount: Mount): OriginId {
+    const known = this.#ids[key.index];
     if (known !== undefined) return known;
     const id = this.list.length;
-    this.#ids.set(key, id);
-    const source = hostSource({ origin: key });
+    this.#ids[key.index] = id;
+    const source = hostSource(key);
     const wide = mountOriginSource(key);
     if (source !== undefined) this.#cloneSource(id, key, source, mount);
     else if (wide !== undefined) this.#cloneMountOf(id, wide, mount);
@@ -51,7 +51,7 @@ export class OriginSteps {
     return this.#nodes[id] ?? 'directory';
   }
 
-  #makeFilesystem(id: OriginId, key: OriginKey, mount: Mount): void {
+  #makeFilesystem(id: OriginId, key: LayoutOrigin, mount: Mount): void {
     const { supplies, choices } = this.#resolution;
     const supply = supplies.get(mount.id);
     const origin: Origin =
@@ -88,7 +88,7 @@ export class OriginSteps {
     return inForce === undefined ? parameters : parametersInForce(inForce);
   }
 
-  #makeNodes(id: OriginId, key: OriginKey): void {
+  #makeNodes(id: OriginId, key: LayoutOrigin): void {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
     const idmapped = this.#isIdmapped(key);
@@ -125,9 +125,9 @@ export class OriginSteps {
    * Whether directories can bar their searcher from what is to be mounted in them: even root, seen through an idmapped
    * mount that shows no owner of it (inode_permission, fs/namei.c).
    */
-  #isIdmapped(key: OriginKey): boolean {
-    const { layout, choices } = this.#resolution;
-    return (layout.members.get(key) ?? []).some(({ id, idmap }) => idmap || choices.idmap.has(id));
+  #isIdmapped(key: LayoutOrigin): boolean {
+    const { choices } = this.#resolution;
+    return key.members.some(({ id, idmap }) => idmap || choices.idmap.has(id));
   }
 
   #close(origin: OriginId, path: PathString, mode: number): void {
@@ -135,7 +135,7 @@ export class OriginSteps {
   }
 
   /** Where deleted roots wait that had the name of a path. */
-  #waiting(key: OriginKey, path: PathString): PathString[] {
+  #waiting(key: LayoutOrigin, path: PathString): PathString[] {
     const { deletedRoots } = this.#resolution;
     const place = deletedRoots.waitingPlace(key, path);
     return [...(place === undefined ? [] : [place]), ...deletedRoots.waitingOthers(key, path)];
@@ -143,7 +143,7 @@ export class OriginSteps {
 
   #nodeMaker(
     origin: OriginId,
-    key: OriginKey,
+    key: LayoutOrigin,
     closes: (mode: number) => boolean,
   ): (path: PathString, reason: string) => void {
     const { kinds, nodes } = this.#resolution;
@@ -165,9 +165,9 @@ export class OriginSteps {
     };
   }
 
-  #rootStatus(key: OriginKey): OwnedNode | undefined {
+  #rootStatus(key: LayoutOrigin): OwnedNode | undefined {
     const known = this.#resolution.nodes.at(key, '/');
-    const first = this.#resolution.layout.members.get(key)?.[0];
+    const first = key.members[0];
     if (known || !first) return known;
     const mode = this.#parameters(first).find((parameter) => parameter.key === 'mode')?.value;
     return mode === undefined ? undefined : { ...ORDINARY.directory, mode: Number.parseInt(mode, 8) };
@@ -187,7 +187,7 @@ export class OriginSteps {
     this.#script.add(idmapped ? { ...step, clearsIdmap: true } : step);
   }
 
-  #cloneSource(id: OriginId, key: OriginKey, source: PathString, mount: Mount): void {
+  #cloneSource(id: OriginId, key: LayoutOrigin, source: PathString, mount: Mount): void {
     const node = this.#resolution.kinds.kindAt({ origin: key, path: '/' });
     const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
     const recursive = this.#resolution.submounts.has(mount.id) && ({ recursive: true } as const);

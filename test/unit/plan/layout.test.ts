@@ -4,7 +4,8 @@ import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { DeletedRoots } from '../../../lib/plan/layout/deleted-roots.ts';
 import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/layout/kinds.ts';
-import { layOut, type Spot } from '../../../lib/plan/layout/layout.ts';
+import { type Layout, layOut, type Spot } from '../../../lib/plan/layout/layout.ts';
+import type { LayoutOrigin } from '../../../lib/plan/layout/layout-origin.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
 import { chooseFrom } from '../../../lib/plan/options/choices.ts';
 import type { RestoreOptions } from '../../../lib/plan/options/options.ts';
@@ -22,9 +23,11 @@ function suppliesOf(tree: MountTree, options: RestoreOptions) {
 const spots = (found: OfMounts<Spot>) =>
   Object.fromEntries(
     Array.from({ length: 10 }, (_, id) => found.get(id)).flatMap((spot, id) =>
-      spot ? [[id, `${spot.origin} ${spot.path}`]] : [],
+      spot ? [[id, `${named(spot.origin)} ${spot.path}`]] : [],
     ),
   );
+
+const named = ({ kind, of }: LayoutOrigin) => `${kind}:${of}`;
 
 describe('a layout', () => {
   test('has each mount at its root in its filesystem, and on its place in that of its parent', () => {
@@ -42,7 +45,8 @@ describe('a layout', () => {
       4: 'fresh:0:4 /',
     });
     expect(spots(layout.places)).toEqual({ 2: 'fresh:0:1 /a', 3: 'fresh:0:1 /x/b', 4: 'fresh:0:3 /' });
-    expect(layout.members.get('fresh:0:1')?.map((member) => member.id)).toEqual([1, 2]);
+    expect(layout.origins.map(named)).toEqual(['fresh:0:1', 'fresh:0:3', 'fresh:0:4']);
+    expect(layout.origins[0]?.members.map((member) => member.id)).toEqual([1, 2]);
   });
 
   test('has one origin for each host path, and paths below it', () => {
@@ -119,14 +123,20 @@ describe('kinds', () => {
   const unknown = (id: number, parent: number, at: string, rest: Partial<Mount> = {}) =>
     mount(id, parent, at, { kind: 'unknown', ...rest } as Parameters<typeof mount>[3]);
 
-  function kindsOf(tree: MountTree, known: KnownKind = () => undefined, options: RestoreOptions = {}): Kinds {
+  type Found = Kinds & Pick<Layout, 'origins'>;
+  function kindsOf(tree: MountTree, known: KnownKind = () => undefined, options: RestoreOptions = {}): Found {
     const layout = layoutOf(tree, options);
-    return solveKinds(tree, layout, new DeletedRoots(tree, layout, suppliesOf(tree, options)), known);
+    const deletedRoots = new DeletedRoots(tree, layout, suppliesOf(tree, options));
+    return { ...solveKinds(tree, layout, deletedRoots, known), origins: layout.origins };
   }
-  const kindsIn = (kinds: Kinds, origin: string) =>
-    kinds
+  const originOf = ({ origins }: Found, name: string) =>
+    origins.find((origin) => named(origin) === name) as LayoutOrigin;
+  const kindsIn = (kinds: Found, name: string) => {
+    const origin = originOf(kinds, name);
+    return kinds
       .paths(origin)
       .map((path) => `${path} ${kinds.known({ origin, path }) ? kinds.kindAt({ origin, path }) : '?'}`);
+  };
 
   test('are directories for what holds a needed path, unknown for the path itself', () => {
     const kinds = kindsOf(
@@ -140,7 +150,7 @@ describe('kinds', () => {
       '/x directory',
       '/x/y ?',
     ]);
-    expect(kinds.kindAt({ origin: 'fresh:0:1', path: '/a/b/c' })).toBe('directory');
+    expect(kinds.kindAt({ origin: originOf(kinds, 'fresh:0:1'), path: '/a/b/c' })).toBe('directory');
     expect(kinds.conflicts).toEqual([]);
   });
 
@@ -164,7 +174,7 @@ describe('kinds', () => {
       mount(3, 1, '/f', { device: '0:2', root: '/f', kind: 'file' }),
     );
     const known: KnownKind = (origin) => (path) =>
-      origin === 'host:/r' && path === '/etc/hosts' ? 'file' : 'unknown';
+      named(origin) === 'host:/r' && path === '/etc/hosts' ? 'file' : 'unknown';
     const kinds = kindsOf(tree, known, { root: '/r', fresh: 'all' });
     expect(kindsIn(kinds, 'fresh:0:2')).toEqual(['/ directory', '/f file', '/hosts file']);
     expect(kindsIn(kinds, 'host:/r')).toEqual([
