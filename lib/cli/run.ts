@@ -1,25 +1,43 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { renderError } from '../render/error.ts';
 import { blockText } from '../render/escape.ts';
-import { addCapture } from './capture.ts';
-import { addDiff } from './diff.ts';
-import { addDoctor } from './doctor.ts';
-import { addExec } from './exec.ts';
-import { addPlan } from './plan.ts';
-import { addRestore } from './restore.ts';
+import type * as capture from './capture.ts';
+import type * as diff from './diff.ts';
+import type * as doctor from './doctor.ts';
+import type * as exec from './exec.ts';
+import type * as plan from './plan.ts';
+import type * as restore from './restore.ts';
 import type { Session } from './session.ts';
-import { addShow } from './show.ts';
+import type * as show from './show.ts';
 import { COMMAND_STATUS, STATUS, statusOf } from './status.ts';
 import { openTerminal } from './terminal.ts';
-import { addVerify } from './verify.ts';
+import type * as verify from './verify.ts';
+
+type Add = (program: Command, session: Session) => void;
+
+/** By require, which reads one file after the other, as in main.ts. */
+const load = createRequire(import.meta.url);
+
+/** What adds each command, in the order of the help. */
+const COMMANDS: { readonly [name: string]: () => Add } = {
+  show: () => (load('./show.js') as typeof show).addShow,
+  capture: () => (load('./capture.js') as typeof capture).addCapture,
+  plan: () => (load('./plan.js') as typeof plan).addPlan,
+  restore: () => (load('./restore.js') as typeof restore).addRestore,
+  verify: () => (load('./verify.js') as typeof verify).addVerify,
+  diff: () => (load('./diff.js') as typeof diff).addDiff,
+  exec: () => (load('./exec.js') as typeof exec).addExec,
+  doctor: () => (load('./doctor.js') as typeof doctor).addDoctor,
+};
 
 /** Runs the command with these arguments (without node and script). Resolves to the exit status; never rejects. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { own, guest } = splitGuest(argv);
   const session: Session = { terminal: openTerminal(), guest, status: STATUS.same };
   try {
-    await makeProgram(session).parseAsync(own, { from: 'user' });
+    await makeProgram(session, own[0] ?? '').parseAsync(own, { from: 'user' });
     return session.status;
   } catch (error) {
     const status = report(error, session);
@@ -27,15 +45,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-function makeProgram(session: Session): Command {
+/** With the command of that name, which is mostly all that is asked for, or with all of them. */
+function makeProgram(session: Session, first: string): Command {
   const program = new Command('mountyard')
     .description('Captures, plans, restores and verifies Linux mount trees.')
     .version(packageVersion())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(blockText(text)) })
     .showHelpAfterError('(mountyard --help tells more)');
-  for (const add of [addShow, addCapture, addPlan, addRestore, addVerify, addDiff, addExec, addDoctor])
-    add(program, session);
+  for (const addCommand of asked(first)) addCommand()(program, session);
   return program.addHelpText(
     'after',
     `
@@ -46,6 +64,13 @@ COMMAND exit with its own status; 125 mountyard failed, 126 COMMAND cannot be ru
   );
 }
 
+function asked(first: string): readonly (() => Add)[] {
+  if (VERSION.has(first)) return [];
+  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  return named ? [named] : Object.values(COMMANDS);
+}
+
+const VERSION = new Set(['-V', '--version']);
 const WITH_COMMAND = new Set(['restore', 'exec']);
 
 /** COMMAND is everything after the first `--` of `restore` and `exec`. */
