@@ -282,12 +282,11 @@ describe.skipIf(!isMachineRoot)('what a tree needs to exist, as root', () => {
 
   test('is a live socket too, of which the file alone comes back', async () => {
     const path = scratch.at('live.socket');
-    const server = createServer();
+    await using server = createServer();
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const target = scratch.file('on');
     sys.bind(path, target);
     expect(captureTree().at(target)?.rootNode?.kind).toBe('socket');
     sys.umount(target);
-    await new Promise((resolve) => server.close(resolve));
   });
 });

@@ -77,9 +77,9 @@ function isOfMissing({ why, saw, expected }: Thrown, calls: readonly string[], e
   return saw.startsWith('UnmetRequirementsError') && !expected.startsWith('UnmetRequirementsError');
 }
 
-/** Kinds of requirements, as they are shown in what was compared. */
-const KINDS = /["'](?:engine|filesystem)["']/;
-const ENGINE = /["']engine["']/;
+/** Kinds of requirements, alone or before a mount, as they are shown in what was compared. */
+const KINDS = /["'](?:engine|filesystem)[ "']/;
+const ENGINE = /["']engine[ "']/;
 
 function isRuledOut({ file, name }: Outcome, calls: readonly string[]): boolean {
   const title = `${file} ${name}`;

@@ -35,9 +35,11 @@ const SAMPLED = [
   'at',
   'execute',
   'capture-calls',
+  'capture-clones',
   'capture-escaped',
   'idmap',
   'into-namespace',
+  'lxc',
   'shapes-stacking',
 ];
 
