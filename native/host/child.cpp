@@ -29,6 +29,10 @@ void close_all_but(const int* kept, size_t count) noexcept {
 // parent's answer is awaited, so that a parent that died earlier shows as the end of the stream.
 void die_with_parent() noexcept { sys::prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
+// Who is root in a user namespace that this process enters could otherwise trace it, and it has a copy of all that the
+// parent has in memory.
+void hide() noexcept { sys::prctl(PR_SET_DUMPABLE, 0); }
+
 [[noreturn]] void fail(int socket, Stage stage, int error) noexcept {
   Packet packet;
   packet.kind = Packet::Kind::failed;
@@ -91,6 +95,8 @@ void live_as_child(const ChildOrders& orders) noexcept {
   die_with_parent();
   close_all_but(orders.kept_fds, orders.kept_count);
   sys::umask(0);
+  // The parent, when it may be anybody, has to write the maps of a new user namespace first; there nobody else is yet.
+  if ((orders.unshare & CLONE_NEWUSER) == 0) hide();
   const int entered = enter_all(orders.enter, orders.enter_count);
   if (entered < 0) fail(orders.socket, Stage::setns, entered);
   const int unshared = sys::unshare(orders.unshare);
@@ -101,6 +107,7 @@ void live_as_child(const ChildOrders& orders) noexcept {
   if (send_packet(orders.socket, packet, nullptr) < 0 || receive_answer(orders.socket) <= 0) sys::exit_group(1);
   if (orders.program == nullptr) sys::exit_group(0);
   if (orders.become_root) become_root();
+  hide();
 
   program::run(*orders.program, orders.memory, orders.control, packet.result);
   if (packet.result.status == program::Status::done) send_exports(orders);

@@ -22,15 +22,16 @@
 
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "../sys/file_calls.h"
 #include "../sys/process_calls.h"
 #include "keep.h"
 #include "proxy.h"
+#include "seclude.h"
 
 namespace {
 
+namespace host = mountyard::host;
 namespace sys = mountyard::sys;
 
 constexpr int kOwnFailure = 125;
@@ -64,7 +65,7 @@ struct Options {
 
 [[noreturn]] void die(int status, const char* what, int error) {
   std::fprintf(stderr, "mountyard-enter: %s: %s\n", what, std::strerror(error));
-  std::exit(status);
+  std::_Exit(status);
 }
 
 void must(int value, const char* what) {
@@ -73,7 +74,7 @@ void must(int value, const char* what) {
 
 [[noreturn]] void die_of_usage(const char* problem, const char* word) {
   std::fprintf(stderr, "mountyard-enter: %s: %s\n", problem, word);
-  std::exit(kOwnFailure);
+  std::_Exit(kOwnFailure);
 }
 
 int number(const char* option, const char* word) {
@@ -129,17 +130,6 @@ void enter_namespaces(const Options& options) {
   }
 }
 
-// The command gets no fd but its standard ones, and none leads to its working directory. Before Linux 5.9 each is
-// closed by itself.
-void close_others() {
-  if (sys::close_range(STDERR_FILENO + 1, UINT_MAX, 0) == 0) return;
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  for (int fd = STDERR_FILENO + 1; static_cast<rlim_t>(fd) < limit.rlim_cur; ++fd) {
-    static_cast<void>(sys::close(fd));
-  }
-}
-
 // A link of /proc may lead out of the root: getcwd(2) tells, with a path that is not absolute.
 void enter_directory(const char* path) {
   must(::chdir(path) == 0 ? 0 : -errno, path);
@@ -172,15 +162,25 @@ void take_ids(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 4 && std::string_view(argv[1]) == "--keep") {
-    return mountyard::host::keep(static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10)), number("--keep", argv[3]));
+  const bool keeps = argc == 4 && std::string_view(argv[1]) == "--keep";
+  char* nothing[] = {nullptr};
+  const char* call = nullptr;
+  // Who keeps namespaces may be the first process there, whose environment others see.
+  if (argc > 0) {
+    const int error = host::go_on_in_copy(argv, keeps ? nothing : environ, call);
+    must(error, call);
   }
+  if (keeps) {
+    ::_exit(host::keep(static_cast<uint32_t>(std::strtoul(argv[2], nullptr, 10)), number("--keep", argv[3])));
+  }
+  host::hide();
   const Options options = parse(argc, argv);
   enter_namespaces(options);
-  close_others();
-  if (options.doors[kPid]) must(mountyard::host::go_on_in_child(), "fork");
+  host::close_fds_but(STDERR_FILENO); // none leads to the working directory of the command
+  if (options.doors[kPid]) must(host::go_on_in_child(), "fork");
   enter_directory(options.cwd);
   take_ids(options);
+  host::hide(); // a change of ids may end that, too
   // After the change of ids, which clears it.
   if (options.doors[kPid]) sys::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::execvp(options.command[0], options.command);

@@ -123,4 +123,9 @@ inline int close_range(uint32_t first, uint32_t last, uint32_t flags) noexcept {
   return int_call(SYS_close_range, first, last, flags);
 }
 
+// int memfd_create(const char *name, unsigned int flags)
+inline int memfd_create(const char* name, uint32_t flags) noexcept {
+  return int_call(SYS_memfd_create, name, flags);
+}
+
 }  // namespace mountyard::sys

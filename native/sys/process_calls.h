@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -57,6 +58,11 @@ inline int wait_for(pid_t pid) noexcept {
 // void exit_group(int status)
 [[noreturn]] inline void exit_group(int status) noexcept {
   for (;;) call(SYS_exit_group, status);
+}
+
+// int execveat(int fd, "", char *const argv[], char *const environment[], AT_EMPTY_PATH). Returns -errno, or not.
+inline int execveat(int program, char* const* argv, char* const* environment) noexcept {
+  return int_call(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
 }
 
 // int pidfd_open(pid_t pid, unsigned int flags)

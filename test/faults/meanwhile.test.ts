@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { MountyardError } from '../../lib/errors.ts';
+import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import type { MountTree } from '../../lib/model/tree.ts';
 import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import * as sys from '../../lib/sys.ts';
+import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { restoreTree } from '../../lib/system/restore/restore.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
@@ -11,7 +14,7 @@ import { isMachineRoot } from '../support/privilege.ts';
 import { answersOfWorkers } from '../support/workers.ts';
 import { FULL } from './every-call.ts';
 import { ACTION, arm, callCount, disarm, resume } from './hook.ts';
-import { expectUnchanged, stateOf } from './state.ts';
+import { children, expectUnchanged, stateOf } from './state.ts';
 
 const MINUTES = 10 * 60_000;
 const STEPS = FULL ? 1_000 : 12;
@@ -61,6 +64,18 @@ async function callsOfRun(tree: MountTree, options: RestoreOptions): Promise<num
   return Array.from({ length: count }, (_, index) => Math.floor(first + index * step));
 }
 
+/** Those after the last of a name, up to that which moves a mount last. */
+async function callsFrom(beginning: string, tree: MountTree, options: RestoreOptions): Promise<number[]> {
+  (await restoreTree(tree, options)).release();
+  arm();
+  const restored = await restoreTree(tree, options);
+  const calls = disarm();
+  restored.release();
+  const last = calls.lastIndexOf('move_mount') + 1;
+  const first = calls.lastIndexOf(beginning, last) + 2;
+  return Array.from({ length: last - first }, (_, index) => first + index);
+}
+
 afterEach(() => {
   disarm();
 });
@@ -105,6 +120,42 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('while a restore runs: %s', (
     MINUTES,
   );
 });
+
+/** Those of this process's children whose links in /proc can be followed by root of the user namespace that they are in. */
+function open(): string[] {
+  return children().filter((pid) => {
+    const words = [`--user=/proc/${pid}/ns/user`, '--preserve-credentials', 'readlink', `/proc/${pid}/root`];
+    return spawnSync('nsenter', words).status === 0;
+  });
+}
+
+describe.skipIf(!isMachineRoot)(
+  'the process that builds in a user namespace is not to be traced from there',
+  () => {
+    const tree = parseMountinfo('1 0 0:1 / / rw - tmpfs root rw\n2 1 0:2 / /a rw - tmpfs a rw\n');
+
+    test('nor followed by its links in /proc: in a new one, and in one that there was before', async () => {
+      using namespace = MountNamespace.create({ userNamespace: 'self' });
+      const looks = { new: 0, old: 0 };
+      // Whoever makes a new one is alone in it until its maps are written.
+      for (const [which, options, beginning] of [
+        ['new', { userNamespace: 'self' }, 'prctl'],
+        ['old', { into: { namespace, at: '/mnt' } }, 'umask'],
+      ] as const) {
+        const calls = await callsFrom(beginning, tree, options);
+        for (const at of calls) {
+          const error = await meanwhile(at, tree, options, () => {
+            looks[which] += children().length;
+            expect(open()).toEqual([]);
+          });
+          expect(error).toBeUndefined();
+        }
+      }
+      expect(looks.new).toBeGreaterThan(5);
+      expect(looks.old).toBeGreaterThan(5);
+    });
+  },
+);
 
 test.skipIf(!isMachineRoot)('worker threads restore at once, and leave nothing', async () => {
   const library = new URL('../../dist/index.js', import.meta.url).href;

@@ -64,7 +64,9 @@ export class NamespaceKeeper implements Disposable {
       const cgroups = wanted.newNamespaces?.includes('cgroup')
         ? parseCgroups(decodeBytes(procfs.read(`${first}/cgroup`)))
         : [];
-      return new NamespaceKeeper(socket, openNamespaces(procfs, first, wanted), { idMap, cgroups });
+      const others = openNamespaces(procfs, first, wanted);
+      letLeave(socket, others);
+      return new NamespaceKeeper(socket, others, { idMap, cgroups });
     } catch (error) {
       socket.close();
       throw error;
@@ -152,6 +154,17 @@ function openNamespaces(procfs: Procfs, pid: number, wanted: NewNamespaces): Oth
     return others;
   } catch (error) {
     for (const fd of Object.values(others)) fd.close();
+    throw error;
+  }
+}
+
+/** Then no process in the namespaces can reach the host by way of the one that keeps them. */
+function letLeave(socket: OwnedFd, others: OtherNamespaces): void {
+  try {
+    writeText(socket, 'x', SUBJECT);
+    if (readNumber(socket) !== 0) throw refused('child', 0);
+  } catch (error) {
+    for (const fd of Object.values(others)) fd?.close();
     throw error;
   }
 }
