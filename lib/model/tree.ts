@@ -211,13 +211,21 @@ function depthFirst(tree: MountTree): readonly Mount[] {
  * sibling that hides it. Otherwise the order given is kept.
  */
 export function placingOrder(children: readonly Mount[]): readonly Mount[] {
-  if (children.length < 2) return children;
-  const depths = children.map(({ mountPoint }) => depthOf(mountPoint));
-  if (depths.every((depth, i) => i === 0 || depth <= (depths[i - 1] as number))) return children;
+  if (children.length < 2 || areDeepestFirst(children)) return children;
   return children
-    .map((mount, i) => ({ mount, depth: depths[i] as number }))
+    .map((mount) => ({ mount, depth: depthOf(mount.mountPoint) }))
     .sort((a, b) => b.depth - a.depth)
     .map(({ mount }) => mount);
+}
+
+function areDeepestFirst(mounts: readonly Mount[]): boolean {
+  let before = Number.POSITIVE_INFINITY;
+  for (const { mountPoint } of mounts) {
+    const depth = depthOf(mountPoint);
+    if (depth > before) return false;
+    before = depth;
+  }
+  return true;
 }
 
 function depthOf(path: PathString): number {

@@ -164,7 +164,7 @@ interface Ending {
  */
 function finishDetached({ resolution, ends, groups, deletions, script }: Ending): void {
   const { at } = resolution.choices;
-  script.add(...deletions);
+  script.addAll(deletions);
   for (const mount of ends.flat()) (at === undefined ? groups.prepare : groups.join).call(groups, mount);
   settle({ resolution, ends, groups, deletions, script });
 }
@@ -215,7 +215,7 @@ function finishInYard({ resolution, ends, groups, deletions, script }: Ending): 
   if (at === undefined && !enters && ends.length === 1) {
     for (const mount of ends.flat()) groups.prepare(mount);
     becomeRoot(ends[0] as End, 0, true, groups, script);
-    if (deletions.length > 0) script.add(goHome(), ...deletions);
+    if (deletions.length > 0) script.addAll([goHome(), ...deletions]);
     return;
   }
   for (const mount of ends.flat()) (at === undefined ? groups.prepare : groups.join).call(groups, mount);
@@ -224,7 +224,7 @@ function finishInYard({ resolution, ends, groups, deletions, script }: Ending): 
     const covered = at === undefined && cover ? { cover: cover.id } : {};
     script.add({ kind: 'lift', mount: (root as Mount).id, namespace, ...covered, reason });
   });
-  script.add(goHome(), ...deletions);
+  script.addAll([goHome(), ...deletions]);
   settle({ resolution, ends, groups, deletions, script });
 }
 

@@ -22,6 +22,8 @@ export class Groups {
   readonly #ofMounts: ById<Group>;
   readonly #peers = new Map<number, Group>();
   readonly #slaves = new Map<number, Group>();
+  /** By the index of the group; null for those that have none. */
+  readonly #masters: (Group | null)[] = [];
   #count = 0;
 
   constructor(resolution: Resolution) {
@@ -39,7 +41,15 @@ export class Groups {
   }
 
   /** The group that a group has its master from. */
-  masterOf({ role, id }: Group): Group | undefined {
+  masterOf(group: Group): Group | undefined {
+    const known = this.#masters[group.index];
+    if (known !== undefined) return known ?? undefined;
+    const master = this.#findMaster(group);
+    this.#masters[group.index] = master ?? null;
+    return master;
+  }
+
+  #findMaster({ role, id }: Group): Group | undefined {
     const { groups } = this.#resolution.tree;
     if (role === 'slaves') return groups.has(id) ? this.#peersOf(id) : undefined;
     const master = groups.get(id)?.[0]?.propagation.master;

@@ -74,7 +74,7 @@ export class OriginSteps {
     const closed = this.late.length;
     if (takesNodes(origin.type)) this.#makeNodes(id, key);
     const dev = choices.dev === undefined ? undefined : this.#resolution.layout.roots.get(choices.dev);
-    if (dev?.origin === key) this.#script.add(...deviceSteps(id, this.#resolution.kinds.paths(key)));
+    if (dev?.origin === key) this.#script.addAll(deviceSteps(id, this.#resolution.kinds.paths(key)));
     if (!endsReadOnly(mount, supplies) || this.#resolution.deletedRoots.isReadOnly(key)) return;
     if (this.late.length > closed) this.late.push(readOnlyStep(id));
     else this.#script.add(readOnlyStep(id));
@@ -93,6 +93,15 @@ export class OriginSteps {
     const paths = kinds.paths(key);
     const idmapped = this.#isIdmapped(key);
     if (paths.length === 1 && !idmapped && !nodes.hasAny(key)) return; // only its root, and that as it is made
+    if (
+      !idmapped &&
+      !nodes.hasAny(key) &&
+      !deletedRoots.hasAny(key) &&
+      !givesItsGroup(this.#rootStatus(key))
+    ) {
+      this.#makeOrdinaryNodes(id, key, paths);
+      return;
+    }
     const closes = (mode: number) => idmapped && (mode & SEARCH) === 0;
     const make = this.#nodeMaker(id, key, closes);
     const replaced = deletedRoots.inReplaced(key);
@@ -102,7 +111,7 @@ export class OriginSteps {
     const inWaiting = new Set(replaced.map((path) => deletedRoots.builtPath(key, path)));
     for (const path of paths) {
       if (path === '/' || waits.has(path) || inWaiting.has(path)) continue;
-      make(path, 'the tree shows it, or mounts on it');
+      make(path, NEEDED);
       if (waits.size === 0) continue;
       for (const place of this.#waiting(key, path))
         make(place, 'it is to be deleted, and there is another of its name');
@@ -118,6 +127,15 @@ export class OriginSteps {
     if (mode !== undefined && closes(mode)) {
       this.#script.add({ kind: 'set-mode', origin: id, path: '/', mode: mode | SEARCH, reason: OPENED });
       this.#close(id, '/', mode);
+    }
+  }
+
+  #makeOrdinaryNodes(origin: OriginId, key: LayoutOrigin, paths: readonly PathString[]): void {
+    const { kinds } = this.#resolution;
+    for (const path of paths) {
+      if (path === '/') continue;
+      const node = kinds.kindAt({ origin: key, path });
+      this.#script.add({ kind: 'make-node', origin, path, node, reason: NEEDED });
     }
   }
 
@@ -218,6 +236,7 @@ export class OriginSteps {
 const SEARCH = 0o001;
 const OPENED = 'so that what is mounted in it can be, through an idmapped mount';
 
+const NEEDED = 'the tree shows it, or mounts on it';
 const NONE: ReadonlySet<PathString> = new Set();
 
 const ORDINARY: { readonly [kind in NodeKind]: OwnedNode } = {

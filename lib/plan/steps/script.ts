@@ -30,13 +30,15 @@ export class Script {
     return this.#lines.length;
   }
 
-  add(...steps: readonly (Step | UnwordedStep)[]): void {
-    for (const step of steps) {
-      this.#kinds.add(step.kind);
-      this.#writtenOut.push(step);
-      this.#lines.push('step');
-      this.#subjects.push(step);
-    }
+  add(step: Step | UnwordedStep): void {
+    this.#kinds.add(step.kind);
+    this.#writtenOut.push(step);
+    this.#lines.push('step');
+    this.#subjects.push(step);
+  }
+
+  addAll(steps: readonly Step[]): void {
+    for (const step of steps) this.add(step);
   }
 
   addFor(mount: Mount, kind: MountActionKind): void {
