@@ -74,12 +74,12 @@ function learnAll(classes: SpotClasses, layout: Layout, knownKind: KnownKind): v
     const { root, below } = spots;
     if (root !== undefined) classes.learn(root, isHost ? (known?.('/') ?? 'unknown') : 'directory');
     let left = below?.size ?? 0; // what is added on the way is what holds the others
-    for (const [path, node] of below ?? []) {
-      if (left === 0) break;
+    below?.forEach((node, path) => {
       left -= 1;
+      if (left < 0) return;
       if (known) classes.learn(node, known(path));
       learnAncestors(classes, spots, path);
-    }
+    });
   }
 }
 
@@ -125,8 +125,10 @@ const NO_SPOTS: Readonly<OriginSpots> = { root: undefined, below: undefined };
 const ONLY_ROOT: readonly PathString[] = ['/'];
 
 function parentsFirst({ root, below }: Readonly<OriginSpots>): readonly PathString[] {
-  const first = root === undefined ? [] : ONLY_ROOT;
-  return below ? [...first, ...[...below.keys()].sort()] : first; // a path sorts after each of its prefixes
+  if (!below) return root === undefined ? [] : ONLY_ROOT;
+  const paths = [...below.keys()].sort(); // a path sorts after each of its prefixes
+  if (root !== undefined) paths.unshift('/');
+  return paths;
 }
 
 /** The spots of an origin; most have only their root. */

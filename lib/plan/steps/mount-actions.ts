@@ -27,8 +27,7 @@ export class MountActions {
   readonly #groups: Groups;
   readonly #starts: GroupStarts;
   #takers: OfMounts<true>;
-  #lastOptions: readonly string[] | undefined;
-  #lastAttributes = 0;
+  readonly #attributes = new Map<readonly string[], number>();
 
   /** @param originIds by the index of the origin in the layout. */
   constructor(
@@ -184,13 +183,13 @@ export class MountActions {
     return supply?.kind === 'stand-in' || (supply?.kind === 'fresh' && takesNodes(mount.type));
   }
 
-  /** Mounts beside each other mostly have the same options, and a parser gives them one list. */
+  /** Many mounts have the same options, and a parser gives them one list. */
   #attributesOf(options: readonly string[]): number {
-    if (options !== this.#lastOptions) {
-      this.#lastOptions = options;
-      this.#lastAttributes = attributesOf(options) & MOUNT_ATTR_ALL;
-    }
-    return this.#lastAttributes;
+    const known = this.#attributes.get(options);
+    if (known !== undefined) return known;
+    const attributes = attributesOf(options) & MOUNT_ATTR_ALL;
+    this.#attributes.set(options, attributes);
+    return attributes;
   }
 
   #spotOf(mount: Mount): Spot {
