@@ -47,18 +47,31 @@ export function findImages(tree: MountTree, layout: Layout, excluded: ReadonlySe
   return withFewHeld(tree, { patterns: images, inside }, [...uses.values()]);
 }
 
-/** Whether there are two mounts with others on them that show one root and have as many children. */
+/** Whether there are two mounts, with equally many others on them all the way up, that show one root. */
 function mayRepeat(tree: MountTree, layout: Layout): boolean {
-  const seen = new Set<string>();
-  for (const mount of tree.inOrder) {
-    const children = tree.childrenOf(mount).length;
-    const spot = children > 0 ? layout.roots.get(mount.id) : undefined;
+  const sizes = sizesOf(tree);
+  const seen: Set<string>[] = []; // by the index of the origin
+  for (const { id } of tree.inOrder) {
+    const size = sizes.get(id) ?? 1;
+    const spot = size > 1 ? layout.roots.get(id) : undefined;
     if (!spot) continue;
-    const key = `${children} ${spot.origin.index}\0${spot.path}`;
-    if (seen.has(key)) return true;
-    seen.add(key);
+    const key = `${size}${spot.path}`;
+    const known = seen[spot.origin.index] ?? new Set();
+    if (known.has(key)) return true;
+    seen[spot.origin.index] = known.add(key);
   }
   return false;
+}
+
+/** How many mounts there are in the sub-tree of each that has others on it. */
+function sizesOf(tree: MountTree): ById<number> {
+  const sizes = new ById<number>(tree.list);
+  for (let i = tree.inOrder.length - 1; i >= 0; i -= 1) {
+    const mount = tree.inOrder[i] as Mount;
+    const parent = tree.parentOf(mount);
+    if (parent) sizes.set(parent.id, (sizes.get(parent.id) ?? 1) + (sizes.get(mount.id) ?? 1));
+  }
+  return sizes;
 }
 
 const NO_SHAPE = -1;
