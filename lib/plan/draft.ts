@@ -1,7 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { ById } from '../model/by-id.ts';
 import { type Mount, nameOf } from '../model/mount.ts';
-import { atOnce, type Pausing } from '../model/pausing.ts';
 import type { MountTree } from '../model/tree.ts';
 import { completeTree } from './layout/forest.ts';
 import { type Layout, layOut } from './layout/layout.ts';
@@ -24,17 +23,10 @@ export interface Draft {
 
 /** @throws MalformedTreeError; UsageError for options that name what the tree does not have. */
 export function draftRestore(input: Restorable, options: RestoreOptions): Draft {
-  return atOnce(drafting(input, options));
-}
-
-/** {@link draftRestore}, with pauses. */
-export function* drafting(input: Restorable, options: RestoreOptions): Pausing<Draft> {
   const namespaces = joinNamespaces(input);
-  yield;
   const choices = chooseFrom(namespaces, options);
   const tree = completeTree(namespaces.whole, choices);
   const supplies = assignSupplies(tree, choices);
-  yield;
   refuseNeedlessRecursion(namespaces.whole, choices, supplies);
   return { options, choices, captured: namespaces.whole, tree, supplies, layout: layOut(tree, supplies) };
 }

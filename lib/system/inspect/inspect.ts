@@ -1,8 +1,7 @@
 import { MountError } from '../../errors.ts';
 import type { DestinationFact, FilesystemFact, HostFacts } from '../../model/facts.ts';
-import { atOnce, type Pausing } from '../../model/pausing.ts';
 import { questionsOf } from '../../plan/ask.ts';
-import { type Draft, drafting } from '../../plan/draft.ts';
+import { type Draft, draftRestore } from '../../plan/draft.ts';
 import type { Restorable } from '../../plan/namespaces.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
 import { placeInside } from '../calls/other-namespaces.ts';
@@ -23,7 +22,7 @@ import { inspectDestination, inspectDestinationInside, inspectSources, type Sour
  * @throws {MountError} where something could not be tried: ENOMEM, EMFILE, EAGAIN, ENOSPC.
  */
 export function inspectHost(input: Restorable, options: RestoreOptions = {}): HostFacts {
-  const { facts, held } = atOnce(inspect(input, options, ALL));
+  const { facts, held } = inspect(input, options, ALL);
   held.close();
   return facts;
 }
@@ -40,11 +39,6 @@ interface Inspection {
  * them.
  */
 export function inspectHostHolding(input: Restorable, options: RestoreOptions): Inspection {
-  return atOnce(inspecting(input, options));
-}
-
-/** {@link inspectHostHolding}, with pauses. */
-export function inspecting(input: Restorable, options: RestoreOptions): Pausing<Inspection> {
   return inspect(input, options, options.userNamespace === undefined ? NEEDED : ALL);
 }
 
@@ -60,10 +54,9 @@ const ALL: Scope = { userNamespace: true, hostMounts: true };
 /** Without a user namespace a plan needs neither, unless mounts come along. */
 const NEEDED: Scope = { userNamespace: false, hostMounts: false };
 
-function* inspect(input: Restorable, options: RestoreOptions, scope: Scope): Pausing<Inspection> {
-  const draft = yield* drafting(input, options);
+function inspect(input: Restorable, options: RestoreOptions, scope: Scope): Inspection {
+  const draft = draftRestore(input, options);
   const questions = questionsOf(draft);
-  yield;
   const held = new HeldHost();
   try {
     const capabilities = probeWith(held.procfs, scope.userNamespace);
@@ -81,9 +74,7 @@ function* inspect(input: Restorable, options: RestoreOptions, scope: Scope): Pau
       procfs: held.procfs,
       place: mayTry && typeof namespaces !== 'string' ? held.place : undefined,
     };
-    yield;
     const sources = inspectSources(view, questions.sources);
-    yield;
     const filesystems = mapEntries(
       questions.filesystems,
       (_key, question): FilesystemFact => inspectFilesystem(view, question),

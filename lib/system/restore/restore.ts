@@ -11,7 +11,7 @@ import { undoneByExit } from '../calls/exit.ts';
 import { inTurns } from '../calls/turns.ts';
 import { type OwnerView, ownerView } from '../capture/owner-ids.ts';
 import type { HeldHost } from '../inspect/held.ts';
-import { inspecting } from '../inspect/inspect.ts';
+import { inspectHostHolding } from '../inspect/inspect.ts';
 import { mapOf } from '../namespaces/userns.ts';
 import { Built, type Prepared } from './built.ts';
 import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
@@ -32,7 +32,7 @@ export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {
 /**
  * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same.
  * Nothing outside changes until the last call, and when anything fails everything is taken back. The result holds the
- * tree: `release()` it, or `using`.
+ * tree: `release()` it, or `using`. What the host gives is looked at and held before the promise is returned.
  *
  * @throws {MalformedTreeError} when no namespace can hold the tree.
  * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
@@ -70,7 +70,7 @@ export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyn
 
 function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Pausing<Prepared> {
   const watch = new Stopwatch();
-  const { draft, facts, held } = yield* inspecting(input, options);
+  const { draft, facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
   try {
     yield;
