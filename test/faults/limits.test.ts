@@ -68,12 +68,10 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
   ])('RLIMIT_NOFILE, of %s', async (_, run, call) => {
     using scratch = new ScratchMount();
     const at = scratch.directory('at');
-    const limit = (soft: string) =>
-      execFileSync('prlimit', [`--nofile=${soft}`, '--pid', String(process.pid)]);
     run(at);
     await vi.waitFor(() => expect(children()).toEqual([]));
     const before = stateOf(scratch.path);
-    limit('512:');
+    limitFiles('512:');
     try {
       const outcomes = new Set<string>();
       for (let free = 0; free < 24; free += 1) {
@@ -86,7 +84,29 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
       expect(refusals).toContain(`${call} = EMFILE`);
       for (const refused of refusals) expect(refused).toMatch(/^\w+ = EMFILE$/);
     } finally {
-      limit('4096:');
+      limitFiles('4096:');
+    }
+  });
+
+  test('RLIMIT_NOFILE, of a capture, which is whole or refused', () => {
+    using scratch = new ScratchMount();
+    for (let i = 0; i < 20; i += 1) {
+      scratch.tmpfs(`m${i}`);
+      mkdirSync(scratch.at(`m${i}/spot`), { mode: 0o700 });
+      sys.mount('spot', scratch.at(`m${i}/spot`), { type: 'tmpfs' });
+    }
+    const whole = captureTree();
+    expect(whole.at(scratch.at('m19/spot'))?.placeNode?.mode).toBe(0o700);
+    limitFiles('512:');
+    try {
+      const outcomes = new Set<string>();
+      for (let free = 0; free < 32; free += 1) {
+        outcomes.add(outcomeWith(free, () => expect(captureTree().mounts).toEqual(whole.mounts)));
+      }
+      expect(outcomes).toContain('done');
+      for (const refused of outcomes) expect(refused).toMatch(/^(done|\w+ = EMFILE)$/);
+    } finally {
+      limitFiles('4096:');
     }
   });
 
@@ -181,6 +201,10 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
 });
 
 /** `done`, or the call that was refused, while no more files can be opened than so many. */
+function limitFiles(soft: string): void {
+  execFileSync('prlimit', [`--nofile=${soft}`, '--pid', String(process.pid)]);
+}
+
 function outcomeWith(free: number, run: () => void): string {
   const taken = takeFiles(free);
   try {

@@ -31,3 +31,10 @@ export function errnoMeaning(errno: number): string | undefined {
 export function kernelWords(log: readonly string[]): string[] {
   return log.map((line) => line.replace(/^[ewi] /, '').trimEnd());
 }
+
+const SHORTAGES: ReadonlySet<string> = new Set(['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EINTR']);
+
+/** What comes and goes: it says nothing of what the kernel can do, or the caller may. */
+export function isShortage(code: string): boolean {
+  return SHORTAGES.has(code);
+}

@@ -1,7 +1,7 @@
 import { ProgramBuilder } from '../../program/builder.ts';
 import type { CompiledProgram } from '../../program/compiled.ts';
 import { AsyncRun } from './async-run.ts';
-import { errnoName } from './errno.ts';
+import { errnoName, isShortage } from './errno.ts';
 import { undoneByExit } from './exit.ts';
 import { failureOf } from './failure.ts';
 import { type Fd, fdNumber, OwnedFd } from './fd.ts';
@@ -41,9 +41,6 @@ export function runSmallRaw(
   return native.runSync(requestOf(program, imports, place));
 }
 
-/** What comes and goes: it says nothing of what the kernel can do. */
-const SHORTAGES = new Set(['ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN', 'EINTR']);
-
 /**
  * Runs it to see whether the kernel would, and returns what came out.
  * @throws {MountError} where it could not be tried: there was no thread, no memory, no fd.
@@ -52,7 +49,7 @@ export function runTrial(small: SmallProgram, subject: string, place: RunPlace):
   const result = runSmallRaw(small, [], place);
   if (result.status === 'done') return result;
   const untried = result.op < 0 && place.kind === 'thread';
-  if (!untried && !SHORTAGES.has(errnoName(result.errno))) return result;
+  if (!untried && !isShortage(errnoName(result.errno))) return result;
   throw failureOf(small.program, result, () => ({ subject }));
 }
 

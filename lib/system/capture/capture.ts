@@ -3,6 +3,7 @@ import { CLONE, O } from '../../flags.ts';
 import type { IdMap } from '../../model/mount.ts';
 import { atOnce, type Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
+import { isShortage } from '../calls/errno.ts';
 import type { Fd, OwnedFd } from '../calls/fd.ts';
 import { PROC_RESOLVE, Procfs } from '../calls/procfs.ts';
 import { runSmall, type SmallProgram, smallProgram } from '../calls/small-program.ts';
@@ -27,7 +28,7 @@ export interface CaptureOptions {
  * Reads the mount tree of a process or namespace, with what each mount's root is, as far as it can be reached.
  *
  * @throws {MountError} ENOENT for a process that is not there, EINVAL for one that has ended and is not reaped yet;
- * EACCES or EPERM without the privilege to look at it.
+ * EACCES or EPERM without the privilege to look at it; EMFILE, ENOMEM, EAGAIN.
  * @throws {ProcfsError} when /proc is no procfs.
  * @throws {BusyTableError} when mounts came and went during every reading.
  * @throws {UnseenMountsError} when the namespace of `pid`, `ns` or `fd` has mounts that the caller is not shown.
@@ -95,7 +96,7 @@ function openLinkIfAllowed(procfs: Procfs, directory: string, name: 'root' | 'mn
   try {
     return procfs.openLink(directory, name, name === 'root' ? ['PATH', 'DIRECTORY'] : []);
   } catch (error) {
-    if (error instanceof MountError) return undefined;
+    if (error instanceof MountError && !isShortage(error.code)) return undefined;
     throw error;
   }
 }

@@ -14,6 +14,8 @@ import {
 } from '../../flags.ts';
 import { isIdmapped, type Mount } from '../../model/mount.ts';
 import type { ProgramBuilder } from '../../program/builder.ts';
+import { errnoName, isShortage } from '../calls/errno.ts';
+import { failureOf } from '../calls/failure.ts';
 import { type Fd, OwnedFds } from '../calls/fd.ts';
 import type { RunPlace } from '../calls/native.ts';
 import { runSmallRaw, type SmallProgram, smallProgram } from '../calls/small-program.ts';
@@ -49,6 +51,8 @@ export const CHILD: RunPlace = {
   gidMap: new Uint8Array(0),
 };
 
+const NO_FDS = new Set<number>([constants.errno.EMFILE, constants.errno.ENFILE]);
+
 /** Before it is left in the depot. */
 const OPS_OF_CLONE = 2;
 
@@ -65,14 +69,20 @@ export class Clones<T extends Clonable> implements Disposable {
   readonly #fds: OwnedFds;
   readonly all: readonly Clone<T>[];
 
-  private constructor(cloned: readonly Cloning<T>[], exports: Int32Array) {
+  private constructor(
+    cloned: readonly Cloning<T>[],
+    exports: Int32Array,
+    /** How many of the mounts, from the first, were to be cloned. */
+    readonly tried: number,
+  ) {
     this.#fds = new OwnedFds(exports, 'clones of mounts');
     this.all = cloned.map(({ of, mapped }, index) => ({ of, mapped, fd: this.#fds.at(index) }));
   }
 
   /**
    * Clones of those of the mounts that can be cloned; `undefined` where none can. One that is idmapped loses its map,
-   * where the kernel takes it away.
+   * where the kernel takes it away. Only the first are cloned where there are too few fds for all.
+   * @throws {MountError} EMFILE, ENFILE when there is none for a single one; ENOMEM, EAGAIN.
    */
   static of<T extends Clonable>(mounts: readonly T[], doors: Doors): Clones<T> | undefined {
     const left = mounts.map((of) => ({ of, mapped: !isIdmapped(of.mount) }));
@@ -80,7 +90,12 @@ export class Clones<T extends Clonable> implements Disposable {
     for (;;) {
       const { small, starts, imports } = cloning(left, doors, depot);
       const result = runSmallRaw(small, imports, doors.user === undefined ? undefined : CHILD);
-      if (result.status === 'done') return new Clones(left, Int32Array.from(result.exports));
+      if (result.status === 'done') return new Clones(left, Int32Array.from(result.exports), mounts.length);
+      if (isShortage(errnoName(result.errno))) {
+        const fewer = NO_FDS.has(result.errno) && mounts.length > 1;
+        if (fewer) return Clones.of(mounts.slice(0, Math.ceil(mounts.length / 2)), doors);
+        throw failureOf(small.program, result, () => ({ subject: 'capture of what mounts cover' }));
+      }
       if (result.op < doorsOf(doors).length) return undefined;
       const index = starts.findLastIndex((start) => start <= result.op);
       const refused = left[index];

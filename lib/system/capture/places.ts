@@ -19,7 +19,7 @@ export interface Entrance extends Doors {
 }
 
 /** So many clones are open at a time. */
-const AT_ONCE = 32;
+const AT_ONCE = 128;
 /** Looked at between two pauses. */
 const STRETCH = 2048;
 const NONE: readonly PathString[] = [];
@@ -34,9 +34,10 @@ const NONE: readonly PathString[] = [];
  */
 export function* fillPlaces(tree: MountTree, roots: RootStats, entrance: Entrance): Pausing<void> {
   const parents = yield* parentsIn(tree, roots);
-  for (let start = 0; start < parents.length; start += AT_ONCE) {
+  for (let start = 0; start < parents.length; ) {
     using clones = Clones.of(parents.slice(start, start + AT_ONCE), entrance);
     if (!clones) break;
+    start += clones.tried;
     yield;
     for (const { of: parent, fd, mapped } of clones.all) {
       const status = statusOfClone(parent, fd);
