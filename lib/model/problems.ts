@@ -11,6 +11,7 @@ export type ProblemCode =
   | 'outside-parent' // a mount point that is not at or below its parent's
   | 'dot-dot' // `..`, `.` or an empty component where the kernel prints none
   | 'relative-path'
+  | 'long-path' // longer than any that a kernel was seen to print, by far
   | 'deleted-whole' // a `/` that was deleted: a filesystem's own root cannot be
   | 'on-deleted' // a mount on, or in, a directory that was deleted: its removal would have taken the mount away
   | 'superblock-types' // one device number, two filesystem types

@@ -151,7 +151,14 @@ function placeProblems(tree: Family, mount: Mount): readonly Problem[] {
   return [problem('outside-parent', [mount, parent], reason)];
 }
 
+/** In characters: sixteen times what one call takes. What a path takes to build grows with its directories. */
+const LONGEST_PATH = 65_536;
+
 function pathProblems(tree: Family, mount: Mount): readonly Problem[] {
+  if (mount.mountPoint.length > LONGEST_PATH || mount.root.length > LONGEST_PATH)
+    return [
+      problem('long-path', [mount], `mount ${mount.id} has a path of more than ${LONGEST_PATH} characters`),
+    ];
   // Of one that no path leads to the kernel does not tell where it is.
   const isPlaced = mount.mountPoint !== UNREACHABLE || !tree.parentOf(mount);
   const ofPlace = isPlaced ? placeProblems(tree, mount) : NONE;

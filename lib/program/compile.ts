@@ -49,6 +49,7 @@ import {
   setMode,
 } from './origin-ops.ts';
 import { exportKey } from './slot-keys.ts';
+import { Way } from './way.ts';
 import { NO_PARKING, type Parking, Yard } from './yard.ts';
 
 /** Actions that are compiled between two pauses. */
@@ -87,6 +88,7 @@ export function* compiling(plan: RestorePlan): Pausing<CompiledProgram> {
       ? depot.dismiss(slot)
       : emitter.close(slot);
 
+  const way = new Way(emitter);
   handBackRoots(emitter, script);
   openCopies(emitter, plan);
   if (returns) keepHome(emitter);
@@ -94,7 +96,7 @@ export function* compiling(plan: RestorePlan): Pausing<CompiledProgram> {
   yield* eachAction(script, (action, index) => {
     emitter.step = index;
     if (action.kind === 'attach') depot.close(); // nothing that can fail comes after it
-    emitAction(emitter, plan, action, parking, uses);
+    emitAction(emitter, plan, action, parking, uses, way);
     uses.closeAfter(index, action, emitter, dismiss);
   });
   depot.close();
@@ -113,7 +115,9 @@ function emitAction(
   action: Action,
   parking: Parking,
   uses: LastUses,
+  way: Way,
 ): void {
+  if (action.kind !== 'make-node' && action.kind !== 'delete') way.leave();
   const { tree } = plan.script;
   switch (action.kind) {
     case 'make-filesystem': {
@@ -131,7 +135,7 @@ function emitAction(
     }
     case 'make-node':
     case 'make-mount-point':
-      makeNode(emitter, action);
+      makeNode(emitter, action, way);
       break;
     case 'set-mode':
       setMode(emitter, action);
@@ -185,7 +189,7 @@ function emitAction(
       linkNode(emitter, action);
       break;
     case 'delete':
-      deleteNode(emitter, action);
+      deleteNode(emitter, action, way);
       break;
     case 'superblock-read-only':
       makeReadOnly(emitter, action);

@@ -9,9 +9,9 @@ import { cutAt, isTooLong } from './long-paths.ts';
 import { exportKey, exportName, importKey, importName, type SlotKey } from './slot-keys.ts';
 
 /** `open` and `creat` resolve beneath a fd this way: nothing is followed, nothing is left. */
-const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
+export const BENEATH = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV;
 
-const DIRECTORY_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+export const DIRECTORY_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
 
 /** Both ends of a move_mount(2) are fds. */
 export const BY_FD = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;

@@ -19,6 +19,7 @@ import { encodeBytes } from '../model/bytes.ts';
 import type { ActionOf, Origin, OriginId } from '../plan/steps/steps.ts';
 import type { Emitter } from './emitter.ts';
 import { goHome, leaveHome } from './home.ts';
+import type { Way } from './way.ts';
 
 const DIRECTORY_MODE = 0o755;
 const FILE_MODE = 0o644;
@@ -78,16 +79,16 @@ export function longSourceOps(emitter: Emitter, origins: readonly Origin[]): voi
   goHome(emitter);
 }
 
-export function makeNode(emitter: Emitter, step: ActionOf<'make-node' | 'make-mount-point'>): void {
+export function makeNode(emitter: Emitter, step: ActionOf<'make-node' | 'make-mount-point'>, way: Way): void {
   const origin = emitter.origin(step.origin);
   const path = step.path.slice(1);
   if (step.kind === 'make-node') {
     if (step.path === '/') settleNode(emitter, origin, '.', step);
     else {
-      const reach = emitter.approach(origin, path);
-      createNode(emitter, reach.directory, reach.path, step);
-      settleNode(emitter, reach.directory, reach.path, step);
-      emitter.retreat(origin, reach);
+      way.lead(origin, path, (directory, name) => {
+        createNode(emitter, directory, name, step);
+        settleNode(emitter, directory, name, step);
+      });
     }
     return;
   }
@@ -205,8 +206,8 @@ export function renameNode(emitter: Emitter, step: ActionOf<'rename'>): void {
   });
 }
 
-export function deleteNode(emitter: Emitter, step: ActionOf<'delete'>): void {
-  emitter.withinReach(emitter.origin(step.origin), step.path.slice(1), (directory, name) => {
+export function deleteNode(emitter: Emitter, step: ActionOf<'delete'>, way: Way): void {
+  way.lead(emitter.origin(step.origin), step.path.slice(1), (directory, name) => {
     emitter.op('unlinkat', { a: directory, s1: name, n: step.node === 'directory' ? AT.REMOVEDIR : 0 });
   });
 }

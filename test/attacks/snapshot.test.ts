@@ -215,6 +215,35 @@ describe('hostile sizes', () => {
     expect(result).toBeDefined();
   });
 
+  /** An op is 64 bytes, and a directory in a path may be two. */
+  const MOST_PROGRAM_FOR_ONE = 200;
+  const DEPTH = 5_000;
+  const deep = '/d'.repeat(DEPTH);
+
+  test.each<[string, readonly string[]]>([
+    ['a mount point', [`2 1 0:2 / ${deep} rw - tmpfs t rw`]],
+    ['a root', [`2 1 0:2 ${deep} /a rw - tmpfs t rw`]],
+    [
+      'one that was deleted below another',
+      [`2 1 0:2 /d//deleted /a rw - tmpfs t rw`, `3 1 0:2 ${deep}//deleted /b rw - tmpfs t rw`],
+    ],
+    ['many of those', many(20, (i) => `${i + 2} 1 0:2 ${deep}/${i} /a${i} rw - tmpfs t rw`)],
+  ])('a path that is deep takes a program in proportion: %s', (_, lines) => {
+    const tree = withLines(...lines);
+    const { bytes } = compileRestore(planRestore(tree, { standIn: 'all' }, UNKNOWN_HOST));
+    expect(bytes.length).toBeGreaterThan(DEPTH * 64);
+    expect(bytes.length).toBeLessThan(MOST_PROGRAM_FOR_ONE * lines.join('\n').length);
+  });
+
+  test('a path of more than 65,536 characters is none that a kernel prints', () => {
+    for (const line of [`2 1 0:2 / ${'/d'.repeat(33_000)} rw`, `2 1 0:2 ${'/d'.repeat(33_000)} /a rw`]) {
+      const tree = withLines(`${line} - tmpfs t rw`);
+      expect(tree.problems).toMatchObject([{ code: 'long-path' }]);
+      expect(() => planRestore(tree, { standIn: 'all' }, UNKNOWN_HOST)).toThrow(MalformedTreeError);
+      expect(tree.problems[0]?.reason.length).toBeLessThan(200);
+    }
+  });
+
   test('a refusal of many mounts is no longer than they are', () => {
     const lines = many(5_000, (i) => `${i + 2} 1 0:${i + 2} / /m${i} rw - ext4 /dev/sd${i} rw`);
     const input = ROOT + lines.join('\n');

@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decodeBytes } from '../../lib/model/bytes.ts';
 import * as sys from '../../lib/sys.ts';
@@ -119,6 +119,24 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('names come back byte for byt
     const captured = live.capture();
     expect(captured.size).toBe(4);
     expect(captured.mounts.find(({ source }) => source === 'deep')?.mountPoint).toHaveLength(24 * 251 + 5);
+    using _restored = await restoreSame(captured, engine);
+  });
+
+  test('of directories in one another, a thousand deep, and of some that were deleted', async () => {
+    const way = Array.from({ length: 1_000 }, (_, index) => `d${index % 10}`);
+    const build = () => {
+      mountTmpfs('/d');
+      directory(`/d/${way.join('/')}`);
+      bindTo('/d/d0', '/top');
+      bindTo(`/d/${way.slice(0, 300).join('/')}`, '/middle');
+      bindTo(`/d/${way.join('/')}`, '/bottom');
+      rmSync('/d/d0', { recursive: true });
+      directory(`/d/e/${way.join('/')}`);
+      mountTmpfs(`/d/e/${way.join('/')}`);
+    };
+    using live = new LiveNamespace(build);
+    const captured = live.capture();
+    expect(captured.mounts.filter(({ deleted }) => deleted)).toHaveLength(3);
     using _restored = await restoreSame(captured, engine);
   });
 

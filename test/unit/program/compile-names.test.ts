@@ -35,7 +35,8 @@ describe('a path longer than PATH_MAX', () => {
     expect(longest(ops)).toBeLessThan(4096);
     const walked = ops.filter(({ name, s1 }) => name === 'openat2' && s1?.includes(component));
     const pieces = walked.map(({ s1 }) => s1?.split('/').length);
-    expect(new Set(pieces)).toEqual(new Set([19]));
+    // Nodes that are made or deleted one below the other go on from where the last was.
+    expect(new Set(pieces)).toEqual(new Set([1, 19]));
     const placed = ops.filter(({ name, s2 }) => name === 'move_mount' && s2?.includes(component));
     expect(placed.map(({ s2 }) => s2?.split('/').length)).toEqual([3]);
   });
