@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { describe, expect, test } from 'vitest';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { isMachineRoot } from '../support/privilege.ts';
 import { HostOfEnded } from './ended-restore.ts';
@@ -53,6 +55,29 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
       },
       HOURS,
     );
+
+    test('of a process that keeps namespaces for others, which end with it', async () => {
+      const script = `
+        import { MountNamespace, parseMountinfo, restoreTreeSync } from ${JSON.stringify(LIBRARY)};
+        import { readFileSync } from 'node:fs';
+        const options = { userNamespace: 'self', newNamespaces: ['pid', 'net'], engine: '${engine}' };
+        globalThis.held = restoreTreeSync(parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'), options);
+        globalThis.made = MountNamespace.create({ newNamespaces: ['ipc'] });
+        const children = (pid) => readFileSync('/proc/' + pid + '/task/' + pid + '/children', 'latin1').trim();
+        const keepers = children(process.pid).split(' ');
+        console.log([...keepers, ...keepers.flatMap((pid) => children(pid).split(' '))].join(' ').trim());
+        setInterval(() => {}, 1000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+        env: { ...process.env, NODE_OPTIONS: '' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const said = await once(child.stdout, 'data');
+      const pids = String(said).trim().split(/\s+/);
+      expect(pids.length).toBe(3);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      await vi.waitFor(() => expect(pids.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]));
+    });
 
     test('process.exit takes back all that was done on the host, unless the caller has the tree', async () => {
       using host = new HostOfEnded(engine);

@@ -8,6 +8,7 @@ import type { RestoreOptions } from '../../lib/plan/options/options.ts';
 import * as sys from '../../lib/sys.ts';
 import { MountNamespace } from '../../lib/system/namespaces/namespace.ts';
 import { restoreTree } from '../../lib/system/restore/restore.ts';
+import { RestoredTree } from '../../lib/system/restore/restored.ts';
 import { BOTH_ENGINES } from '../support/live.ts';
 import { LxcHost, lxcTree } from '../support/lxc-host.ts';
 import { isMachineRoot } from '../support/privilege.ts';
@@ -97,6 +98,39 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('while a restore runs: %s', (
         await expectUnchanged(before, host.disk);
       }
       expect(calls.length).toBeGreaterThan(5);
+    },
+    MINUTES,
+  );
+
+  test(
+    'an AbortSignal between two turns of the event loop takes everything back, or comes too late',
+    async () => {
+      using host = new LxcHost({ engine });
+      const options = { ...host.options, into: { at: host.directory('at') } };
+      (await restoreTree(lxcTree(), options)).release();
+      const before = stateOf(host.disk);
+      const ended = { cancelled: 0, whole: 0 };
+      for (let turns = 0; ended.whole < 5; turns += 1 + (turns >> 3)) {
+        const controller = new AbortController();
+        const restoring = restoreTree(lxcTree(), { ...options, signal: controller.signal });
+        const outcome = restoring.then(
+          (restored) => restored,
+          (error: unknown) => error,
+        );
+        for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+        controller.abort(new Error('enough'));
+        const result = await outcome;
+        if (result instanceof RestoredTree) {
+          expect(result.differences).toEqual([]);
+          result.release();
+          ended.whole += 1;
+        } else {
+          expect(result).toMatchObject({ code: 'ERR_MOUNTYARD_CANCELLED' });
+          ended.cancelled += 1;
+        }
+        await expectUnchanged(before, host.disk);
+      }
+      expect(ended.cancelled).toBeGreaterThan(3);
     },
     MINUTES,
   );
