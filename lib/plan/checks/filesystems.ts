@@ -61,6 +61,8 @@ export function checkFilesystems(
     if (!first) continue;
     const { key, parameters, refused } = splitOptions(first);
     const fact = own(facts.filesystems, key);
+    const isSure = refused.length === 0 && !ids && !inUserNamespace && fact?.creatable === true;
+    if (isSure && takesNodes(first.type)) continue;
     const taken: string[] = [];
     const owners = unmappedOwners(parameters, ids);
     const found = [

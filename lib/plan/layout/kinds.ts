@@ -73,14 +73,23 @@ function learnAll(classes: SpotClasses, layout: Layout, knownKind: KnownKind): v
     const known = knownKind(origin);
     const { root, below } = spots;
     if (root !== undefined) classes.learn(root, isHost ? (known?.('/') ?? 'unknown') : 'directory');
-    let left = below?.size ?? 0; // what is added on the way is what holds the others
-    below?.forEach((node, path) => {
-      left -= 1;
-      if (left < 0) return;
-      if (known) classes.learn(node, known(path));
-      learnAncestors(classes, spots, path);
-    });
+    if (below) learnBelow(classes, spots, below, known);
   }
+}
+
+function learnBelow(
+  classes: SpotClasses,
+  spots: OriginSpots,
+  below: ReadonlyMap<PathString, number>,
+  known: ReturnType<KnownKind>,
+): void {
+  let left = below.size; // what is added on the way is what holds the others
+  below.forEach((node, path) => {
+    left -= 1;
+    if (left < 0) return;
+    if (known) classes.learn(node, known(path));
+    learnAncestors(classes, spots, path);
+  });
 }
 
 /** What was deleted in a read-only filesystem kept another name, and no directory can: see DeletedRoots.keptPlace. */

@@ -31,11 +31,8 @@ export function layOut(tree: MountTree, supplies: Supplies): Layout {
 
   for (const mount of tree.inOrder) {
     const supply = supplies.get(mount.id);
-    const origin = supply && origins.of(mount, supply);
-    if (supply && origin) {
-      roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
-      origin.members.push(mount);
-    }
+    const origin = supply && origins.with(mount, supply);
+    if (supply && origin) roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
     const parent = tree.parentOf(mount);
     const below = parent && roots.get(parent.id);
     if (parent && below) {
@@ -58,51 +55,59 @@ class Origins {
   readonly #tree: MountTree;
   /** Of filesystems that are made here and are no windows, by the first mount in the table. */
   readonly #fresh: ById<GrowingOrigin>;
-  readonly #named = new Map<string, GrowingOrigin>();
+  readonly #byName = new Map<string, GrowingOrigin>();
 
   constructor(tree: MountTree) {
     this.#tree = tree;
     this.#fresh = new ById(tree.list);
   }
 
-  of(mount: Mount, supply: Supply): GrowingOrigin | undefined {
+  /** The origin of a mount, with that among its members. */
+  with(mount: Mount, supply: Supply): LayoutOrigin | undefined {
     switch (supply.kind) {
       case 'host':
-        return supply.recursive ? this.#add('whole', supply.source) : this.#oneFor('host', supply.source);
+        return supply.recursive
+          ? this.#new('whole', supply.source, mount)
+          : this.#named('host', supply.source, mount);
       case 'fresh':
         return this.#freshOne(mount);
       case 'stand-in':
-        return this.#oneFor('stand-in', mount.device);
+        return this.#named('stand-in', mount.device, mount);
       case 'none':
         return undefined;
     }
   }
 
-  #freshOne(mount: Mount): GrowingOrigin {
+  #freshOne(mount: Mount): LayoutOrigin {
     const first = this.#tree.superblockOf(mount)[0] ?? mount;
     const known = this.#fresh.get(first.id);
-    if (known) return known;
+    if (known) return joined(known, mount);
     if (filesystemRole(mount.type) === 'window')
-      return this.#oneFor('fresh', `${mount.device}:${mount.source}`);
-    const origin = this.#add('fresh', mount.device);
+      return this.#named('fresh', `${mount.device}:${mount.source}`, mount);
+    const origin = this.#new('fresh', mount.device, mount);
     this.#fresh.set(first.id, origin);
     return origin;
   }
 
-  #oneFor(kind: LayoutOrigin['kind'], of: string): GrowingOrigin {
+  #named(kind: LayoutOrigin['kind'], of: string, mount: Mount): LayoutOrigin {
     const name = `${kind}:${of}`;
-    const known = this.#named.get(name);
-    if (known) return known;
-    const origin = this.#add(kind, of);
-    this.#named.set(name, origin);
+    const known = this.#byName.get(name);
+    if (known) return joined(known, mount);
+    const origin = this.#new(kind, of, mount);
+    this.#byName.set(name, origin);
     return origin;
   }
 
-  #add(kind: LayoutOrigin['kind'], of: string): GrowingOrigin {
-    const origin: GrowingOrigin = { kind, of, index: this.list.length, members: [] };
+  #new(kind: LayoutOrigin['kind'], of: string, mount: Mount): GrowingOrigin {
+    const origin: GrowingOrigin = { kind, of, index: this.list.length, members: [mount] };
     this.list.push(origin);
     return origin;
   }
+}
+
+function joined(origin: GrowingOrigin, mount: Mount): LayoutOrigin {
+  origin.members.push(mount);
+  return origin;
 }
 
 function rootInOrigin(mount: Mount, supply: Supply, renamings: ReadonlyMap<string, number>): PathString {

@@ -92,16 +92,15 @@ export class OriginSteps {
     const { kinds, deletedRoots, nodes } = this.#resolution;
     const paths = kinds.paths(key);
     const idmapped = this.#isIdmapped(key);
-    if (paths.length === 1 && !idmapped && !nodes.hasAny(key)) return; // only its root, and that as it is made
-    if (
-      !idmapped &&
-      !nodes.hasAny(key) &&
-      !deletedRoots.hasAny(key) &&
-      !givesItsGroup(this.#rootStatus(key))
-    ) {
+    const isPlain = !idmapped && !nodes.hasAny(key);
+    if (isPlain && paths.length === 1) return; // only its root, and that as it is made
+    if (isPlain && !deletedRoots.hasAny(key) && !givesItsGroup(this.#rootStatus(key)))
       this.#makeOrdinaryNodes(id, key, paths);
-      return;
-    }
+    else this.#makeSpecialNodes(id, key, paths, idmapped);
+  }
+
+  #makeSpecialNodes(id: OriginId, key: LayoutOrigin, paths: readonly PathString[], idmapped: boolean): void {
+    const { deletedRoots, nodes } = this.#resolution;
     const closes = (mode: number) => idmapped && (mode & SEARCH) === 0;
     const make = this.#nodeMaker(id, key, closes);
     const replaced = deletedRoots.inReplaced(key);
@@ -145,7 +144,8 @@ export class OriginSteps {
    */
   #isIdmapped(key: LayoutOrigin): boolean {
     const { choices } = this.#resolution;
-    return key.members.some(({ id, idmap }) => idmap || choices.idmap.has(id));
+    for (const { id, idmap } of key.members) if (idmap || choices.idmap.has(id)) return true;
+    return false;
   }
 
   #close(origin: OriginId, path: PathString, mode: number): void {
