@@ -36,7 +36,15 @@ const WISHES = {
 type Wish = keyof typeof WISHES;
 
 const COMPONENTS = ['a', 'a/b', 'a/b/c'] as const;
-const KINDS = ['absolute', 'relative', 'up too far', 'dangling', 'magic', 'magic, of process 1'] as const;
+const KINDS = [
+  'absolute',
+  'relative',
+  'up too far',
+  'dangling',
+  'to another place in it',
+  'magic',
+  'magic, of process 1',
+] as const;
 const LOOPS = ['to itself', 'to the directory above', 'endless'] as const;
 
 function refusalOf(work: () => Disposable): MountyardError {
@@ -112,7 +120,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
         for (const kind of KINDS) {
           for (const late of [false, true]) {
             using rootfs = new HostileRootfs();
-            for (const path of ['a/b', 'other']) rootfs.directory(path);
+            for (const path of ['a/b', 'other/b']) rootfs.directory(path);
             const depth = component.split('/').length - 1;
             const put = () => rootfs.link(component, hostileTargets(rootfs, depth)[kind] as string);
             const options = { engine, root: rootfs.path, makeMountPoints: true };
@@ -125,7 +133,7 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)(
             expect(refusal).toBeInstanceOf(late ? MountError : UnmetRequirementsError);
             rootfs.expectNothingOutside();
             rmSync(rootfs.in(component));
-            const own = ['a', 'a/b', 'other', ...(component === 'a/b/new/t' ? ['a/b/new'] : [])];
+            const own = ['a', 'a/b', 'other', 'other/b', ...(component === 'a/b/new/t' ? ['a/b/new'] : [])];
             expect(rootfs.list().filter((path) => !own.includes(path))).toEqual([]);
           }
         }
@@ -155,7 +163,8 @@ function rootfsFor(wish: Wish): HostileRootfs {
   const rootfs = new HostileRootfs();
   if (wish === 'a file is mounted there') rootfs.file('a/b/c');
   else rootfs.directory('a/b/c');
-  rootfs.directory('other');
+  // What a link to it could stand for: who follows one finds all that is needed.
+  for (const path of ['other/b/c', 'other/c']) rootfs.directory(path);
   return rootfs;
 }
 

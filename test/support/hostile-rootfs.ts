@@ -69,6 +69,7 @@ export function hostileTargets(rootfs: HostileRootfs, depth: number): { readonly
     relative: `${'../'.repeat(depth + 1)}outside`,
     'up too far': `${'../'.repeat(40)}${rootfs.outside}`,
     dangling: join(rootfs.outside, 'new'),
+    'to another place in it': `${'../'.repeat(depth)}other`,
     magic: `/proc/self/root${rootfs.outside}`,
     'magic, of process 1': '/proc/1/root/tmp',
     'to itself': '.',
