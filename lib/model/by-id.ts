@@ -4,6 +4,18 @@ import type { Mount } from './mount.ts';
 const SPARSE = 8;
 const FEW = 1024;
 
+/** Of lists that were asked about: there are many indices of one tree. */
+const HIGHEST = new WeakMap<readonly Mount[], number>();
+
+function highestId(mounts: readonly Mount[]): number {
+  const known = HIGHEST.get(mounts);
+  if (known !== undefined) return known;
+  let highest = 0;
+  for (const { id } of mounts) if (id > highest) highest = id;
+  HIGHEST.set(mounts, highest);
+  return highest;
+}
+
 /** Something for each mount, or some, by its id. */
 export interface OfMounts<T> {
   get(id: number): T | undefined;
@@ -15,8 +27,7 @@ export class ById<T> implements OfMounts<T> {
   readonly #map: Map<number, T> | undefined;
 
   constructor(mounts: readonly Mount[]) {
-    let highest = 0;
-    for (const { id } of mounts) if (id > highest) highest = id;
+    const highest = highestId(mounts);
     if (highest < SPARSE * mounts.length + FEW) this.#list = new Array(highest + 1);
     else this.#map = new Map();
   }

@@ -100,9 +100,9 @@ function* finish(built: Built, options: RestoreSyncOptions): Pausing<RestoredTre
     const whole = trees && together(trees);
     watch.lap('readBack');
     yield;
-    const { target } = plan;
+    const target = verified ? plan.target : undefined; // made when it is first asked for
     yield;
-    const differences = whole && verified ? yield* verifyOnHost(target, whole, held) : [];
+    const differences = whole && target ? yield* verifyOnHost(target, whole, held) : [];
     watch.lap('verify');
     yield;
     const [namespace] = keeper.namespaces ?? [];
