@@ -26,7 +26,9 @@ const MOST_HELD = 64;
  * (unbindable mounts), what cannot be told apart (deleted roots) and what is idmapped or `excluded` is in no image.
  */
 export function findImages(tree: MountTree, layout: Layout, excluded: ReadonlySet<Mount>): Images {
-  if (!mayRepeat(tree, layout)) return NO_IMAGES;
+  if (!mayRepeat(tree, layout, (mount) => tree.childrenOf(mount).length)) return NO_IMAGES;
+  const sizes = sizesOf(tree);
+  if (!mayRepeat(tree, layout, ({ id }) => sizes.get(id) ?? 0)) return NO_IMAGES;
   const shapes = shapesOf(tree, layout, excluded);
   const uses = new Map<number, { readonly pattern: Mount; readonly first: number; last: number }>();
   const images = new Map<number, Mount>();
@@ -47,15 +49,14 @@ export function findImages(tree: MountTree, layout: Layout, excluded: ReadonlySe
   return withFewHeld(tree, { patterns: images, inside }, [...uses.values()]);
 }
 
-/** Whether there are two mounts, with equally many others on them all the way up, that show one root. */
-function mayRepeat(tree: MountTree, layout: Layout): boolean {
-  const sizes = sizesOf(tree);
+/** Whether there are two mounts that show one root and have equally many others on them. */
+function mayRepeat(tree: MountTree, layout: Layout, countOn: (mount: Mount) => number): boolean {
   const seen: Set<string>[] = []; // by the index of the origin
-  for (const { id } of tree.inOrder) {
-    const size = sizes.get(id) ?? 1;
-    const spot = size > 1 ? layout.roots.get(id) : undefined;
+  for (const mount of tree.inOrder) {
+    const count = countOn(mount);
+    const spot = count > 0 ? layout.roots.get(mount.id) : undefined;
     if (!spot) continue;
-    const key = `${size}${spot.path}`;
+    const key = `${count}${spot.path}`;
     const known = seen[spot.origin.index] ?? new Set();
     if (known.has(key)) return true;
     seen[spot.origin.index] = known.add(key);
