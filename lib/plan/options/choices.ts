@@ -78,10 +78,20 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
     at,
     enters,
     makeDestinationPrivate: options.makeDestinationPrivate ?? false,
-    userNamespace: options.userNamespace,
+    userNamespace: userNamespaceOf(options),
     newNamespaces: new Set(options.newNamespaces),
     engine: options.engine,
   };
+}
+
+/** As it was given. @throws {UsageError} for what is neither `self` nor maps. */
+export function userNamespaceOf({
+  userNamespace,
+}: Pick<RestoreOptions, 'userNamespace'>): RestoreOptions['userNamespace'] {
+  if (userNamespace === undefined || userNamespace === 'self') return userNamespace;
+  const { uidMap, gidMap } = userNamespace ?? {};
+  if (Array.isArray(uidMap) && Array.isArray(gidMap)) return userNamespace;
+  throw new UsageError("userNamespace: it is 'self' or {uidMap, gidMap}, with lines INSIDE OUTSIDE LENGTH");
 }
 
 const NEW_KINDS: ReadonlySet<string> = new Set<OtherNamespace>(['pid', 'net', 'ipc', 'cgroup']);

@@ -3,6 +3,7 @@ import { MountError, UsageError } from '../../errors.ts';
 import { CLONE } from '../../flags.ts';
 import { idRanges } from '../../model/id-maps.ts';
 import type { IdMap, IdRange } from '../../model/mount.ts';
+import { userNamespaceOf } from '../../plan/options/choices.ts';
 import type { RestoreOptions } from '../../plan/options/options.ts';
 import { checked, opened } from '../calls/arguments.ts';
 import { errnoMeaning, errnoName } from '../calls/errno.ts';
@@ -42,7 +43,8 @@ export function mapsOwnIds({ uids, gids }: MapLines): boolean {
 
 /** The lines of the maps of a new user namespace: `INSIDE OUTSIDE LENGTH`. */
 export function mapLines(userNamespace: NonNullable<RestoreOptions['userNamespace']>): MapLines {
-  if (userNamespace !== 'self') return { uids: userNamespace.uidMap, gids: userNamespace.gidMap };
+  const maps = userNamespaceOf({ userNamespace });
+  if (maps !== undefined && maps !== 'self') return { uids: maps.uidMap, gids: maps.gidMap };
   return { uids: [`0 ${process.geteuid?.() ?? 0} 1`], gids: [`0 ${process.getegid?.() ?? 0} 1`] };
 }
 

@@ -31,6 +31,21 @@ function refusal(options: RestoreOptions, tree = TREE): string {
   return 'accepted';
 }
 
+describe('userNamespace', () => {
+  test.each([true, 'Self', null, {}, { uidMap: ['0 0 1'] }, { uid: ['0 0 1'], gid: ['0 0 1'] }])(
+    '%j is neither self nor maps',
+    (userNamespace) => {
+      expect(refusal({ userNamespace } as unknown as RestoreOptions)).toMatch(
+        /^userNamespace: it is 'self' or/,
+      );
+    },
+  );
+
+  test('maps are', () => {
+    expect(refusal({ userNamespace: { uidMap: ['0 0 1'], gidMap: ['0 0 1'] } })).toBe('accepted');
+  });
+});
+
 describe('into', () => {
   test.each<[string, unknown]>([
     ['a new namespace', { namespace: 'new' }],
