@@ -1,7 +1,7 @@
 /** What is done on a small host of shared mounts while calls fail, besides restoring trees there. */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { parseMountinfo } from '../../lib/formats/mountinfo.ts';
 import * as sys from '../../lib/sys.ts';
 import { captureTree } from '../../lib/system/capture/capture.ts';
@@ -13,6 +13,7 @@ import { lxcTree } from '../support/lxc-host.ts';
 import type { ScratchMount } from '../support/scratch-mount.ts';
 import { release } from './every-call.ts';
 import { disarm } from './hook.ts';
+import { children } from './state.ts';
 
 const SMALL = parseMountinfo(
   '1 0 0:1 / / rw,relatime - tmpfs root rw\n2 1 0:2 / /a rw,relatime shared:1 - tmpfs disk rw\n',
@@ -56,6 +57,13 @@ export const OPERATIONS: { readonly [name: string]: (scratch: ScratchMount) => v
     using namespace = MountNamespace.create({ userNamespace: 'self' });
     using again = namespace.share();
     expect(again.capture().size).toBeGreaterThan(1);
+  },
+  'namespaces that a process keeps': async () => {
+    try {
+      MountNamespace.create({ newNamespaces: ['pid', 'ipc'], userNamespace: 'self' }).close();
+    } finally {
+      await vi.waitFor(() => expect(children()).toEqual([])); // Node reaps it when it comes to it
+    }
   },
   'a tree as the root of a namespace': () => {
     using namespace = MountNamespace.create({ from: 'empty' });
