@@ -21,15 +21,19 @@ export interface OfMounts<T> {
   get(id: number): T | undefined;
 }
 
-/** {@link OfMounts}, to be filled: a list where ids are small numbers, as the kernel's mostly are, else a map. */
+/**
+ * {@link OfMounts}, to be filled: a list where ids are small numbers, as the kernel's mostly are, else a map; neither
+ * until there is something.
+ */
 export class ById<T> implements OfMounts<T> {
-  readonly #list: (T | undefined)[] | undefined;
-  readonly #map: Map<number, T> | undefined;
+  readonly #highest: number;
+  readonly #isDense: boolean;
+  #list: (T | undefined)[] | undefined;
+  #map: Map<number, T> | undefined;
 
   constructor(mounts: readonly Mount[]) {
-    const highest = highestId(mounts);
-    if (highest < SPARSE * mounts.length + FEW) this.#list = new Array(highest + 1);
-    else this.#map = new Map();
+    this.#highest = highestId(mounts);
+    this.#isDense = this.#highest < SPARSE * mounts.length + FEW;
   }
 
   get(id: number): T | undefined {
@@ -43,6 +47,16 @@ export class ById<T> implements OfMounts<T> {
   /** @param id of one of the mounts. */
   set(id: number, value: T): void {
     if (this.#list) this.#list[id] = value;
-    else this.#map?.set(id, value);
+    else this.#setFirst(id, value);
+  }
+
+  #setFirst(id: number, value: T): void {
+    if (this.#isDense) {
+      this.#list = new Array(this.#highest + 1);
+      this.#list[id] = value;
+    } else {
+      this.#map ??= new Map();
+      this.#map.set(id, value);
+    }
   }
 }

@@ -64,7 +64,8 @@ function listed(mounts: readonly Mount[]): string {
 }
 
 function duplicateIds(tree: Family): Problem[] {
-  const extra = tree.list.filter((mount) => tree.get(mount.id) !== mount);
+  const extra: Mount[] = [];
+  for (const mount of tree.list) if (tree.get(mount.id) !== mount) extra.push(mount);
   return extra.map((mount) => {
     const both = [tree.get(mount.id) as Mount, mount];
     return problem('duplicate-id', both, `${listed(both)} have the same id`);
