@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type MountTree, parseMountinfo, restoreTreeSync } from '../../lib/index.ts';
+import { type MountTree, parseMountinfo, restoreTree, restoreTreeSync } from '../../lib/index.ts';
 import { comparing } from '../../lib/model/diff.ts';
 import type { Pausing } from '../../lib/model/pausing.ts';
 import { inTurns } from '../../lib/system/calls/turns.ts';
 import { expectNoLeakedFds } from '../support/open-fds.ts';
 import { isRoot } from '../support/privilege.ts';
+import { mountTable, ScratchMount } from '../support/scratch-mount.ts';
 
 expectNoLeakedFds();
 
@@ -60,4 +61,21 @@ test('in turns, the event loop goes on at each pause, and what is thrown is a re
     throw new RangeError('in the second turn');
   }
   await expect(inTurns(broken(), 0)).rejects.toThrow(RangeError);
+});
+
+test.skipIf(!isRoot)('what the caller does with its options between two turns changes nothing', async () => {
+  using scratch = new ScratchMount();
+  const at = scratch.directory('at');
+  const before = mountTable();
+  const options = { into: { at }, verify: true };
+  const restoring = restoreTree(wide(3), options);
+  options.verify = false;
+  Object.assign(options, { userNamespace: 'self' });
+  Object.assign(options.into, { at: undefined, namespace: 'new' });
+  const restored = await restoring;
+  expect(restored.report.verified).toBe(true);
+  expect(restored.namespaces).toEqual([]);
+  expect(mountTable()).toContain(`${at}/m2 `);
+  restored.release();
+  expect(mountTable()).toBe(before);
 });

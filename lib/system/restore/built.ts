@@ -1,22 +1,33 @@
 import { MountyardError } from '../../errors.ts';
 import { withCgroupsInside } from '../../model/cgroups.ts';
+import type { IdMap, PathString } from '../../model/mount.ts';
 import type { Pausing } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
-import type { RestoreOptions } from '../../plan/options/options.ts';
 import type { OwnedFd } from '../calls/fd.ts';
 import { readTree } from '../capture/capture.ts';
 import type { OwnerView } from '../capture/owner-ids.ts';
 import type { HeldHost } from '../inspect/held.ts';
 import { MountNamespace } from '../namespaces/namespace.ts';
-import { mapOf, owningUserNamespace } from '../namespaces/userns.ts';
+import { owningUserNamespace } from '../namespaces/userns.ts';
 import { AttachedTree } from './attached.ts';
 import type { Executed, Execution, ExportedFds } from './execute.ts';
 import { type Keeper, letGo } from './restored.ts';
 import type { Stopwatch } from './stopwatch.ts';
 
+/** What is still looked at when the program has run. */
+export interface Asked {
+  /** Where the tree is attached. */
+  readonly at: PathString | undefined;
+  /** The map of a new user namespace. */
+  readonly idMap: IdMap | undefined;
+  readonly verify: boolean;
+}
+
 /** What a restore is before its program runs. */
 export interface Prepared extends Execution {
-  /** In whose ids the tree is read back. */
+  /** Of the options as they were in the call: the caller can change its own between two turns of the event loop. */
+  readonly asked: Asked;
+  /** In whose ids the tree is read back: those of a user namespace that is new, that the tree is for, or the caller's. */
   readonly owners: OwnerView;
   readonly watch: Stopwatch;
 }
@@ -27,21 +38,19 @@ const ROOT_REPLACED = 'the tree is the root of the namespace, and what was its r
 export class Built implements Disposable {
   readonly prepared: Prepared;
   readonly #executed: Executed;
-  readonly #options: RestoreOptions;
   #keeper: Keeper | undefined;
   #takenBack = false;
 
   /** Takes over what the run handed back. */
-  constructor(prepared: Prepared, executed: Executed, options: RestoreOptions) {
+  constructor(prepared: Prepared, executed: Executed) {
     this.prepared = prepared;
     this.#executed = executed;
-    this.#options = options;
     prepared.held.useReserve();
   }
 
   /** What keeps the trees. @throws {MountError} when it cannot be told who owns a namespace. */
   keep(): Keeper {
-    this.#keeper ??= keeperOf(this.#executed.trees, this.prepared.held, this.#options);
+    this.#keeper ??= keeperOf(this.#executed.trees, this.prepared.held, this.prepared.asked);
     return this.#keeper;
   }
 
@@ -84,21 +93,17 @@ function* readBack({ mountinfo, root, namespace }: ExportedFds, owners: OwnerVie
   return yield* readTree(table, root as OwnedFd, owners, namespace);
 }
 
-function keeperOf(
-  exports: readonly ExportedFds[],
-  held: HeldHost,
-  { into, userNamespace }: RestoreOptions,
-): Keeper {
-  if (into?.at !== undefined) {
+function keeperOf(exports: readonly ExportedFds[], held: HeldHost, { at, idMap }: Asked): Keeper {
+  if (at !== undefined) {
     const { root, destination } = exports[0] ?? {};
-    return { attached: new AttachedTree(root as OwnedFd, into.at, destination, held.takeTarget()) };
+    return { attached: new AttachedTree(root as OwnedFd, at, destination, held.takeTarget()) };
   }
   const namespaces: MountNamespace[] = [];
   const tables = exports.map(({ mountinfo }) => mountinfo as OwnedFd);
   try {
     for (const { namespace, root } of exports) {
       const fd = namespace as OwnedFd;
-      namespaces.push(namespaceOf(fd, root, held, userNamespace));
+      namespaces.push(namespaceOf(fd, root, held, idMap));
     }
   } catch (error) {
     letGo({ namespaces, tables });
@@ -112,10 +117,10 @@ function namespaceOf(
   fd: OwnedFd,
   view: OwnedFd | undefined,
   { target, keeper }: HeldHost,
-  userNamespace: RestoreOptions['userNamespace'],
+  idMap: IdMap | undefined,
 ): MountNamespace {
   if (target) return target.heldBy(fd, { view }); // its root is the tree's
   if (keeper) return new MountNamespace(fd, { view, keeper: keeper.share() });
-  const owner = userNamespace && { user: owningUserNamespace(fd), idMap: mapOf(userNamespace) };
+  const owner = idMap && { user: owningUserNamespace(fd), idMap };
   return new MountNamespace(fd, { view, ...owner });
 }

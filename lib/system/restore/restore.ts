@@ -9,11 +9,10 @@ import { compiling } from '../../program/compile.ts';
 import { opCounts } from '../../program/decode.ts';
 import { undoneByExit } from '../calls/exit.ts';
 import { inTurns } from '../calls/turns.ts';
-import { type OwnerView, ownerView } from '../capture/owner-ids.ts';
-import type { HeldHost } from '../inspect/held.ts';
+import { ownerView } from '../capture/owner-ids.ts';
 import { inspectHostHolding } from '../inspect/inspect.ts';
 import { mapOf } from '../namespaces/userns.ts';
-import { Built, type Prepared } from './built.ts';
+import { type Asked, Built, type Prepared } from './built.ts';
 import { type ExecuteOptions, executeSync, StartedExecution } from './execute.ts';
 import { leftBehind } from './left-behind.ts';
 import { RestoredTree, type RestoreReport } from './restored.ts';
@@ -45,34 +44,37 @@ export async function restoreTree(
   input: MountTree | Snapshot,
   options: RestoreTreeOptions = {},
 ): Promise<RestoredTree> {
+  const { signal, onProgress } = options;
   const prepared = await inTurns(prepare(input, options));
   using _held = prepared.held;
-  using started = new StartedExecution(prepared, options);
+  using started = new StartedExecution(prepared, { signal, onProgress });
   let built: Built | undefined;
   const take = () => {
     const executed = built ? undefined : started.take();
-    if (executed) built = new Built(prepared, executed, options);
+    if (executed) built = new Built(prepared, executed);
     return built;
   };
   using _exit = undoneByExit({ run: started.run, giveUp: () => leftAtExit(take) });
   await started.run.over;
   using whole = take() as Built;
-  return await inTurns(finish(whole, options));
+  return await inTurns(finish(whole));
 }
 
 /** {@link restoreTree}, joined: in the namespaces of the calling thread, while the event loop waits. */
 export function restoreTreeSync(input: MountTree | Snapshot, options: RestoreSyncOptions = {}): RestoredTree {
   const prepared = atOnce(prepare(input, options));
   using _held = prepared.held;
-  using built = new Built(prepared, executeSync(prepared), options);
-  return atOnce(finish(built, options));
+  using built = new Built(prepared, executeSync(prepared));
+  return atOnce(finish(built));
 }
 
-function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Pausing<Prepared> {
+function* prepare(input: MountTree | Snapshot, options: RestoreSyncOptions): Pausing<Prepared> {
   const watch = new Stopwatch();
   const { draft, facts, held } = inspectHostHolding(input, options);
   watch.lap('inspect');
   try {
+    const asked = askedIn(options);
+    const owners = ownerView(held.procfs, asked.idMap ?? held.target?.idMap);
     yield;
     const plan = yield* planFrom(draft, facts);
     if (plan.unmetToRun.length > 0) throw new UnmetRequirementsError(plan.unmetToRun);
@@ -81,17 +83,17 @@ function* prepare(input: MountTree | Snapshot, options: RestoreOptions): Pausing
     const program = yield* compiling(plan);
     held.reserve();
     watch.lap('compile');
-    return { plan, program, held, place: held.place, owners: ownersOf(held, options), watch };
+    return { plan, program, held, place: held.place, owners, asked, watch };
   } catch (error) {
     held.close();
     throw error;
   }
 }
 
-function* finish(built: Built, options: RestoreSyncOptions): Pausing<RestoredTree> {
-  const { plan, program, held, watch } = built.prepared;
+function* finish(built: Built): Pausing<RestoredTree> {
+  const { plan, program, held, watch, asked } = built.prepared;
   watch.lap('run');
-  const verified = options.verify !== false;
+  const verified = asked.verify;
   try {
     const keeper = built.keep();
     const read = built.reader();
@@ -121,9 +123,8 @@ function* finish(built: Built, options: RestoreSyncOptions): Pausing<RestoredTre
   }
 }
 
-/** In whose ids owners are told: those of a user namespace that is new, that the tree is for, or the caller's. */
-function ownersOf({ procfs, target }: HeldHost, { userNamespace }: RestoreOptions): OwnerView {
-  return ownerView(procfs, userNamespace ? mapOf(userNamespace) : target?.idMap);
+function askedIn({ into, userNamespace, verify }: RestoreSyncOptions): Asked {
+  return { at: into?.at, idMap: userNamespace && mapOf(userNamespace), verify: verify !== false };
 }
 
 function together(trees: readonly MountTree[]): MountTree {
