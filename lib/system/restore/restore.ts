@@ -31,7 +31,8 @@ export interface RestoreTreeOptions extends RestoreSyncOptions, ExecuteOptions {
 /**
  * Builds a mount tree again, or those of several namespaces together, and reads it back to see that it is the same.
  * Nothing outside changes until the last call, and when anything fails everything is taken back. The result holds the
- * tree: `release()` it, or `using`. What the host gives is looked at and held before the promise is returned.
+ * tree: `release()` it, or `using`. Before the promise is returned, the options are read, and what the host gives is
+ * looked at and held.
  *
  * @throws {MalformedTreeError} when no namespace can hold the tree.
  * @throws {UnmetRequirementsError} with all that the host and the options do not give, before any call.
