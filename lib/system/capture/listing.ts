@@ -166,12 +166,15 @@ export function countMounts(namespace: Fd | undefined): number {
 
 /** Whether there is more under the root than was listed: the caller's own namespace is listed from the caller's root. */
 function lacksCovered(tree: MountTree, { namespace, ids }: Listing): boolean {
-  const roots = tree.roots.filter(({ uniqueId }) => uniqueId !== undefined);
-  return roots.some((root) => {
-    const { parentId } = statusOf(BigInt(root.uniqueId ?? 0), namespace) ?? {};
-    const below = parentId === undefined ? undefined : statusOf(parentId, namespace);
-    return below?.id !== undefined && below.parentId !== below.id && !ids.includes(below.id);
-  });
+  const parents = new Set<number>();
+  for (const { uniqueId, parentId } of tree.roots) {
+    if (uniqueId === undefined || parents.has(parentId)) continue; // the tops of a forest have one parent
+    parents.add(parentId);
+    const top = statusOf(BigInt(uniqueId), namespace);
+    const below = top?.parentId === undefined ? undefined : statusOf(top.parentId, namespace);
+    if (below?.id !== undefined && below.parentId !== below.id && !ids.includes(below.id)) return true;
+  }
+  return false;
 }
 
 /** Of mounts, read by threads that enter the namespace. */
