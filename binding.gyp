@@ -16,7 +16,8 @@
     {
       'target_name': 'mountyard',
       'sources': ['<!@(<(sources_of) core addon)'],
-      'defines': ['NAPI_VERSION=9'],
+      # In a worker that is being terminated nothing can be thrown any more, which is no reason to abort the process.
+      'defines': ['NAPI_VERSION=9', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       # Its headers trip -Wshadow, so they are system headers here.
       'cflags_cc': ['-isystem', '<!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")'],
       # With it a std::system_error or std::bad_alloc becomes a JavaScript Error and no abort.

@@ -17,7 +17,8 @@ Napi::Value fault_word(const Napi::CallbackInfo& info) {
 }
 #endif
 
-// Nothing here is kept for the process: each worker thread that loads the addon gets objects of its own.
+// Nothing here is kept for the process: each worker thread that loads the addon gets objects of its own, and its fds
+// go with it.
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["sys"] = mountyard::binding::make_sys(env);
   exports["format"] = mountyard::binding::make_format(env);

@@ -1,4 +1,4 @@
-// The calls of NativeSys that stat files, and those that open and close many.
+// The calls of NativeSys that stat files, and the one that opens many.
 
 #include <cerrno>
 #include <cstring>
@@ -118,15 +118,6 @@ Value open_each(const CallbackInfo& info) {
   return answer;
 }
 
-Value close_each(const CallbackInfo& info) {
-  const Arguments in(info);
-  const Napi::Int32Array fds = to_int32_array(info[0], "fds");
-  for (size_t index = 0; index < fds.ElementLength(); ++index) {
-    if (fds[index] >= 0) sys::close(fds[index]);
-  }
-  return in.number(0);
-}
-
 Value statx_each(const CallbackInfo& info) { return stat_each(info, STATX_MNT_ID); }
 
 Value statx_unique_each(const CallbackInfo& info) { return stat_each(info, STATX_MNT_ID_UNIQUE); }
@@ -139,7 +130,6 @@ void add_stats(Napi::Object sys) {
   add(sys, "statxEach", statx_each);
   add(sys, "statxUniqueEach", statx_unique_each);
   add(sys, "openEach", open_each);
-  add(sys, "closeEach", close_each);
 }
 
 }  // namespace mountyard::binding

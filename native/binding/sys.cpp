@@ -5,6 +5,7 @@
 #include "../sys/process_calls.h"
 #include "arguments.h"
 #include "exports.h"
+#include "held.h"
 
 namespace mountyard::binding {
 
@@ -137,11 +138,6 @@ Value chroot(const CallbackInfo& info) {
   return in.number(sys::chroot(in.bytes(0).c_str()));
 }
 
-Value close(const CallbackInfo& info) {
-  const Arguments in(info);
-  return in.number(sys::close(in.fd(0)));
-}
-
 Value ioctl(const CallbackInfo& info) {
   const Arguments in(info);
   return in.number(sys::ioctl(in.fd(0), in.flags(1)));
@@ -185,10 +181,10 @@ Napi::Object make_sys(Napi::Env env) {
   add(sys, "unshare", unshare);
   add(sys, "fchdir", fchdir);
   add(sys, "chroot", chroot);
-  add(sys, "close", close);
   add(sys, "ioctl", ioctl);
   add(sys, "pidfdOpen", pidfd_open);
   add(sys, "socketpair", socketpair);
+  add_held(sys);
   add_queries(sys);
   add_stats(sys);
   return sys;

@@ -1,4 +1,5 @@
 import { readlinkSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { decodeBytes } from '../../model/bytes.ts';
 import { native } from './native.ts';
 
@@ -20,6 +21,11 @@ const forgotten = new FinalizationRegistry<Held>(({ fd, name }) => {
   });
 });
 
+/** A worker that is terminated runs no more of this; without memory to note them its fds stay open then. */
+function noteHeld(fds: number | Int32Array): void {
+  if (!isMainThread) native.sys.holdEach(typeof fds === 'number' ? Int32Array.of(fds) : fds);
+}
+
 /**
  * Holds one file descriptor and closes it: by {@link close}, at the end of a `using` block, or, with a warning,
  * when it is forgotten.
@@ -33,7 +39,9 @@ export class OwnedFd implements Disposable {
     readonly name: string,
   ) {
     this.#fd = fd;
-    if (fd >= 0) forgotten.register(this, { fd, name }, this);
+    if (fd < 0) return;
+    forgotten.register(this, { fd, name }, this);
+    noteHeld(fd);
   }
 
   /** The number, for a call that borrows it; throws once it is closed or released. */
@@ -48,15 +56,21 @@ export class OwnedFd implements Disposable {
 
   /** Hands the number over to the caller, who closes it. */
   release(): number {
-    const fd = this.number;
-    this.#fd = -1;
-    forgotten.unregister(this);
+    const fd = this.#give();
+    if (!isMainThread) native.sys.letGo(fd);
     return fd;
   }
 
   /** Closes it; a second time does nothing. */
   close(): void {
-    if (this.#fd >= 0) native.sys.close(this.release());
+    if (this.#fd >= 0) native.sys.close(this.#give());
+  }
+
+  #give(): number {
+    const fd = this.number;
+    this.#fd = -1;
+    forgotten.unregister(this);
+    return fd;
   }
 
   [Symbol.dispose](): void {
@@ -81,6 +95,7 @@ export class OwnedFds implements Disposable {
   constructor(fds: Int32Array, name: string) {
     this.#fds = fds;
     forgotten.register(this, { fd: fds, name }, this);
+    noteHeld(fds);
   }
 
   /** The number, or -errno; -1 when they are closed. */

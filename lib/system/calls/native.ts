@@ -99,6 +99,10 @@ export interface NativeSys {
   ): { readonly fds: Int32Array; readonly records: ArrayBuffer } | number;
   /** Closes each that is none of an -errno. */
   closeEach(fds: Int32Array): number;
+  /** Each that is none of an -errno is closed when this thread is terminated, or -ENOMEM. */
+  holdEach(fds: Int32Array): number;
+  /** Not this one any more; one that is closed needs no word. */
+  letGo(fd: number): number;
   readlinkat(dirfd: number, path: Bytes): Bytes | number;
   /** The next entries of an open directory as getdents64(2) gives them, none at its end; or -errno. */
   getdents(fd: number): Bytes | number;
