@@ -85,6 +85,10 @@ function expectTold({ ended, said, left }: Outcome): 'done' | 'refused' | 'dead'
 const MEBIBYTE = 1 << 20;
 const STEPS = FULL ? 200 : 8;
 
+const isWhyNot = (hierarchy: MemoryHierarchy | string) => typeof hierarchy === 'string';
+/** One, where a machine has its memory controller in either version of cgroups. */
+const HIERARCHIES = Object.values(MEMORY_HIERARCHIES).filter((hierarchy) => typeof hierarchy !== 'string');
+
 describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('a process with little memory: %s', (engine) => {
   test(
     'RLIMIT_AS',
@@ -102,22 +106,21 @@ describe.skipIf(!isMachineRoot).each(BOTH_ENGINES)('a process with little memory
     HOURS,
   );
 
-  for (const [version, hierarchy] of Object.entries(MEMORY_HIERARCHIES)) {
-    const why = typeof hierarchy === 'string' ? ` (skipped: ${hierarchy})` : '';
-    test.skipIf(why !== '')(
-      `a memory cgroup of ${version}${why}`,
-      async () => {
+  test.skipIf(HIERARCHIES.length === 0)(
+    `a memory cgroup (skipped where there is none: ${Object.values(MEMORY_HIERARCHIES).filter(isWhyNot).join('; ')})`,
+    async () => {
+      for (const hierarchy of HIERARCHIES) {
         const counts = { done: 0, refused: 0, dead: 0 };
         for (let step = 0; step <= STEPS; step += 1) {
           const bytes = step === STEPS ? 512 * MEBIBYTE : Math.floor((12 * MEBIBYTE * (step + 1)) / STEPS);
-          await using cgroup = new MemoryCgroup(hierarchy as MemoryHierarchy, bytes);
+          await using cgroup = new MemoryCgroup(hierarchy, bytes);
           counts[expectTold(await restoreWith(engine, { cgroup: cgroup.path }))] += 1;
         }
-        console.log(`${engine}, memory cgroup of ${version}: ${JSON.stringify(counts)}`);
+        console.log(`${engine}, memory cgroup below ${hierarchy.top}: ${JSON.stringify(counts)}`);
         expect(counts.done).toBeGreaterThan(0);
         expect(counts.done).toBeLessThan(STEPS + 1);
-      },
-      HOURS,
-    );
-  }
+      }
+    },
+    HOURS,
+  );
 });
