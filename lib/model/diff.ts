@@ -6,7 +6,7 @@ import { Difference } from './difference.ts';
 import type { Mount } from './mount.ts';
 import type { Pair } from './pair.ts';
 import { relativePath } from './paths.ts';
-import { atOnce, inStretches, type Pausing } from './pausing.ts';
+import { atOnce, inStretches, type Pausing, STRETCH } from './pausing.ts';
 import { type MountTree, placingOrder } from './tree.ts';
 
 /** What a comparison passes over, by the ids of expected mounts. */
@@ -30,9 +30,6 @@ interface Extra {
 }
 
 type Place = Pair | Missing | Extra;
-
-/** Compared between two pauses. */
-const STRETCH = 2048;
 
 /**
  * In what `actual` is not the tree that is expected; nothing, when it is the same. Mounts are paired by their place:

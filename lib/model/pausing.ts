@@ -4,6 +4,9 @@
  */
 export type Pausing<T> = Generator<undefined, T, undefined>;
 
+/** How much of a list is worked through between two pauses, where each takes a few µs. */
+export const STRETCH = 2048;
+
 /** All of it without a pause. */
 export function atOnce<T>(work: Pausing<T>): T {
   for (;;) {

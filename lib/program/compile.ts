@@ -1,6 +1,6 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
 import type { Mount } from '../model/mount.ts';
-import { atOnce, inStretches, type Pausing } from '../model/pausing.ts';
+import { atOnce, inStretches, type Pausing, STRETCH } from '../model/pausing.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { Action, Origin, OriginId } from '../plan/steps/steps.ts';
@@ -51,9 +51,6 @@ import {
 import { exportKey } from './slot-keys.ts';
 import { Way } from './way.ts';
 import { NO_PARKING, type Parking, Yard } from './yard.ts';
-
-/** Actions that are compiled between two pauses. */
-const STRETCH = 2048;
 
 /**
  * Compiles a plan.

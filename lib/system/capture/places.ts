@@ -1,7 +1,7 @@
 import type { DirectoryStatus, Mount, MountDraft, NodeStatus, PathString } from '../../model/mount.ts';
 import { isOrdinaryNode, isOwned } from '../../model/nodes.ts';
 import { joinPath, relativePath } from '../../model/paths.ts';
-import { inStretches, type Pausing } from '../../model/pausing.ts';
+import { inStretches, type Pausing, STRETCH } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { takesNodes } from '../../plan/filesystems.ts';
 import { statFd } from '../calls/lookup.ts';
@@ -20,8 +20,6 @@ export interface Entrance extends Doors {
 
 /** So many clones are open at a time. */
 const AT_ONCE = 128;
-/** Looked at between two pauses. */
-const STRETCH = 2048;
 const NONE: readonly PathString[] = [];
 
 /**

@@ -11,7 +11,7 @@ import {
   type PathString,
 } from '../../model/mount.ts';
 import { behindIdmap, OrdinaryRoots } from '../../model/nodes.ts';
-import { inStretches, type Pausing } from '../../model/pausing.ts';
+import { inStretches, type Pausing, STRETCH } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { type Fd, fdNumber } from '../calls/fd.ts';
 import { deviceText } from '../calls/lookup.ts';
@@ -22,9 +22,6 @@ import { type OwnerView, ownedAsSeen } from './owner-ids.ts';
 /** No automount is triggered and no server asked: what the kernel has at hand is enough. */
 const AT_STATX_DONT_SYNC = 0x4000;
 export const LOOK_ONLY = AT.SYMLINK_NOFOLLOW | AT.NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-
-/** Looked at between two pauses. */
-const STRETCH = 2048;
 
 /**
  * Fills in what can be seen of each mount's root from a root directory. Of what another mount covers only the

@@ -1,7 +1,7 @@
 import { BusyTableError, UnseenMountsError } from '../../errors.ts';
 import { parsing } from '../../formats/mountinfo.ts';
 import type { Mount } from '../../model/mount.ts';
-import { atOnce, inStretches, type Pausing } from '../../model/pausing.ts';
+import { atOnce, inStretches, type Pausing, STRETCH } from '../../model/pausing.ts';
 import type { MountTree } from '../../model/tree.ts';
 import { type Fd, fdNumber } from '../calls/fd.ts';
 import { reading } from '../calls/files.ts';
@@ -16,9 +16,6 @@ const ONE_MOMENT = 4096;
 
 /** So many readings are made with pauses. In them a table may change: who has no luck makes the others without. */
 const WITH_PAUSES = 3;
-/** Looked at between two pauses. */
-const STRETCH = 2048;
-
 /** What can be replaced to see what becomes of it. */
 interface Looks {
   readonly pollNow: (fd: number, events: number) => number;
