@@ -138,6 +138,28 @@ describe.skipIf(!isMachineRoot)('a limit that is reached is named, and nothing c
     ]);
   });
 
+  test('user.max_mnt_namespaces, lowered after a restore that went well', () => {
+    const script = `
+      import { readFileSync, writeFileSync } from 'node:fs';
+      import { parseMountinfo, restoreTreeSync } from ${JSON.stringify(LIBRARY)};
+      const tree = parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n2 1 0:2 / /a rw - tmpfs r rw\\n');
+      const mounts = () => readFileSync('/proc/self/mountinfo', 'latin1');
+      restoreTreeSync(tree).release();
+      const before = mounts();
+      writeFileSync('/proc/sys/user/max_mnt_namespaces', '0');
+      try {
+        restoreTreeSync(tree);
+      } catch (error) {
+        console.log(error.code, error.hint, error.message, mounts() === before);
+      }`;
+    const node = [process.execPath, '--input-type=module', '--eval', script];
+    const said = execFileSync('unshare', ['-Urm', ...node], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    expect(said).toMatch(/^ENOSPC .*user.max_mnt_namespaces[\s\S]* true\n$/);
+  });
+
   test('RLIMIT_NPROC, of an ordinary user', async () => {
     using scratch = new ScratchMount();
     const script = `

@@ -6,7 +6,7 @@ import type { FilesystemFact, PathFact } from '../../model/facts.ts';
 import type { PathString } from '../../model/mount.ts';
 import { superOptionWords } from '../../model/super-options.ts';
 import type { MountTree } from '../../model/tree.ts';
-import { filesystemKey, parametersInForce, splitOptions } from '../../plan/filesystems.ts';
+import { filesystemKey, parametersInForce, splitOptions, takesNodes } from '../../plan/filesystems.ts';
 import type { FilesystemQuestion, Parameter } from '../../plan/questions.ts';
 import { errnoName, kernelWords } from '../calls/errno.ts';
 import { OwnedFd } from '../calls/fd.ts';
@@ -25,10 +25,31 @@ export interface FilesystemView {
 }
 
 /**
+ * Made of memory alone, and seen to be made in the caller's own namespaces: by type and options. The kernel stays the
+ * same while a process lives, and what the user may do is asked of the calls, each time.
+ */
+const seenToWork = new Set<string>();
+/** Who restores strangers' trees meets ever more options. */
+const REMEMBERED = 64;
+
+/**
  * Tries a filesystem: makes it detached, looks at the paths in it, and drops it. A window is one for the machine,
- * and mounting it with other options would change it, so it is tried with those in force or not at all.
+ * and mounting it with other options would change it, so it is tried with those in force or not at all. To let go of
+ * a detached mount takes long: what was seen to work is not tried again where nothing in it is to be looked at.
  */
 export function inspectFilesystem(view: FilesystemView, question: FilesystemQuestion): FilesystemFact {
+  const { place } = view;
+  const { type, parameters, paths } = question;
+  const isOfMemory = takesNodes(type) && paths.size === 0;
+  if (!isOfMemory || place?.kind !== 'thread' || place.enter) return tried(view, question);
+  const key = filesystemKey(type, parameters);
+  if (seenToWork.has(key)) return { creatable: true, paths: {} };
+  const fact = tried(view, question);
+  if (fact.creatable === true && seenToWork.size < REMEMBERED) seenToWork.add(key);
+  return fact;
+}
+
+function tried(view: FilesystemView, question: FilesystemQuestion): FilesystemFact {
   if (!view.place) return { creatable: 'unknown', paths: visiblePaths(question) };
   const parameters = question.window ? windowParameters(view, question) : question.parameters;
   if (typeof parameters === 'string') return { creatable: parameters, paths: {} };
