@@ -1,5 +1,6 @@
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { ById } from '../model/by-id.ts';
+import { ByteList } from '../model/byte-list.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { OriginId } from '../plan/steps/steps.ts';
 import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
@@ -37,8 +38,8 @@ export class Emitter {
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];
   readonly #names: string[] = [];
-  /** By slot: closed, or held open to the end. */
-  readonly #done: boolean[] = [];
+  /** By slot: 1 when it is closed. */
+  readonly #done: ByteList;
   /** Directories that undoing needs, by slot and path. */
   readonly #held = new Map<string, number>();
   readonly #imports: readonly Import[];
@@ -53,6 +54,7 @@ export class Emitter {
   ) {
     this.#builder = new ProgramBuilder(OPS_A_LINE * script.length + FEW);
     this.#mounts = new ById(script.tree.list);
+    this.#done = new ByteList(script.tree.size);
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));
@@ -181,12 +183,12 @@ export class Emitter {
 
   /** Whether it is closed, or not the program's to close. */
   isDone(slot: number): boolean {
-    return slot < this.#imports.length + this.#exports.length || this.#done[slot] === true;
+    return slot < this.#imports.length + this.#exports.length || this.#done.at(slot) === 1;
   }
 
   close(slot: number): void {
     if (this.isDone(slot)) return;
-    this.#done[slot] = true;
+    this.#done.set(slot, 1);
     this.#builder.close(slot);
   }
 

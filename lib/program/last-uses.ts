@@ -79,6 +79,10 @@ export class LastUses {
       this.#learnAction(script.action(index), index);
       return;
     }
+    if (line === 'node') {
+      this.#origins[script.nodeOriginAt(index)] = index;
+      return;
+    }
     const mount = script.mountAt(index);
     this.#mounts.set(mount.id, index);
     if (line === 'place') this.#mounts.set(mount.parentId, index);

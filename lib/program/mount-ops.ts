@@ -5,7 +5,7 @@ import { takesNodes } from '../plan/filesystems.ts';
 import type { GroupKey } from '../plan/groups/groups.ts';
 import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
-import { BY_FD, type Emitter, type Reach } from './emitter.ts';
+import { BY_FD, type Emitter } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';
 import { idmapKey, sourceKey } from './slot-keys.ts';
 import type { Parking } from './yard.ts';
@@ -16,7 +16,8 @@ const CLONE_BY_NAME = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.SYMLINK_NOFOLLOW;
 /** A clone is never seen without its attributes: until it is placed nobody can reach it. */
 function cloneWith(
   emitter: Emitter,
-  { directory, path }: Reach,
+  directory: number,
+  path: string,
   flags: number,
   out: number,
   change: AttributeBits | undefined,
@@ -50,7 +51,7 @@ export function cloneSource(
     if (taker) emitter.setattr(out, set, clear, propagation);
   } else if (step.clearsIdmap) {
     emitter.openTreeAttr(directory, '', CLONE_FD, out, { ...change, clear: clear | MOUNT_ATTR.IDMAP });
-  } else cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
+  } else cloneWith(emitter, directory, '', CLONE_FD, out, change);
 }
 
 /** By mount(2) on the working directory, which works inside a detached tree, where mount_setattr(2) does not. */
@@ -118,14 +119,14 @@ function cloneOut(
   change: AttributeBits | undefined,
 ): void {
   if (path === '/') {
-    cloneWith(emitter, { directory: from, path: '' }, CLONE_FD, out, change);
+    cloneWith(emitter, from, '', CLONE_FD, out, change);
   } else if (origin.kind === 'filesystem' && takesNodes(origin.type)) {
     const reach = emitter.approach(from, path.slice(1));
-    cloneWith(emitter, reach, CLONE_BY_NAME, out, change);
+    cloneWith(emitter, reach.directory, reach.path, CLONE_BY_NAME, out, change);
     emitter.retreat(from, reach);
   } else {
     emitter.withResolved(from, path.slice(1), path, (directory) => {
-      cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
+      cloneWith(emitter, directory, '', CLONE_FD, out, change);
     });
   }
 }
@@ -166,7 +167,7 @@ export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parkin
   const directory = from ? slotOf(emitter, from) : emitter.get(master as GroupKey);
   const propagation = firstPropagation(step, !from || 'mountOf' in from);
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
-  cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
+  cloneWith(emitter, directory, '', CLONE_FD, out, change);
   finishFirst(emitter, step, out, propagation, parking);
 }
 
@@ -215,7 +216,7 @@ export function startGroup(
     emitter.setattr(out, change.set, change.clear, change.propagation);
   } else {
     const directory = from ? emitter.origin(from.origin) : emitter.get(master as GroupKey);
-    cloneWith(emitter, { directory, path: '' }, CLONE_FD, out, change);
+    cloneWith(emitter, directory, '', CLONE_FD, out, change);
   }
   finishFirst(emitter, step, out, propagation, parking);
 }
@@ -223,9 +224,8 @@ export function startGroup(
 /** A clone of a mount has its sharing. */
 export function cloneMember(emitter: Emitter, step: ActionOf<'clone-member'>, name: string): void {
   const { group, attributes } = step;
-  const start = { directory: emitter.get(group), path: '' };
   const change = attributes === undefined ? undefined : changeOf({ attributes });
-  cloneWith(emitter, start, CLONE_FD, emitter.slotOfMount(step.mount, name), change);
+  cloneWith(emitter, emitter.get(group), '', CLONE_FD, emitter.slotOfMount(step.mount, name), change);
 }
 
 export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {

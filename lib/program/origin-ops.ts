@@ -84,15 +84,15 @@ export function makeNode(emitter: Emitter, step: ActionOf<'make-node' | 'make-mo
   const path = step.path.slice(1);
   if (step.kind === 'make-node') {
     if (step.path === '/') settleNode(emitter, origin, '.', step);
-    else {
-      way.lead(origin, path, (directory, name) => {
-        createNode(emitter, directory, name, step);
-        settleNode(emitter, directory, name, step);
-      });
-    }
+    else way.lead(origin, path, makeNodeAt, step);
     return;
   }
   makeMountPoint(emitter, origin, path, step.node === 'directory');
+}
+
+function makeNodeAt(emitter: Emitter, directory: number, name: string, step: ActionOf<'make-node'>): void {
+  createNode(emitter, directory, name, step);
+  settleNode(emitter, directory, name, step);
 }
 
 const NODE_TYPES = {
@@ -207,9 +207,11 @@ export function renameNode(emitter: Emitter, step: ActionOf<'rename'>): void {
 }
 
 export function deleteNode(emitter: Emitter, step: ActionOf<'delete'>, way: Way): void {
-  way.lead(emitter.origin(step.origin), step.path.slice(1), (directory, name) => {
-    emitter.op('unlinkat', { a: directory, s1: name, n: step.node === 'directory' ? AT.REMOVEDIR : 0 });
-  });
+  way.lead(emitter.origin(step.origin), step.path.slice(1), deleteNodeAt, step);
+}
+
+function deleteNodeAt(emitter: Emitter, directory: number, name: string, step: ActionOf<'delete'>): void {
+  emitter.op('unlinkat', { a: directory, s1: name, n: step.node === 'directory' ? AT.REMOVEDIR : 0 });
 }
 
 export function makeReadOnly(emitter: Emitter, step: ActionOf<'superblock-read-only'>): void {

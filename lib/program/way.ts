@@ -9,6 +9,9 @@ interface OpenDirectory {
   readonly slot: number;
 }
 
+/** What is done at a path. It is no closure: there are as many paths as nodes. */
+type Use<T> = (emitter: Emitter, directory: number, path: string, subject: T) => void;
+
 /** V8 compares two strings many times as fast as it finds that one starts with the other. */
 function isBelow(path: string, from: number, { start, path: above }: OpenDirectory): boolean {
   return from === start && path.slice(0, above.length) === above;
@@ -28,10 +31,10 @@ export class Way {
     this.#emitter = emitter;
   }
 
-  /** As {@link Emitter.withinReach}; what it has open stays so. */
-  lead(start: number, path: string, use: (directory: number, path: string) => void): void {
+  /** Calls `use` with what {@link Emitter.approach} gives; what it has open stays so. */
+  lead<T>(start: number, path: string, use: Use<T>, subject: T): void {
     if (path.length <= STRIDE) {
-      use(start, path);
+      use(this.#emitter, start, path, subject);
       return;
     }
     if (this.#at && !isBelow(path, start, this.#at)) this.leave();
@@ -42,7 +45,9 @@ export class Way {
       this.#goTo(start, path.slice(done, cut), path.slice(0, cut + 1));
     }
     const { path: known = '', slot = start } = this.#at ?? {};
-    this.#emitter.withinReach(slot, path.slice(known.length), use);
+    this.#emitter.withinReach(slot, path.slice(known.length), (directory, name) => {
+      use(this.#emitter, directory, name, subject);
+    });
   }
 
   #goTo(start: number, name: string, path: string): void {

@@ -76,12 +76,20 @@ export class GroupSteps {
     return this.#actions.groupOf(mount);
   }
 
-  /** Starts a group after that of its master. A chain of masters may be long: no recursion. */
+  /** Starts a group after that of its master. */
   #make(wanted: Group, mount: Mount): void {
     if (this.#made[wanted.index]) return;
+    this.#made[wanted.index] = true;
+    const master = this.#actions.masterOf(wanted);
+    if (master && !this.#made[master.index]) this.#makeMasters(master, mount);
+    this.#start(wanted, mount);
+  }
+
+  /** Starts a group that others follow. A chain of masters may be long: no recursion. */
+  #makeMasters(nearest: Group, mount: Mount): void {
     const chain: Group[] = [];
     for (
-      let group: Group | undefined = wanted;
+      let group: Group | undefined = nearest;
       group && !this.#made[group.index];
       group = this.#actions.masterOf(group)
     ) {

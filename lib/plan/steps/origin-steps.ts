@@ -10,7 +10,7 @@ import { hostSource, type LayoutOrigin, mountOriginSource } from '../layout/layo
 import type { Resolution } from '../resolve.ts';
 import { madeAs } from '../supply.ts';
 import { standInSource } from '../target.ts';
-import type { Script } from './script.ts';
+import { NEEDED, type Script } from './script.ts';
 import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
@@ -94,9 +94,10 @@ export class OriginSteps {
     const idmapped = this.#isIdmapped(key);
     const isPlain = !idmapped && !nodes.hasAny(key);
     if (isPlain && paths.length === 1) return; // only its root, and that as it is made
-    if (isPlain && !deletedRoots.hasAny(key) && !givesItsGroup(this.#rootStatus(key)))
-      this.#makeOrdinaryNodes(id, key, paths);
-    else this.#makeSpecialNodes(id, key, paths, idmapped);
+    if (isPlain && !deletedRoots.hasAny(key) && !givesItsGroup(this.#rootStatus(key))) {
+      const below = paths[0] === '/' ? paths.slice(1) : paths;
+      this.#script.addNodes(id, below, (path) => kinds.kindAt({ origin: key, path }));
+    } else this.#makeSpecialNodes(id, key, paths, idmapped);
   }
 
   #makeSpecialNodes(id: OriginId, key: LayoutOrigin, paths: readonly PathString[], idmapped: boolean): void {
@@ -126,15 +127,6 @@ export class OriginSteps {
     if (mode !== undefined && closes(mode)) {
       this.#script.add({ kind: 'set-mode', origin: id, path: '/', mode: mode | SEARCH, reason: OPENED });
       this.#close(id, '/', mode);
-    }
-  }
-
-  #makeOrdinaryNodes(origin: OriginId, key: LayoutOrigin, paths: readonly PathString[]): void {
-    const { kinds } = this.#resolution;
-    for (const path of paths) {
-      if (path === '/') continue;
-      const node = kinds.kindAt({ origin: key, path });
-      this.#script.add({ kind: 'make-node', origin, path, node, reason: NEEDED });
     }
   }
 
@@ -236,7 +228,6 @@ export class OriginSteps {
 const SEARCH = 0o001;
 const OPENED = 'so that what is mounted in it can be, through an idmapped mount';
 
-const NEEDED = 'the tree shows it, or mounts on it';
 const NONE: ReadonlySet<PathString> = new Set();
 
 const ORDINARY: { readonly [kind in NodeKind]: OwnedNode } = {

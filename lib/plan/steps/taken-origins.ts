@@ -24,6 +24,8 @@ export function takersOf(script: Script, actions: MountActions, engine: Engine):
     } else if (line === 'start-group') {
       const mount = script.mountAt(index);
       if (actions.startsFromOrigin(mount)) use(actions.originOf(mount), mount);
+    } else if (line === 'node') {
+      last[script.nodeOriginAt(index)] = undefined;
     } else if (line === 'step') {
       const step = script.action(index);
       const origin = originUsedBy(step);
