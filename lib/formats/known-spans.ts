@@ -1,11 +1,10 @@
 const FNV_PRIME = 0x01000193;
 const FNV_BASIS = 0x811c9dc5 | 0;
 
-interface Known<T> {
-  readonly start: number;
-  readonly length: number;
-  readonly value: T;
-}
+const FEWEST_PLACES = 16;
+const MOST_PLACES = 1024;
+/** In bytes. */
+const SHORT_LINE = 64;
 
 /** The hash of no bytes; `hashWith` adds one. */
 export const NO_BYTES = FNV_BASIS;
@@ -16,26 +15,38 @@ export function hashWith(hash: number, byte: number): number {
 }
 
 /**
- * What spans of one text were read as, found by their bytes: options, devices and filesystems repeat from line to line.
- * Of two spans with one hash only the first is kept, so that no text makes looking one up slower.
+ * What spans of one text were read as, found by their bytes: devices, roots, options and filesystems repeat from line to
+ * line. There is one place for all hashes that end in the same bits, and the last span has it, so that no text makes
+ * looking one up slower, and one in which nothing repeats takes no more room than another.
  */
 export class KnownSpans<T> {
   readonly #bytes: Uint8Array;
-  readonly #known = new Map<number, Known<T>>();
+  readonly #mask: number;
+  readonly #starts: Int32Array;
+  readonly #lengths: Int32Array;
+  readonly #values: (T | undefined)[];
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    const places = placesFor(bytes.length);
+    this.#mask = places - 1;
+    this.#starts = new Int32Array(places);
+    this.#lengths = new Int32Array(places);
+    this.#values = new Array(places);
   }
 
   find(hash: number, start: number, end: number): T | undefined {
-    const known = this.#known.get(hash);
-    return known && known.length === end - start && this.#isSame(known.start, start, end)
-      ? known.value
+    const place = hash & this.#mask;
+    return this.#lengths[place] === end - start && this.#isSame(this.#starts[place] as number, start, end)
+      ? this.#values[place]
       : undefined;
   }
 
   keep(hash: number, start: number, end: number, value: T): T {
-    if (!this.#known.has(hash)) this.#known.set(hash, { start, length: end - start, value });
+    const place = hash & this.#mask;
+    this.#starts[place] = start;
+    this.#lengths[place] = end - start;
+    this.#values[place] = value;
     return value;
   }
 
@@ -44,4 +55,11 @@ export class KnownSpans<T> {
     for (let i = start, j = other; i < end; i += 1, j += 1) if (bytes[i] !== bytes[j]) return false;
     return true;
   }
+}
+
+/** A power of two: about as many as there are lines. */
+function placesFor(length: number): number {
+  let places = FEWEST_PLACES;
+  while (places < MOST_PLACES && places * SHORT_LINE < length) places *= 2;
+  return places;
 }

@@ -1,7 +1,7 @@
 import type { Mount, Propagation } from '../model/mount.ts';
 import type { Pausing } from '../model/pausing.ts';
 import { propagationOf } from '../model/propagation.ts';
-import { ReadMount } from '../model/read-mount.ts';
+import { type Fields, ReadMount } from '../model/read-mount.ts';
 import { KnownSpans } from './known-spans.ts';
 import { decoded, LineCursor, quote } from './line-cursor.ts';
 import { DELETED, formatFields } from './mountinfo-line.ts';
@@ -15,16 +15,20 @@ const SPACE = 0x20;
 const LINES = 2048;
 const NONE: readonly string[] = Object.freeze([]);
 const PRIVATE = propagationOf({});
+/** A device number as the kernel prints it, and so small that it fits whatever its digits are. */
+const USUAL_DEVICE = /^(?:0|[1-9]\d{0,8}):(?:0|[1-9]\d{0,8})$/;
 
 /** In the order in which the kernel prints them. */
 const TAGS = [
-  ['shared:', 'shared'],
-  ['master:', 'master'],
-  ['propagate_from:', 'propagateFrom'],
+  { prefix: 'shared:', key: 'shared' },
+  { prefix: 'master:', key: 'master' },
+  { prefix: 'propagate_from:', key: 'propagateFrom' },
 ] as const;
 
 /** What the optional fields of a line tell. */
-type Tags = { [key in (typeof TAGS)[number][1]]: number | undefined };
+type Tags = { [key in (typeof TAGS)[number]['key']]: number | undefined } & { unbindable: boolean };
+
+type Line = { -readonly [key in keyof Fields]: Fields[key] };
 
 /** What mounts of one filesystem have in common. */
 interface Filesystem {
@@ -52,15 +56,23 @@ export class MountinfoReader {
   readonly #cursor: LineCursor;
   readonly #strings = new Map<string, string>();
   readonly #devices: KnownSpans<string>;
+  readonly #roots: KnownSpans<string>;
   readonly #options: KnownSpans<readonly string[]>;
   readonly #filesystems: KnownSpans<Filesystem>;
-  /** Of the line that was read last. */
-  #unknownTags = NONE;
+  /** These two are of the line that is being read: tables are long, and each would be left behind with every line. */
+  readonly #line = emptyLine();
+  readonly #tags: Tags = {
+    shared: undefined,
+    master: undefined,
+    propagateFrom: undefined,
+    unbindable: false,
+  };
 
   /** The text ends in a line feed. */
   constructor(bytes: Buffer) {
     this.#cursor = new LineCursor(bytes);
     this.#devices = new KnownSpans(bytes);
+    this.#roots = new KnownSpans(bytes);
     this.#options = new KnownSpans(bytes);
     this.#filesystems = new KnownSpans(bytes);
   }
@@ -79,32 +91,23 @@ export class MountinfoReader {
 
   #mount(): Mount {
     const cursor = this.#cursor;
-    const id = cursor.number('mount id', LARGEST_ID);
-    const parentId = cursor.number('parent id', LARGEST_ID);
-    const device = this.#device();
+    const line = this.#line;
+    line.id = cursor.number('mount id', LARGEST_ID);
+    line.parentId = cursor.number('parent id', LARGEST_ID);
+    line.device = this.#device();
     cursor.field('root');
-    const deleted = cursor.text.startsWith(DELETED, cursor.end - DELETED.length);
-    const root = deleted ? cursor.unescaped(cursor.raw(DELETED.length)) || '/' : cursor.unescaped();
+    line.deleted = cursor.text.startsWith(DELETED, cursor.end - DELETED.length);
+    line.root = line.deleted ? cursor.unescaped(cursor.raw(DELETED.length)) || '/' : this.#root();
     cursor.field('mount point');
-    const mountPoint = cursor.unescaped();
-    const options = this.#optionWords();
-    const propagation = this.#optionalFields();
+    line.mountPoint = cursor.unescaped();
+    line.options = this.#optionWords();
+    line.unknownTags = NONE;
+    line.propagation = this.#optionalFields();
     const { type, subtype, source, superOptions } = this.#filesystem();
-    // No spreading: to spread one object into another and add a field takes longer than to read the line.
-    const mount = new ReadMount({
-      id,
-      parentId,
-      device,
-      root,
-      deleted,
-      mountPoint,
-      options,
-      propagation,
-      unknownTags: this.#unknownTags,
-      type,
-      source,
-      superOptions,
-    });
+    line.type = type;
+    line.source = source;
+    line.superOptions = superOptions;
+    const mount = new ReadMount(line);
     return subtype === undefined ? mount : ReadMount.of({ ...mount, subtype });
   }
 
@@ -115,13 +118,29 @@ export class MountinfoReader {
     const known = this.#devices.find(hash, start, end);
     if (known !== undefined) return known;
     const field = cursor.raw();
+    return USUAL_DEVICE.test(field)
+      ? this.#devices.keep(hash, start, end, field)
+      : this.#unusualDevice(field);
+  }
+
+  #unusualDevice(field: string): string {
+    const cursor: LineCursor = this.#cursor;
+    const { start } = cursor;
     const colon = field.indexOf(':');
     if (colon < 0) cursor.fail(start, `the device number ${quote(field)} is not major:minor`);
     const minorAt = start + colon + 1;
     const major = cursor.toNumber(field.slice(0, colon), start, 'major device number', LARGEST_DEVICE);
     const minor = cursor.toNumber(field.slice(colon + 1), minorAt, 'minor device number', LARGEST_DEVICE);
-    const device = `${major}:${minor}`;
-    return device === field ? this.#devices.keep(hash, start, end, device) : device;
+    return `${major}:${minor}`;
+  }
+
+  #root(): string {
+    const cursor = this.#cursor;
+    const { hash, start, end, plain } = cursor;
+    const known = this.#roots.find(hash, start, end);
+    if (known !== undefined) return known;
+    const root = cursor.unescaped();
+    return plain ? this.#roots.keep(hash, start, end, root) : root;
   }
 
   #optionWords(): readonly string[] {
@@ -130,16 +149,20 @@ export class MountinfoReader {
     const { hash, start, end, plain } = cursor;
     const known = this.#options.find(hash, start, end);
     if (known) return known;
-    const words = cursor.raw().split(',');
-    const options = Object.freeze(words.map((word) => this.#intern(cursor.unescaped(word))));
+    const options = this.#newOptionWords();
     return plain ? this.#options.keep(hash, start, end, options) : options;
   }
 
-  /** Ends behind the separator; `#unknownTags` has the fields that tell nothing of propagation. */
+  #newOptionWords(): readonly string[] {
+    const cursor = this.#cursor;
+    const words = cursor.raw().split(',');
+    return Object.freeze(words.map((word) => this.#intern(cursor.unescaped(word))));
+  }
+
+  /** Ends behind the separator; `unknownTags` gets the fields that tell nothing of propagation. */
   #optionalFields(): Propagation {
     const cursor = this.#cursor;
     const { bytes, at } = cursor;
-    this.#unknownTags = NONE;
     if (bytes[at] !== DASH || bytes[at + 1] !== SPACE || cursor.ended) return this.#propagation();
     cursor.at += 2;
     return PRIVATE;
@@ -147,31 +170,45 @@ export class MountinfoReader {
 
   #propagation(): Propagation {
     const cursor = this.#cursor;
-    const tags: Tags = { shared: undefined, master: undefined, propagateFrom: undefined };
-    const unknown: string[] = [];
-    let unbindable = false;
+    const tags = this.#tags;
+    tags.shared = tags.master = tags.propagateFrom = undefined;
+    tags.unbindable = false;
+    let unknown: string[] | undefined;
     let highest = -1;
     for (;;) {
       if (cursor.ended) cursor.failAtEnd('there is no separator, a field that is "-"');
-      const rank = TAGS.findIndex(([prefix]) => cursor.text.startsWith(prefix, cursor.at));
-      const [prefix, key] = TAGS[rank] ?? [];
-      if (prefix !== undefined && key !== undefined) {
-        if (tags[key] !== undefined) this.#failAtSecond();
-        tags[key] = cursor.numberBehind(prefix, 'peer group', LARGEST_ID);
-        if (rank < highest || unbindable) cursor.odd = true;
+      const rank = this.#rankOfTag();
+      const tag = TAGS[rank];
+      if (tag) {
+        if (tags[tag.key] !== undefined) this.#failAtSecond();
+        tags[tag.key] = cursor.numberBehind(tag.prefix, 'peer group', LARGEST_ID);
+        if (rank < highest || tags.unbindable) cursor.odd = true;
         highest = rank;
         continue;
       }
       cursor.fieldOrNothing('optional field');
       const field = cursor.raw();
       if (field === '-') break;
-      if (field !== 'unbindable' || unbindable) cursor.odd = true;
-      if (field === 'unbindable') unbindable = true;
-      else if (field !== '') unknown.push(this.#intern(cursor.unescaped()));
+      if (field !== 'unbindable' || tags.unbindable) cursor.odd = true;
+      if (field === 'unbindable') tags.unbindable = true;
+      else if (field !== '') {
+        unknown ??= [];
+        unknown.push(this.#intern(cursor.unescaped()));
+      }
     }
-    if (unknown.length > 0) this.#unknownTags = unknown;
-    const { shared, master, propagateFrom } = tags;
-    return propagationOf({ shared, master, propagateFrom, unbindable });
+    if (unknown) this.#line.unknownTags = unknown;
+    return propagationOf(tags);
+  }
+
+  /** Which tag is next; as many as there are when none is. */
+  #rankOfTag(): number {
+    const { text, at } = this.#cursor;
+    let rank = 0;
+    for (const { prefix } of TAGS) {
+      if (text.startsWith(prefix, at)) break;
+      rank += 1;
+    }
+    return rank;
   }
 
   #failAtSecond(): never {
@@ -229,6 +266,23 @@ export class MountinfoReader {
     this.#strings.set(text, text);
     return text;
   }
+}
+
+function emptyLine(): Line {
+  return {
+    id: 0,
+    parentId: 0,
+    device: '',
+    root: '',
+    deleted: false,
+    mountPoint: '',
+    options: NONE,
+    propagation: PRIVATE,
+    unknownTags: NONE,
+    type: '',
+    source: '',
+    superOptions: '',
+  };
 }
 
 function withVerbatim(mount: Mount, line: string): Mount {

@@ -1,6 +1,7 @@
 import type { Kind, Mount, PathString, Propagation } from './mount.ts';
 
-type Fields = Omit<Mount, 'kind'>;
+/** What is read of every mount. */
+export type Fields = Omit<Mount, 'kind'>;
 
 /** A mount that was read: a plain value as any other, but that printers know it. */
 export class ReadMount implements Mount {

@@ -267,6 +267,16 @@ test('whatever the bytes, what is accepted comes back', () => {
   expect(accepted).toBeGreaterThan(50);
 });
 
+test('what comes back after thousands of others is still told apart from them', () => {
+  const KINDS = 3000;
+  const lines = Array.from({ length: 2 * KINDS }, (_, i) => {
+    const kind = i % KINDS;
+    return `${i + 2} 1 0:${kind} /r${kind} /m${i} rw,o${kind} - t${kind} s${kind} rw,k=${kind}\n`;
+  });
+  const text = lines.join('');
+  expect(formatMountinfo(parseMountinfo(text)).toString()).toBe(text);
+});
+
 test('50,000 lines are read and written in no time', () => {
   const lines = Array.from(
     { length: 50_000 },
