@@ -21,7 +21,7 @@ export function hostQuestions(input: Restorable, options: RestoreOptions): HostQ
 }
 
 export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQuestions {
-  const isAsked = (origin: LayoutOrigin) => !isMadeForNodes(origin.members[0], supplies);
+  const isAsked = (origin: LayoutOrigin) => !isMadeForNodes(origin.first, supplies);
   const pathsIn = neededPaths(tree, layout, isAsked);
 
   const sources = new Map<PathString, Set<PathString>>();
@@ -29,7 +29,7 @@ export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQue
   const filesystems = new Map<string, FilesystemQuestion & { readonly paths: Set<PathString> }>();
   for (const origin of layout.origins) {
     const paths = pathsIn.get(origin) ?? NO_PATHS;
-    const first = origin.members[0] as Mount;
+    const { first } = origin;
     const supply = supplies.get(first.id);
     if (supply?.kind === 'host') {
       sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
@@ -52,8 +52,8 @@ function questionOf({ type }: Mount, parameters: readonly Parameter[]) {
 }
 
 /** Of a filesystem in which what is needed is created, nothing is asked. */
-function isMadeForNodes(mount: Mount | undefined, supplies: Supplies): boolean {
-  return mount !== undefined && supplies.get(mount.id)?.kind === 'fresh' && takesNodes(mount.type);
+function isMadeForNodes(mount: Mount, supplies: Supplies): boolean {
+  return supplies.get(mount.id)?.kind === 'fresh' && takesNodes(mount.type);
 }
 
 function neededPaths(
@@ -64,8 +64,12 @@ function neededPaths(
   const paths = new Map<LayoutOrigin, Set<PathString>>();
   for (const origin of origins) if (isAsked(origin)) paths.set(origin, new Set());
   if (paths.size === 0) return paths;
+  const both = [roots, places];
   for (const { id } of tree.inOrder) {
-    for (const spot of [roots.get(id), places.get(id)]) if (spot) paths.get(spot.origin)?.add(spot.path);
+    for (const spots of both) {
+      const origin = spots.originOf(id);
+      if (origin) paths.get(origin)?.add(spots.pathOf(id));
+    }
   }
   return paths;
 }

@@ -1,7 +1,7 @@
 /** Turns what was captured into what will be built, or into every unmet requirement. */
 
 import { ById } from '../model/by-id.ts';
-import type { HostFacts } from '../model/facts.ts';
+import type { FilesystemFact, HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
 import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
 import { atOnce, type Pausing } from '../model/pausing.ts';
@@ -142,8 +142,8 @@ function settleSupplies(
   const { defects, assumed } = checkFilesystems(tree, draft.supplies, layout, facts, choices);
   const standIns = new Map<Mount, Supply>();
   const isUnsupplied = ({ id }: Mount) => draft.supplies.get(id)?.kind === 'none';
-  for (const [device, members] of tree.superblocks) {
-    const found = defects.get(device);
+  for (const members of tree.superblocks.values()) {
+    const found = defects.get((members[0] as Mount).device);
     if (!found && !members.some(isUnsupplied)) continue;
     const unsupplied = members.filter(isUnsupplied);
     const named = members.some((mount) => choices.fresh.has(mount.id));
@@ -210,13 +210,21 @@ function knownKindIn(
   supplies: Supplies,
   facts: HostFacts,
 ): ((path: PathString) => Kind) | undefined {
+  const { first } = origin;
   const source = hostSource(origin);
-  if (source !== undefined) return (path) => asKind(hostPathFact(facts, source, path));
-  const first = origin.members[0];
+  if (source !== undefined) return kindsOnHost(facts, source);
   // What nodes are made in has none of its own.
-  if (!first || takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
+  if (takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
   const fact = own(facts.filesystems, splitOptions(first).key);
-  return fact && ((path) => asKind(own(fact.paths, path)));
+  return fact && kindsInTrial(fact);
+}
+
+function kindsOnHost(facts: HostFacts, source: PathString): (path: PathString) => Kind {
+  return (path) => asKind(hostPathFact(facts, source, path));
+}
+
+function kindsInTrial({ paths }: FilesystemFact): (path: PathString) => Kind {
+  return (path) => asKind(own(paths, path));
 }
 
 function asKind(fact: string | undefined): Kind {

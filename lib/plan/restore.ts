@@ -10,7 +10,7 @@ import { type Draft, draftRestore } from './draft.ts';
 import { type GroupKey, Groups } from './groups/groups.ts';
 import { chooseGroupStarts } from './groups/starts.ts';
 import { findImages, type Images } from './layout/images.ts';
-import type { Spot } from './layout/layout.ts';
+import type { LayoutOrigin } from './layout/layout-origin.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options/options.ts';
 import { UnmetRequirementsError } from './options/requirements.ts';
@@ -103,7 +103,7 @@ function* buildTrees({ resolution, ends, images, origins, groups, script }: Buil
     const parent = tree.parentOf(mount);
     const isImage = images.patterns.has(mount.id);
     const isMember = !isImage && groups.makeMember(mount);
-    if (!isImage && !isMember) origins.id((layout.roots.get(mount.id) as Spot).origin, mount);
+    if (!isImage && !isMember) origins.id(layout.roots.originOf(mount.id) as LayoutOrigin, mount);
     if (!isMember) script.addFor(mount, isImage ? 'clone-image' : 'clone');
     if (parent) script.addFor(mount, 'place');
     if (!isImage && !isMember) joinWhenComplete(mount, tree.childrenOf(mount).length);

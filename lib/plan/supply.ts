@@ -1,7 +1,7 @@
 /** Who supplies each mount, as far as tree and options alone tell. */
 import { ById, type OfMounts } from '../model/by-id.ts';
 import type { Mount, PathString } from '../model/mount.ts';
-import { joinPath, pathComponents, relativePath } from '../model/paths.ts';
+import { isInside, joinPath, pathComponents, relativePath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { filesystemRole } from './filesystems.ts';
 import { mainRoot } from './namespaces.ts';
@@ -145,7 +145,7 @@ export function madeAs(tree: MountTree, supplies: Supplies, mount: Mount): Mount
 
 /** The path of a mount point inside its parent's origin, given the parent's own path there. */
 export function placeInOrigin(parentPath: PathString, parent: Mount, mount: Mount): PathString {
-  const relative = relativePath(parent.mountPoint, mount.mountPoint);
-  if (relative === undefined) return parentPath;
-  return parentPath === parent.mountPoint ? mount.mountPoint : joinPath(parentPath, relative);
+  if (!isInside(parent.mountPoint, mount.mountPoint)) return parentPath;
+  if (parentPath === parent.mountPoint) return mount.mountPoint;
+  return joinPath(parentPath, relativePath(parent.mountPoint, mount.mountPoint) as PathString);
 }

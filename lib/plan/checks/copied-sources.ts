@@ -119,7 +119,8 @@ function wholeMounts({ tree, supplies, masters, groupOrigins }: Sources): Map<Pa
   };
   for (const [group, source] of masters.followed)
     if (!suppliesAll(tree, supplies, group, source)) add(source, tree.slaves.get(group)?.[0], true);
-  for (const [group, key] of groupOrigins) add(mountOriginSource(key), tree.groups.get(group)?.[0], false);
+  for (const [group, { origin }] of groupOrigins)
+    add(origin && mountOriginSource(origin), tree.groups.get(group)?.[0], false);
   return whole;
 }
 

@@ -55,7 +55,7 @@ export function checkFilesystems(
   const ids = mappedIds(userNamespace, facts);
   const isFresh = ({ id }: Mount) => supplies.get(id)?.kind === 'fresh';
 
-  for (const [device, mounts] of tree.superblocks) {
+  for (const mounts of tree.superblocks.values()) {
     const members = mounts.every(isFresh) ? mounts : mounts.filter(isFresh);
     const first = members[0];
     if (!first) continue;
@@ -82,7 +82,7 @@ export function checkFilesystems(
       if (other) found.push(secondWindow(tree, members, key, other));
       else claimed.set(key, first);
     }
-    if (found.length > 0) defects.set(device, found);
+    if (found.length > 0) defects.set(first.device, found);
     else assumed.push(...taken);
   }
   return { defects, assumed };
@@ -240,7 +240,7 @@ function pathDefects(
   assumed: string[],
 ): Requirement[] {
   const defects: Requirement[] = [];
-  const origins = new Set(members.flatMap((mount) => layout.roots.get(mount.id)?.origin ?? []));
+  const origins = new Set(members.flatMap((mount) => layout.roots.originOf(mount.id) ?? []));
   const shown = members[0] as Mount;
   const told = new Set<Mount>();
   for (const origin of origins) {

@@ -12,7 +12,7 @@ import type { Findings } from '../options/findings.ts';
 import type { Supplies } from '../supply.ts';
 
 /** By peer group id, for each group with members in the tree. */
-export type GroupOrigins = ReadonlyMap<number, LayoutOrigin>;
+export type GroupOrigins = ReadonlyMap<number, { readonly origin: LayoutOrigin | undefined }>;
 
 export function chooseGroupOrigins(
   tree: MountTree,
@@ -22,75 +22,88 @@ export function chooseGroupOrigins(
   findings: Findings,
 ): GroupOrigins {
   const families = groupFamilies(tree);
-  if (families.size === 0) return new Map();
-  const { shown, mixed } = originsShown(tree, families, layout);
-  const members = membersOf(tree, families, mixed);
-  const origins = new Map<number, LayoutOrigin>();
+  const mixed = findOrigins(tree, families, layout);
+  if (mixed.size === 0) return families;
   const scene = { tree, layout, supplies, facts, findings, mounts: new MountOrigins(layout) };
-  for (const [group, family] of families) {
-    if (mixed.delete(family)) shown.set(family, widest(scene, members.get(family) ?? []));
-    const origin = shown.get(family);
-    if (origin) origins.set(group, origin);
-  }
-  return origins;
+  const members = membersOf(tree, families, mixed);
+  for (const [family, mounts] of members) family.origin = widest(scene, mounts);
+  return families;
 }
 
-/** What the mounts of each family show, and the families whose mounts do not all show one origin. */
-function originsShown(tree: MountTree, families: ReadonlyMap<number, number>, layout: Layout) {
-  const shown = new Map<number, LayoutOrigin>();
-  const mixed = new Set<number>();
-  for (const mount of tree.inOrder) {
+/** A peer group and all that follow it, and those that follow these: they are of one superblock. */
+interface Family {
+  /** What all of them show, or can be started from. */
+  origin: LayoutOrigin | undefined;
+}
+
+/** Finds what the mounts of each family show; returns the families whose mounts do not all show one origin. */
+function findOrigins(
+  tree: MountTree,
+  families: ReadonlyMap<number, Family>,
+  layout: Layout,
+): ReadonlySet<Family> {
+  const mixed = new Set<Family>();
+  for (const mount of families.size === 0 ? [] : tree.inOrder) {
     const family = familyOf(mount, families);
-    const spot = family === undefined ? undefined : layout.roots.get(mount.id);
-    if (family === undefined || !spot) continue;
-    const known = shown.get(family);
-    if (known === undefined) shown.set(family, spot.origin);
-    else if (known !== spot.origin) mixed.add(family);
+    const origin = family && layout.roots.originOf(mount.id);
+    if (!family || !origin) continue;
+    family.origin ??= origin;
+    if (family.origin !== origin) mixed.add(family);
   }
-  return { shown, mixed };
+  return mixed;
 }
 
-function familyOf({ propagation }: Mount, families: ReadonlyMap<number, number>): number | undefined {
+function familyOf({ propagation }: Mount, families: ReadonlyMap<number, Family>): Family | undefined {
   const group = propagation.shared ?? propagation.master;
   return group === undefined ? undefined : families.get(group);
 }
 
+/** In the order of the groups. */
 function membersOf(
   tree: MountTree,
-  families: ReadonlyMap<number, number>,
-  wanted: ReadonlySet<number>,
-): Map<number, Mount[]> {
-  const members = new Map<number, Mount[]>();
-  for (const mount of wanted.size === 0 ? [] : tree.inOrder) {
+  families: ReadonlyMap<number, Family>,
+  wanted: ReadonlySet<Family>,
+): Map<Family, Mount[]> {
+  const members = new Map<Family, Mount[]>();
+  for (const family of families.values()) if (wanted.has(family)) members.set(family, []);
+  for (const mount of tree.inOrder) {
     const family = familyOf(mount, families);
-    if (family === undefined || !wanted.has(family)) continue;
-    const known = members.get(family);
-    if (known) known.push(mount);
-    else members.set(family, [mount]);
+    if (family) members.get(family)?.push(mount);
   }
   return members;
 }
 
-/** The topmost master, inside the tree, of each group: it and all that follow it are of one superblock. */
-function groupFamilies(tree: MountTree): Map<number, number> {
-  const families = new Map<number, number>();
+/** The family of each group, by the topmost master inside the tree. */
+function groupFamilies(tree: MountTree): Map<number, Family> {
+  const families = new Map<number, Family>();
   for (const start of tree.groups.keys()) {
-    const path: number[] = [];
-    let top = start;
-    for (;;) {
-      const known = families.get(top);
-      if (known !== undefined) {
-        top = known;
-        break;
-      }
-      path.push(top);
-      const master = tree.groups.get(top)?.[0]?.propagation.master;
-      if (master === undefined || !tree.groups.has(master)) break;
-      top = master;
-    }
-    for (const group of path) families.set(group, top);
+    const family = familyAbove(start, tree, families) ?? { origin: undefined };
+    for (
+      let group: number | undefined = start;
+      group !== undefined && !families.has(group);
+      group = masterInside(group, tree)
+    )
+      families.set(group, family);
   }
   return families;
+}
+
+/** The family of the nearest group above, or of this one, that is known to have one. */
+function familyAbove(
+  start: number,
+  tree: MountTree,
+  families: ReadonlyMap<number, Family>,
+): Family | undefined {
+  for (let group: number | undefined = start; group !== undefined; group = masterInside(group, tree)) {
+    const known = families.get(group);
+    if (known) return known;
+  }
+  return undefined;
+}
+
+function masterInside(group: number, { groups }: MountTree): number | undefined {
+  const master = groups.get(group)?.[0]?.propagation.master;
+  return master !== undefined && groups.has(master) ? master : undefined;
 }
 
 interface Scene {
@@ -111,9 +124,9 @@ class MountOrigins {
     this.#first = origins.length;
   }
 
-  of(source: PathString): LayoutOrigin {
+  of(source: PathString, first: Mount): LayoutOrigin {
     const index = this.#first + this.#known.size;
-    const origin = this.#known.get(source) ?? { kind: 'mount-of', of: source, index, members: [] };
+    const origin = this.#known.get(source) ?? { kind: 'mount-of', of: source, index, first };
     this.#known.set(source, origin);
     return origin;
   }
@@ -133,7 +146,7 @@ function widest(scene: Scene, members: readonly Mount[]): LayoutOrigin {
     const shown = spots.map((spot) => onHost(spot, facts));
     const wide = [
       ...sources.flatMap((source, i) => pathRoot(source, keys[i] as LayoutOrigin, facts) ?? []),
-      ...sources.flatMap((source) => mountRoot(source, scene) ?? []),
+      ...sources.flatMap((source, i) => mountRoot(source, keys[i] as LayoutOrigin, scene) ?? []),
     ];
     // What is as wide as all has the shortest path of all, so there is one to try; a path that was named comes first.
     const widestOne = wide.reduce<Candidate | undefined>(
@@ -142,7 +155,7 @@ function widest(scene: Scene, members: readonly Mount[]): LayoutOrigin {
     );
     if (widestOne && shown.every((other) => covers(widestOne, other))) return widestOne.origin;
   }
-  const odd = members.find((mount) => layout.roots.get(mount.id)?.origin !== first) as Mount;
+  const odd = members.find((mount) => layout.roots.originOf(mount.id) !== first) as Mount;
   findings.require({
     kind: 'group-root',
     mounts: [odd, members[0] as Mount],
@@ -173,10 +186,14 @@ function pathRoot(
 }
 
 /** The whole mount that a path lies on, where it can be reached. */
-function mountRoot(source: PathString | undefined, { facts, mounts }: Scene): Candidate | undefined {
+function mountRoot(
+  source: PathString | undefined,
+  { first }: LayoutOrigin,
+  { facts, mounts }: Scene,
+): Candidate | undefined {
   const fact = source === undefined ? undefined : own(facts.sources, source);
   if (source === undefined || !fact?.mount || fact.mountRootReachable === false) return undefined;
-  return { device: fact.mount.device, root: fact.mount.root, origin: mounts.of(source) };
+  return { device: fact.mount.device, root: fact.mount.root, origin: mounts.of(source, first) };
 }
 
 function onHost(spot: Spot, facts: HostFacts): HostRoot | undefined {

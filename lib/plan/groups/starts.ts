@@ -48,6 +48,6 @@ function isWholeLeaf({ tree, layout, groupOrigins, choices }: Resolution, mount:
   const group = shared ?? master;
   if (group === undefined || unbindable || !tree.groups.has(group)) return false;
   if (mount.deleted || mount.idmap || isIdmapped(mount) || choices.idmap.has(mount.id)) return false;
-  const spot = layout.roots.get(mount.id);
-  return spot?.path === '/' && spot.origin === groupOrigins.get(group) && tree.childrenOf(mount).length === 0;
+  if (layout.roots.pathOf(mount.id) !== '/' || tree.childrenOf(mount).length > 0) return false;
+  return layout.roots.originOf(mount.id) === groupOrigins.get(group)?.origin;
 }

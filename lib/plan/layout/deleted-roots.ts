@@ -47,8 +47,8 @@ export class DeletedRoots {
 
   constructor(tree: MountTree, layout: Layout, supplies: Supplies) {
     for (const mount of tree.list) {
-      const spot = layout.roots.get(mount.id);
-      if (!mount.deleted || !spot || supplies.get(mount.id)?.kind === 'host') continue;
+      const spot = mount.deleted ? layout.roots.get(mount.id) : undefined;
+      if (!spot || supplies.get(mount.id)?.kind === 'host') continue;
       const roots = this.#origins.get(spot.origin) ?? emptyRoots(endsReadOnly(mount, supplies));
       this.#origins.set(spot.origin, roots);
       roots.deleted.add(spot.path);
@@ -72,8 +72,8 @@ export class DeletedRoots {
   #learnNatures(tree: MountTree, layout: Layout): void {
     for (const known of [true, false]) {
       for (const mount of tree.list) {
-        const spot = layout.roots.get(mount.id);
-        const roots = mount.deleted && spot ? this.#origins.get(spot.origin) : undefined;
+        const spot = mount.deleted ? layout.roots.get(mount.id) : undefined;
+        const roots = spot ? this.#origins.get(spot.origin) : undefined;
         if (roots && spot && (mount.rootInode !== undefined) === known)
           learnNature(roots, spot.path, this.#told(mount));
       }

@@ -54,12 +54,12 @@ function mayRepeat(tree: MountTree, layout: Layout, countOn: (mount: Mount) => n
   const seen: Set<string>[] = []; // by the index of the origin
   for (const mount of tree.inOrder) {
     const count = countOn(mount);
-    const spot = count > 0 ? layout.roots.get(mount.id) : undefined;
-    if (!spot) continue;
-    const key = `${count}${spot.path}`;
-    const known = seen[spot.origin.index] ?? new Set();
+    const origin = count > 0 ? layout.roots.originOf(mount.id) : undefined;
+    if (!origin) continue;
+    const key = `${count}${layout.roots.pathOf(mount.id)}`;
+    const known = seen[origin.index] ?? new Set();
     if (known.has(key)) return true;
-    seen[spot.origin.index] = known.add(key);
+    seen[origin.index] = known.add(key);
   }
   return false;
 }

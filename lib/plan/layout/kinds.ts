@@ -7,7 +7,7 @@
 import type { Kind, Mount, PathString } from '../../model/mount.ts';
 import { parentPath } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
-import type { Layout, Spot } from './layout.ts';
+import type { Layout, Spot, Spots } from './layout.ts';
 import { hostSource, type LayoutOrigin } from './layout-origin.ts';
 
 /** A spot known to be a directory and, through mounts, the same as one known to be a file. */
@@ -22,7 +22,7 @@ export interface Kinds {
   /** Whether anything is known of the spot. */
   known(spot: Spot): boolean;
   readonly conflicts: readonly KindConflict[];
-  /** The paths needed in an origin, parents before what is in them. */
+  /** The paths needed below the root of an origin, parents before what is in them. */
   paths(origin: LayoutOrigin): readonly PathString[];
 }
 
@@ -43,13 +43,13 @@ export function solveKinds(
   deletedRoots: DeletedPlaces | undefined,
   knownKind: KnownKind,
 ): Kinds {
-  const spots = new SpotClasses();
+  const spots = new SpotClasses(layout.origins.length, tree.size);
+  const { roots, places } = layout;
   for (const mount of tree.inOrder) {
-    const shown = layout.roots.get(mount.id);
-    const root = mount.deleted ? shown && deletedRoots?.spotOf(mount, shown) : shown;
-    const place = layout.places.get(mount.id);
-    const rootClass = root && spots.of(root);
-    const placeClass = place && spots.of(place);
+    const rootClass = mount.deleted
+      ? nodeOfDeleted(mount, spots, roots, deletedRoots)
+      : spots.nodeOf(mount, roots);
+    const placeClass = spots.nodeOf(mount, places);
     if (rootClass !== undefined && placeClass !== undefined) spots.link(rootClass, placeClass);
     const known = mount.type === 'nsfs' ? 'file' : mount.kind;
     const own = rootClass ?? placeClass;
@@ -61,35 +61,44 @@ export function solveKinds(
     kindAt: (spot) => (spots.isFile(spot) ? 'file' : 'directory'),
     known: (spot) => spots.kind(spot) !== 'unknown',
     conflicts: findConflicts(tree, layout, spots),
-    paths: (origin) => parentsFirst(spots.in(origin) ?? NO_SPOTS),
+    paths: (origin) => parentsFirst(spots.below(origin)),
   };
 }
 
-function learnAll(classes: SpotClasses, layout: Layout, knownKind: KnownKind): void {
+function nodeOfDeleted(
+  mount: Mount,
+  spots: SpotClasses,
+  roots: Spots,
+  deletedRoots: DeletedPlaces | undefined,
+): number | undefined {
+  const shown = roots.get(mount.id);
+  const built = shown && deletedRoots?.spotOf(mount, shown);
+  return built && spots.at(built.origin, built.path);
+}
+
+function learnAll(spots: SpotClasses, layout: Layout, knownKind: KnownKind): void {
   for (const origin of layout.origins) {
-    const spots = classes.in(origin);
-    if (!spots) continue;
     const isHost = hostSource(origin) !== undefined;
     const known = knownKind(origin);
-    const { root, below } = spots;
-    if (root !== undefined) classes.learn(root, isHost ? (known?.('/') ?? 'unknown') : 'directory');
-    if (below) learnBelow(classes, spots, below, known);
+    spots.learn(spots.at(origin, '/'), isHost ? (known?.('/') ?? 'unknown') : 'directory');
+    const below = spots.below(origin);
+    if (below) learnBelow(spots, origin, below, known);
   }
 }
 
 function learnBelow(
-  classes: SpotClasses,
-  spots: OriginSpots,
+  spots: SpotClasses,
+  origin: LayoutOrigin,
   below: ReadonlyMap<PathString, number>,
   known: ReturnType<KnownKind>,
 ): void {
   let left = below.size; // what is added on the way is what holds the others
-  below.forEach((node, path) => {
+  for (const path of below.keys()) {
+    if (left === 0) return;
     left -= 1;
-    if (left < 0) return;
-    if (known) classes.learn(node, known(path));
-    learnAncestors(classes, spots, path);
-  });
+    if (known) spots.learn(spots.at(origin, path), known(path));
+    learnAncestors(spots, origin, path);
+  }
 }
 
 /** What was deleted in a read-only filesystem kept another name, and no directory can: see DeletedRoots.keptPlace. */
@@ -103,15 +112,15 @@ function learnUnlinked(
     const shown = mount.deleted ? layout.roots.get(mount.id) : undefined;
     if (!shown || !deletedRoots.isReadOnly(shown.origin)) continue;
     const spot = deletedRoots.spotOf(mount, shown);
-    if (spots.kind(spot) === 'unknown') spots.learn(spots.of(spot), 'file');
+    if (spots.kind(spot) === 'unknown') spots.learn(spots.at(spot.origin, spot.path), 'file');
   }
 }
 
 /** What holds a needed path is a directory; climbing stops where an earlier path has already been. */
-function learnAncestors(classes: SpotClasses, spots: OriginSpots, path: PathString): void {
+function learnAncestors(spots: SpotClasses, origin: LayoutOrigin, path: PathString): void {
   for (let above = path; above !== '/'; ) {
     above = parentPath(above);
-    if (!classes.learnDirectoryOnce(classes.at(spots, above))) return;
+    if (!spots.learnDirectoryOnce(spots.at(origin, above))) return;
   }
 }
 
@@ -122,7 +131,7 @@ function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): Kin
   for (const mount of tree.inOrder) {
     const place = layout.places.get(mount.id) ?? layout.roots.get(mount.id);
     if (!place) continue;
-    const top = spots.top(spots.of(place));
+    const top = spots.top(spots.at(place.origin, place.path));
     if (!spots.conflicting(top) || seen.has(top)) continue;
     seen.add(top);
     conflicts.push({ mount, place });
@@ -130,20 +139,20 @@ function findConflicts(tree: MountTree, layout: Layout, spots: SpotClasses): Kin
   return conflicts;
 }
 
-const NO_SPOTS: Readonly<OriginSpots> = { root: undefined, below: undefined };
-const ONLY_ROOT: readonly PathString[] = ['/'];
+const NO_PATHS: readonly PathString[] = [];
 
-function parentsFirst({ root, below }: Readonly<OriginSpots>): readonly PathString[] {
-  if (!below) return root === undefined ? [] : ONLY_ROOT;
-  const paths = [...below.keys()].sort(); // a path sorts after each of its prefixes
-  if (root !== undefined) paths.unshift('/');
-  return paths;
+function parentsFirst(below: ReadonlyMap<PathString, number> | undefined): readonly PathString[] {
+  if (!below) return NO_PATHS;
+  const paths = [...below.keys()];
+  return isSorted(paths) ? paths : paths.sort(); // a path sorts after each of its prefixes
 }
 
-/** The spots of an origin; most have only their root. */
-interface OriginSpots {
-  root: number | undefined;
-  below: Map<PathString, number> | undefined;
+/** To look first costs little, and sorting a few allocates more than they are. */
+function isSorted(paths: readonly PathString[]): boolean {
+  for (let i = 1; i < paths.length; i += 1) {
+    if ((paths[i - 1] as PathString) > (paths[i] as PathString)) return false;
+  }
+  return true;
 }
 
 const DIRECTORY = 1;
@@ -152,45 +161,64 @@ const KIND = DIRECTORY | FILE;
 /** It holds another spot, and is known as a directory for that. */
 const HOLDS = 4;
 
-/** Spots in classes (a disjoint-set forest), each class with what is known of its kind. */
+/**
+ * Spots in classes (a disjoint-set forest), each class with what is known of its kind. The nodes of the forest are
+ * numbers, and the roots of the origins the first of them.
+ */
 class SpotClasses {
-  readonly #byOrigin: OriginSpots[] = [];
-  readonly #parents: number[] = [];
-  readonly #flags: number[] = [];
+  readonly #below: (Map<PathString, number> | undefined)[];
+  #parents: Int32Array;
+  #flags: Uint8Array;
+  #count: number;
   #anyFile = false;
 
-  of({ origin, path }: Spot): number {
-    return this.at(this.#spotsOf(origin), path);
+  constructor(origins: number, mounts: number) {
+    this.#below = new Array(origins);
+    this.#count = origins;
+    this.#parents = new Int32Array(origins + 2 * mounts);
+    this.#flags = new Uint8Array(this.#parents.length);
+    for (let root = 0; root < origins; root += 1) this.#parents[root] = root;
   }
 
-  in(origin: LayoutOrigin): OriginSpots | undefined {
-    return this.#byOrigin[origin.index];
+  nodeOf({ id }: Mount, spots: Spots): number | undefined {
+    const origin = spots.originOf(id);
+    return origin && this.at(origin, spots.pathOf(id));
   }
 
-  at(spots: OriginSpots, path: PathString): number {
-    if (path === '/') {
-      spots.root ??= this.#add();
-      return spots.root;
+  /** The spots of an origin but its root, in the order they came in. */
+  below({ index }: LayoutOrigin): ReadonlyMap<PathString, number> | undefined {
+    return this.#below[index];
+  }
+
+  at({ index }: LayoutOrigin, path: PathString): number {
+    if (path === '/') return index;
+    let below = this.#below[index];
+    if (!below) {
+      below = new Map();
+      this.#below[index] = below;
     }
-    spots.below ??= new Map();
-    const known = spots.below.get(path);
+    const known = below.get(path);
     if (known !== undefined) return known;
     const node = this.#add();
-    spots.below.set(path, node);
+    below.set(path, node);
     return node;
   }
 
-  #spotsOf(origin: LayoutOrigin): OriginSpots {
-    const known = this.in(origin);
-    if (known) return known;
-    const spots: OriginSpots = { root: undefined, below: undefined };
-    this.#byOrigin[origin.index] = spots;
-    return spots;
+  #add(): number {
+    if (this.#count === this.#parents.length) this.#grow();
+    const node = this.#count;
+    this.#parents[node] = node;
+    this.#count += 1;
+    return node;
   }
 
-  #add(): number {
-    this.#flags.push(0);
-    return this.#parents.push(this.#parents.length) - 1;
+  #grow(): void {
+    const parents = new Int32Array(2 * this.#count + 1);
+    const flags = new Uint8Array(parents.length);
+    parents.set(this.#parents);
+    flags.set(this.#flags);
+    this.#parents = parents;
+    this.#flags = flags;
   }
 
   top(node: number): number {
@@ -229,16 +257,17 @@ class SpotClasses {
     return this.#anyFile && this.kind(spot) === 'file';
   }
 
-  kind({ origin, path }: Spot): Kind {
-    const spots = this.in(origin);
-    const node = path === '/' ? spots?.root : spots?.below?.get(path);
+  kind({ origin: { index }, path }: Spot): Kind {
+    const node = path === '/' ? index : this.#below[index]?.get(path);
     const flags = node === undefined ? 0 : this.#flagsOf(this.top(node));
     if (flags & DIRECTORY) return 'directory';
     return flags & FILE ? 'file' : 'unknown';
   }
 
   anyConflicting(): boolean {
-    return this.#anyFile && this.#parents.some((_, node) => this.conflicting(this.top(node)));
+    if (!this.#anyFile) return false;
+    for (let node = 0; node < this.#count; node += 1) if (this.conflicting(this.top(node))) return true;
+    return false;
   }
 
   conflicting(top: number): boolean {

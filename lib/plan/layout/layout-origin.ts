@@ -11,8 +11,8 @@ export interface LayoutOrigin {
   readonly of: string;
   /** Counted from 0 in a layout. */
   readonly index: number;
-  /** The mounts that show it, in walking order. */
-  readonly members: readonly Mount[];
+  /** The first mount, in walking order, that shows it, or a part of it. */
+  readonly first: Mount;
 }
 
 /** The host path of an origin. */

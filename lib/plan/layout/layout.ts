@@ -14,36 +14,60 @@ export interface Spot {
 }
 
 export interface Layout {
-  /** Where each mount's root is, by mount id. */
-  readonly roots: OfMounts<Spot>;
-  /** Where each mount but the root is placed, by mount id. */
-  readonly places: OfMounts<Spot>;
+  /** Where each mount's root is. */
+  readonly roots: Spots;
+  /** Where each mount but the root is placed. */
+  readonly places: Spots;
   /** All that mounts are cloned from, by index. */
   readonly origins: readonly LayoutOrigin[];
 }
 
+/** Spots by mount id. Kept in two columns: there are as many as mounts, and few are looked at as a whole. */
+export class Spots implements OfMounts<Spot> {
+  readonly #origins: ById<LayoutOrigin>;
+  readonly #paths: ById<PathString>;
+
+  constructor(mounts: readonly Mount[]) {
+    this.#origins = new ById(mounts);
+    this.#paths = new ById(mounts);
+  }
+
+  get(id: number): Spot | undefined {
+    const origin = this.#origins.get(id);
+    return origin && { origin, path: this.pathOf(id) };
+  }
+
+  originOf(id: number): LayoutOrigin | undefined {
+    return this.#origins.get(id);
+  }
+
+  /** @param id of one that has a spot. */
+  pathOf(id: number): PathString {
+    return this.#paths.get(id) as PathString;
+  }
+
+  set(id: number, origin: LayoutOrigin, path: PathString): void {
+    this.#origins.set(id, origin);
+    this.#paths.set(id, path);
+  }
+}
+
 /** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
 export function layOut(tree: MountTree, supplies: Supplies): Layout {
-  const roots = new ById<Spot>(tree.list);
-  const places = new ById<Spot>(tree.list);
+  const roots = new Spots(tree.list);
+  const places = new Spots(tree.list);
   const origins = new Origins(tree);
   const renamings = standInRenamings(tree, supplies);
 
   for (const mount of tree.inOrder) {
     const supply = supplies.get(mount.id);
-    const origin = supply && origins.with(mount, supply);
-    if (supply && origin) roots.set(mount.id, { origin, path: rootInOrigin(mount, supply, renamings) });
+    const origin = supply && origins.of(mount, supply);
+    if (supply && origin) roots.set(mount.id, origin, rootInOrigin(mount, supply, renamings));
     const parent = tree.parentOf(mount);
-    const below = parent && roots.get(parent.id);
-    if (parent && below) {
-      places.set(mount.id, { origin: below.origin, path: placeInOrigin(below.path, parent, mount) });
-    }
+    const below = parent && roots.originOf(parent.id);
+    if (parent && below) places.set(mount.id, below, placeInOrigin(roots.pathOf(parent.id), parent, mount));
   }
   return { roots, places, origins: origins.list };
-}
-
-interface GrowingOrigin extends LayoutOrigin {
-  readonly members: Mount[];
 }
 
 /**
@@ -51,19 +75,18 @@ interface GrowingOrigin extends LayoutOrigin {
  * because a bind inherits the name of what it copies, and the superblock is the same anyhow.
  */
 class Origins {
-  readonly list: GrowingOrigin[] = [];
+  readonly list: LayoutOrigin[] = [];
   readonly #tree: MountTree;
   /** Of filesystems that are made here and are no windows, by the first mount in the table. */
-  readonly #fresh: ById<GrowingOrigin>;
-  readonly #byName = new Map<string, GrowingOrigin>();
+  readonly #fresh: ById<LayoutOrigin>;
+  readonly #byName = new Map<string, LayoutOrigin>();
 
   constructor(tree: MountTree) {
     this.#tree = tree;
     this.#fresh = new ById(tree.list);
   }
 
-  /** The origin of a mount, with that among its members. */
-  with(mount: Mount, supply: Supply): LayoutOrigin | undefined {
+  of(mount: Mount, supply: Supply): LayoutOrigin | undefined {
     switch (supply.kind) {
       case 'host':
         return supply.recursive
@@ -81,7 +104,7 @@ class Origins {
   #freshOne(mount: Mount): LayoutOrigin {
     const first = this.#tree.superblockOf(mount)[0] ?? mount;
     const known = this.#fresh.get(first.id);
-    if (known) return joined(known, mount);
+    if (known) return known;
     if (filesystemRole(mount.type) === 'window')
       return this.#named('fresh', `${mount.device}:${mount.source}`, mount);
     const origin = this.#new('fresh', mount.device, mount);
@@ -92,22 +115,17 @@ class Origins {
   #named(kind: LayoutOrigin['kind'], of: string, mount: Mount): LayoutOrigin {
     const name = `${kind}:${of}`;
     const known = this.#byName.get(name);
-    if (known) return joined(known, mount);
+    if (known) return known;
     const origin = this.#new(kind, of, mount);
     this.#byName.set(name, origin);
     return origin;
   }
 
-  #new(kind: LayoutOrigin['kind'], of: string, mount: Mount): GrowingOrigin {
-    const origin: GrowingOrigin = { kind, of, index: this.list.length, members: [mount] };
+  #new(kind: LayoutOrigin['kind'], of: string, first: Mount): LayoutOrigin {
+    const origin = { kind, of, index: this.list.length, first };
     this.list.push(origin);
     return origin;
   }
-}
-
-function joined(origin: GrowingOrigin, mount: Mount): LayoutOrigin {
-  origin.members.push(mount);
-  return origin;
 }
 
 function rootInOrigin(mount: Mount, supply: Supply, renamings: ReadonlyMap<string, number>): PathString {

@@ -1,4 +1,4 @@
-import type { Mount, PathString } from '../../model/mount.ts';
+import type { PathString } from '../../model/mount.ts';
 import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import type { Resolution } from '../resolve.ts';
 import { type OriginSteps, readOnlyStep } from './origin-steps.ts';
@@ -11,7 +11,7 @@ import type { OriginId, Step } from './steps.ts';
 export function deletionSteps(resolution: Resolution, origins: OriginSteps): Step[] {
   const { deletedRoots } = resolution;
   return [...deletedRoots.origins].flatMap((key) => {
-    const origin = origins.id(key, key.members[0] as Mount);
+    const origin = origins.id(key, key.first);
     const steps = [...deletedRoots.in(key)].flatMap((path) => deletion(resolution, key, origin, path));
     return deletedRoots.isReadOnly(key) ? [...steps, readOnlyStep(origin)] : steps;
   });

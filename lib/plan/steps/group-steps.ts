@@ -4,7 +4,7 @@ import { relativePath } from '../../model/paths.ts';
 import { isLockedBelow, suppliesAll } from '../checks/copied-sources.ts';
 import type { Group } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
-import type { Spot } from '../layout/layout.ts';
+import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import type { Resolution } from '../resolve.ts';
 import type { MountActions } from './mount-actions.ts';
 import { mountRootNode, type OriginSteps } from './origin-steps.ts';
@@ -106,7 +106,7 @@ export class GroupSteps {
       return;
     }
     if (this.#actions.startsFromOrigin(start))
-      this.#origins.id((this.#resolution.layout.roots.get(start.id) as Spot).origin, start);
+      this.#origins.id(this.#resolution.layout.roots.originOf(start.id) as LayoutOrigin, start);
     this.#script.addFor(start, 'start-group');
   }
 
@@ -169,7 +169,7 @@ export class GroupSteps {
 
   /** What the holders of a group and of those who follow it are cloned from. */
   #holderOrigin(group: number, mount: Mount): OriginId {
-    const key = this.#resolution.groupOrigins.get(group);
+    const key = this.#resolution.groupOrigins.get(group)?.origin;
     if (key === undefined) throw new Error(`peer group ${group} has no member in the tree`);
     return this.#origins.id(key, mount);
   }

@@ -7,6 +7,7 @@ import type { Group, Groups } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
 import type { Images } from '../layout/images.ts';
 import type { Spot } from '../layout/layout.ts';
+import type { LayoutOrigin } from '../layout/layout-origin.ts';
 import type { Resolution } from '../resolve.ts';
 import type { ActionOf, OriginId } from './steps.ts';
 
@@ -125,7 +126,8 @@ export class MountActions {
   }
 
   originOf(mount: Mount): OriginId {
-    return this.#originIds[this.#spotOf(mount).origin.index] as OriginId;
+    const { index } = this.#resolution.layout.roots.originOf(mount.id) as LayoutOrigin;
+    return this.#originIds[index] as OriginId;
   }
 
   idmapOf(mount: Mount): IdMap | undefined {
@@ -139,7 +141,7 @@ export class MountActions {
 
   /** Whether the mount could be its origin: a map can be given to a detached clone only. */
   isWhole(mount: Mount): boolean {
-    return this.#spotOf(mount).path === '/' && this.idmapOf(mount) === undefined;
+    return this.#resolution.layout.roots.pathOf(mount.id) === '/' && this.idmapOf(mount) === undefined;
   }
 
   /** Says which mounts are their origins themselves: that is known when all is in order. */

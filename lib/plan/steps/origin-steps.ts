@@ -93,11 +93,10 @@ export class OriginSteps {
     const paths = kinds.paths(key);
     const idmapped = this.#isIdmapped(key);
     const isPlain = !idmapped && !nodes.hasAny(key);
-    if (isPlain && paths.length === 1) return; // only its root, and that as it is made
-    if (isPlain && !deletedRoots.hasAny(key) && !givesItsGroup(this.#rootStatus(key))) {
-      const below = paths[0] === '/' ? paths.slice(1) : paths;
-      this.#script.addNodes(id, below, (path) => kinds.kindAt({ origin: key, path }));
-    } else this.#makeSpecialNodes(id, key, paths, idmapped);
+    if (isPlain && paths.length === 0) return; // only its root, and that as it is made
+    if (isPlain && !deletedRoots.hasAny(key) && !givesItsGroup(this.#rootStatus(key)))
+      this.#script.addNodes(id, paths, (path) => kinds.kindAt({ origin: key, path }));
+    else this.#makeSpecialNodes(id, key, paths, idmapped);
   }
 
   #makeSpecialNodes(id: OriginId, key: LayoutOrigin, paths: readonly PathString[], idmapped: boolean): void {
@@ -110,7 +109,7 @@ export class OriginSteps {
       : NONE;
     const inWaiting = new Set(replaced.map((path) => deletedRoots.builtPath(key, path)));
     for (const path of paths) {
-      if (path === '/' || waits.has(path) || inWaiting.has(path)) continue;
+      if (waits.has(path) || inWaiting.has(path)) continue;
       make(path, NEEDED);
       if (waits.size === 0) continue;
       for (const place of this.#waiting(key, path))
@@ -135,8 +134,10 @@ export class OriginSteps {
    * mount that shows no owner of it (inode_permission, fs/namei.c).
    */
   #isIdmapped(key: LayoutOrigin): boolean {
-    const { choices } = this.#resolution;
-    for (const { id, idmap } of key.members) if (idmap || choices.idmap.has(id)) return true;
+    const { choices, layout, tree } = this.#resolution;
+    for (const { id, idmap } of tree.superblockOf(key.first)) {
+      if ((idmap || choices.idmap.has(id)) && layout.roots.originOf(id) === key) return true;
+    }
     return false;
   }
 
@@ -177,9 +178,8 @@ export class OriginSteps {
 
   #rootStatus(key: LayoutOrigin): OwnedNode | undefined {
     const known = this.#resolution.nodes.at(key, '/');
-    const first = key.members[0];
-    if (known || !first) return known;
-    const mode = this.#parameters(first).find((parameter) => parameter.key === 'mode')?.value;
+    if (known) return known;
+    const mode = this.#parameters(key.first).find((parameter) => parameter.key === 'mode')?.value;
     return mode === undefined ? undefined : { ...ORDINARY.directory, mode: Number.parseInt(mode, 8) };
   }
 

@@ -46,7 +46,7 @@ describe('a layout', () => {
     });
     expect(spots(layout.places)).toEqual({ 2: 'fresh:0:1 /a', 3: 'fresh:0:1 /x/b', 4: 'fresh:0:3 /' });
     expect(layout.origins.map(named)).toEqual(['fresh:0:1', 'fresh:0:3', 'fresh:0:4']);
-    expect(layout.origins[0]?.members.map((member) => member.id)).toEqual([1, 2]);
+    expect(layout.origins.map(({ first }) => first.id)).toEqual([1, 3, 4]);
   });
 
   test('has one origin for each host path, and paths below it', () => {
@@ -133,9 +133,9 @@ describe('kinds', () => {
     origins.find((origin) => named(origin) === name) as LayoutOrigin;
   const kindsIn = (kinds: Found, name: string) => {
     const origin = originOf(kinds, name);
-    return kinds
-      .paths(origin)
-      .map((path) => `${path} ${kinds.known({ origin, path }) ? kinds.kindAt({ origin, path }) : '?'}`);
+    return ['/', ...kinds.paths(origin)].map(
+      (path) => `${path} ${kinds.known({ origin, path }) ? kinds.kindAt({ origin, path }) : '?'}`,
+    );
   };
 
   test('are directories for what holds a needed path, unknown for the path itself', () => {
