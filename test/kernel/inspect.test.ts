@@ -41,7 +41,7 @@ describe.skipIf(!isRoot)('host paths, as root', () => {
     return f({ host: captureTree(), held, mayMount, mayBeLocked: false });
   };
   const inspectSource = (view: SourceView, path: string, below: string[]) =>
-    inspectSources(view, new Map([[path, below]]))[path] as SourceFact;
+    inspectSources(view, new Map([[path, new Set(below)]]))[path] as SourceFact;
   const source = (path: string, below: string[] = [], mayMount = true) =>
     withView((view) => inspectSource(view, join(place, path), below), mayMount);
 

@@ -19,9 +19,8 @@ const ENOUGH = 8;
 export class HeldHost implements Disposable {
   #paths: OpenedPaths | undefined;
   #reserve: OwnedFds | undefined;
-  readonly #mountRoots = new Map<PathString, HeldFd>();
-  /** Those of the mount roots that are no source's own. */
-  readonly #opened: OwnedFd[] = [];
+  /** By the id of the mount: those that are no source themselves. */
+  readonly #mountRoots = new Map<number, OwnedFd>();
   readonly #idmaps = new Map<number, OwnedFd>();
   #destination: OwnedFd | undefined;
   #target: MountNamespace | undefined;
@@ -41,14 +40,9 @@ export class HeldHost implements Disposable {
     this.#paths = paths;
   }
 
-  /** Keeps an fd that a mount root was opened with. */
-  keep(fd: OwnedFd): void {
-    this.#opened.push(fd);
-  }
-
-  /** Tells the fd of the root of the mount that a source lies on. */
-  setMountRoot(path: PathString, fd: HeldFd): void {
-    this.#mountRoots.set(path, fd);
+  /** Keeps the fd of the root of a mount that sources lie on. */
+  keepMountRoot(mount: number, fd: OwnedFd): void {
+    this.#mountRoots.set(mount, fd);
   }
 
   /** Keeps the namespace that the tree is for; it is the caller's to take over, or closed with the rest. */
@@ -104,10 +98,12 @@ export class HeldHost implements Disposable {
     return this.#destination;
   }
 
-  /** A source's fd; `undefined` when inspection could not open it. */
+  /** The fd of a source, or of the root of the mount that it lies on; `undefined` when inspection could not open it. */
   get(path: PathString, of: 'path' | 'mount'): HeldFd | undefined {
-    if (of === 'mount') return this.#mountRoots.get(path);
-    return this.#paths?.fdOf(path);
+    if (of === 'path') return this.#paths?.fdOf(path);
+    const source = this.#paths?.find(path);
+    if (!source || typeof source.status === 'number') return undefined;
+    return source.status.mountRoot ? source.fd : this.#mountRoots.get(source.status.mountId);
   }
 
   /** The fd for an import slot. */
@@ -142,7 +138,7 @@ export class HeldHost implements Disposable {
   close(): void {
     this.#paths?.close();
     this.#reserve?.close();
-    for (const fd of this.#opened) fd.close();
+    for (const fd of this.#mountRoots.values()) fd.close();
     for (const fd of this.#idmaps.values()) fd.close();
     this.#destination?.close();
     this.#target?.close();

@@ -29,7 +29,7 @@ const LOOK = BigInt(O.PATH | O.CLOEXEC);
 /** Host paths, which are opened and looked at in one go. */
 export class OpenedPaths implements Disposable {
   readonly #paths: readonly PathString[];
-  readonly #places: ReadonlyMap<PathString, number>;
+  readonly #places = new Map<PathString, number>();
   readonly #straight: Opened;
   /** Those that lead through symlinks, in their order, and by their place among all. */
   readonly #followed: Opened;
@@ -38,7 +38,7 @@ export class OpenedPaths implements Disposable {
   /** @throws {MountError} ENOMEM */
   constructor(paths: readonly PathString[]) {
     this.#paths = paths;
-    this.#places = new Map(paths.map((path, place) => [path, place]));
+    for (const path of paths) this.#places.set(path, this.#places.size);
     this.#straight = openEach(paths, RESOLVE.NO_SYMLINKS);
     const through = paths.filter((_, index) => {
       if (this.#straight.fds.at(index) !== -constants.errno.ELOOP) return false;
@@ -64,6 +64,13 @@ export class OpenedPaths implements Disposable {
       status: stats.file(index) ?? stats.errno(index),
       isReal: stats === this.#straight.stats && isCleanAbsolute(path),
     };
+  }
+
+  /** {@link at}, by the path; `undefined` where it could not be opened. */
+  find(path: PathString): OpenedPath | undefined {
+    const place = this.#places.get(path);
+    const opened = place === undefined ? undefined : this.at(place);
+    return typeof opened === 'number' ? undefined : opened;
   }
 
   /** The fd of what could be opened. */

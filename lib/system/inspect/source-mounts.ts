@@ -43,7 +43,7 @@ export class SourceMounts {
     if (known) return known;
     const fd = this.#open(mount) ?? climbToRoot(from, mount);
     if (!fd) return undefined;
-    this.#view.held.keep(fd);
+    this.#view.held.keepMountRoot(mount.id, fd);
     const root = { fd, identity: identityOf(statOpen(fd)) };
     this.#roots.set(mount, root);
     return root;

@@ -36,24 +36,25 @@ export interface SourceView {
  */
 export function inspectSources(
   view: SourceView,
-  sources: ReadonlyMap<PathString, Iterable<PathString>>,
+  sources: ReadonlyMap<PathString, ReadonlySet<PathString>>,
 ): { [path: PathString]: SourceFact } {
   const opened = new OpenedPaths([...sources.keys()]);
   view.held.keepPaths(opened);
   const mounts = new SourceMounts(view);
-  return Object.fromEntries(
-    Array.from(sources, ([path, below], index) => [
-      path,
-      inspectSource(view, mounts, path, below, opened.at(index)),
-    ]),
-  );
+  const facts: { [path: PathString]: SourceFact } = {};
+  let index = 0;
+  for (const [path, below] of sources) {
+    facts[path] = inspectSource(view, mounts, path, below, opened.at(index));
+    index += 1;
+  }
+  return facts;
 }
 
 function inspectSource(
   view: SourceView,
   mounts: SourceMounts,
   path: PathString,
-  below: Iterable<PathString>,
+  below: ReadonlySet<PathString>,
   opened: OpenedPath | number,
 ): SourceFact {
   if (typeof opened === 'number') {
@@ -65,23 +66,24 @@ function inspectSource(
   const kind = kindOfMode(status.mode);
   const paths = lookBelow(view, fd.number, below);
   const mount = view.host.get(status.mountId);
-  const place = mount && pathInside(view, path, opened, mount);
-  if (!mount || place === undefined) return { path, kind, paths };
+  const real = mount && realPath(view, path, opened);
+  const place = mount && real && relativePath(mount.mountPoint, real);
+  if (!mount || !real || place === undefined) return { path, kind, paths };
   const { identity } = status;
   const root = status.mountRoot ? { fd, identity } : mounts.rootOf(mount, fd.number);
-  if (root) view.held.setMountRoot(path, root.fd);
-  return {
+  const fact: { -readonly [field in keyof SourceFact]: SourceFact[field] } = {
     path,
     kind,
     root: joinPath(mount.root, place),
     mount,
     mountRootReachable: root !== undefined,
-    ...(view.mayBeLocked && { locks: locksOf(fd.number, root?.fd.number, mount) }),
-    submounts: mounts.hasMountsBelow(mount, joinPath(mount.mountPoint, place)),
+    submounts: mounts.hasMountsBelow(mount, real),
     identity,
-    ...(root && { mountRootIdentity: root.identity }),
     paths,
   };
+  if (root) fact.mountRootIdentity = root.identity;
+  if (view.mayBeLocked) fact.locks = locksOf(fd.number, root?.fd.number, mount);
+  return fact;
 }
 
 /** Looks at the place where a tree is to be attached; its fd goes to `held`. */
@@ -136,16 +138,15 @@ function statOrErrno(fd: OwnedFd): NativeStat | string {
   }
 }
 
-/** The path of an open file inside the mount it lies on; `undefined` when it is deleted or out of reach. */
-function pathInside(
+/** The path of an open file without symlinks; `undefined` when it is deleted or out of reach. */
+function realPath(
   { held }: SourceView,
   path: PathString,
   { fd, isReal }: OpenedPath,
-  mount: Mount,
 ): PathString | undefined {
-  if (isReal) return relativePath(mount.mountPoint, path);
+  if (isReal) return path;
   const real = held.procfs.readLink('thread-self/fd', String(fd.number));
-  return isSameFile(real, fd) ? relativePath(mount.mountPoint, real) : undefined;
+  return isSameFile(real, fd) ? real : undefined;
 }
 
 /** /proc words a deleted file `/a (deleted)`, which may also be a file's real name. */
@@ -158,12 +159,15 @@ function isSameFile(real: PathString, fd: HeldFd): boolean {
   return left?.inode === right?.inode && left?.device === right?.device && left?.mountId === right?.mountId;
 }
 
+const NOTHING: { readonly [path: PathString]: PathFact } = Object.freeze({});
+
 /** What is at each path; where a mount covers it, seen in a private clone of the mount without its children. */
 function lookBelow(
   view: SourceView,
   fd: number,
-  below: Iterable<PathString>,
-): { [path: PathString]: PathFact } {
+  below: ReadonlySet<PathString>,
+): { readonly [path: PathString]: PathFact } {
+  if (below.size === 0) return NOTHING;
   let clone: OwnedFd | undefined;
   const facts = Array.from(below, (path): [PathString, PathFact] => {
     let fact = lookUp(fd, path);
