@@ -185,14 +185,21 @@ export class MountTree {
   /** The child at exactly that mount point; of the tops, when no parent is given. */
   #childAt(parent: Mount | undefined, mountPoint: PathString): Mount | undefined {
     const children = parent ? this.childrenOf(parent) : this.roots;
-    if (children.length <= FEW) return children.findLast((child) => child.mountPoint === mountPoint);
+    if (children.length <= FEW) return lastAt(children, mountPoint);
     let places = this.#places.get(parent);
     if (!places) {
-      places = new Map(children.map((child) => [child.mountPoint, child]));
+      places = new Map();
+      for (const child of children) places.set(child.mountPoint, child);
       this.#places.set(parent, places);
     }
     return places.get(mountPoint);
   }
+}
+
+function lastAt(children: readonly Mount[], mountPoint: PathString): Mount | undefined {
+  for (let index = children.length - 1; index >= 0; index -= 1)
+    if (children[index]?.mountPoint === mountPoint) return children[index];
+  return undefined;
 }
 
 function depthFirst(tree: MountTree): readonly Mount[] {
