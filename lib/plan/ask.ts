@@ -4,8 +4,8 @@ import { parentPath } from '../model/paths.ts';
 import type { MountTree } from '../model/tree.ts';
 import { type Draft, draftRestore } from './draft.ts';
 import { filesystemRole, splitOptions, takesNodes } from './filesystems.ts';
-import type { Layout } from './layout/layout.ts';
-import type { LayoutOrigin } from './layout/layout-origin.ts';
+import type { Layout, Spots } from './layout/layout.ts';
+import { hostSource, type LayoutOrigin } from './layout/layout-origin.ts';
 import type { Restorable } from './namespaces.ts';
 import type { RestoreOptions } from './options/options.ts';
 import type { FilesystemQuestion, HostQuestions, Parameter } from './questions.ts';
@@ -21,18 +21,17 @@ export function hostQuestions(input: Restorable, options: RestoreOptions): HostQ
 }
 
 export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQuestions {
-  const isAsked = (origin: LayoutOrigin) => !isMadeForNodes(origin.first, supplies);
-  const pathsIn = neededPaths(tree, layout, isAsked);
+  const pathsIn = neededPaths(tree, supplies, layout);
 
-  const sources = new Map<PathString, Set<PathString>>();
-  for (const path of choices.slaves.values()) if (path !== true) sources.set(path, new Set());
+  const sources = new Map<PathString, ReadonlySet<PathString>>();
+  for (const path of choices.slaves.values()) if (path !== true) sources.set(path, NO_PATHS);
   const filesystems = new Map<string, FilesystemQuestion & { readonly paths: Set<PathString> }>();
   for (const origin of layout.origins) {
     const paths = pathsIn.get(origin) ?? NO_PATHS;
     const { first } = origin;
     const supply = supplies.get(first.id);
     if (supply?.kind === 'host') {
-      sources.set(supply.source, relativeOnes(choices.makeMountPoints ? withAncestors(paths) : paths));
+      sources.set(supply.source, choices.makeMountPoints ? withAncestors(paths) : paths);
     }
     if (supply?.kind !== 'fresh') continue;
     const made = madeAs(tree, supplies, first);
@@ -56,20 +55,28 @@ function isMadeForNodes(mount: Mount, supplies: Supplies): boolean {
   return supplies.get(mount.id)?.kind === 'fresh' && takesNodes(mount.type);
 }
 
+/** Relative ones in what the host supplies, the root itself not among them; absolute ones in what is made here. */
 function neededPaths(
   tree: MountTree,
+  supplies: Supplies,
   { roots, places, origins }: Layout,
-  isAsked: (origin: LayoutOrigin) => boolean,
 ): Map<LayoutOrigin, Set<PathString>> {
   const paths = new Map<LayoutOrigin, Set<PathString>>();
-  for (const origin of origins) if (isAsked(origin)) paths.set(origin, new Set());
-  if (paths.size === 0) return paths;
-  const both = [roots, places];
+  const asked = origins.map(({ first }) => !isMadeForNodes(first, supplies));
+  if (!asked.includes(true)) return paths;
+  const note = (id: number, spots: Spots) => {
+    const origin = spots.originOf(id);
+    if (!origin || !asked[origin.index]) return;
+    const path = spots.pathOf(id);
+    const isOfHost = hostSource(origin) !== undefined;
+    if (isOfHost && path === '/') return;
+    const known = paths.get(origin) ?? new Set();
+    if (known.size === 0) paths.set(origin, known);
+    known.add(isOfHost ? path.slice(1) : path);
+  };
   for (const { id } of tree.inOrder) {
-    for (const spots of both) {
-      const origin = spots.originOf(id);
-      if (origin) paths.get(origin)?.add(spots.pathOf(id));
-    }
+    note(id, roots);
+    note(id, places);
   }
   return paths;
 }
@@ -77,12 +84,6 @@ function neededPaths(
 /** What has to be looked at when missing mount points are made: the directories on the way too. */
 function withAncestors(paths: ReadonlySet<PathString>): Set<PathString> {
   const all = new Set(paths);
-  for (const path of all) if (path !== '/') all.add(parentPath(path));
+  for (const path of all) if (path.includes('/')) all.add(parentPath(path));
   return all;
-}
-
-function relativeOnes(paths: ReadonlySet<PathString>): Set<PathString> {
-  const relative = new Set<PathString>();
-  for (const path of paths) if (path !== '/') relative.add(path.slice(1));
-  return relative;
 }

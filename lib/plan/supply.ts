@@ -59,8 +59,8 @@ function supplyByHost(
 ): readonly Mount[] {
   const covers: Cover[] = [];
   const supply = (mount: Mount, source: PathString) => {
-    const recursive = choices.recursive.has(mount.id) && ({ recursive: true } as const);
-    supplies.set(mount.id, { kind: 'host', source, below: '', ...recursive });
+    const given = { kind: 'host', source, below: '' } as const;
+    supplies.set(mount.id, choices.recursive.has(mount.id) ? { ...given, recursive: true } : given);
     covers.push({ root: mount.root, source });
   };
   const waiting = () => members.filter((mount) => !supplies.has(mount.id));
@@ -116,7 +116,7 @@ function isWholeFilesystem(mount: Mount): boolean {
 
 /** Binds each mount from the narrowest cover that its root lies in. */
 function bindFromCovers(waiting: readonly Mount[], covers: readonly Cover[], supplies: ById<Supply>): void {
-  if (covers.length === 0) return;
+  if (covers.length === 0 || waiting.length === 0) return;
   const byRoot = new Map(covers.map((cover) => [cover.root, cover]));
   for (const mount of waiting) {
     const cover = narrowestCover(byRoot, mount.root);

@@ -45,7 +45,7 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   const skip = targetSet(namespaces, 'skip', options.skip);
   const { at, enters } = destinationOf(options);
 
-  refuseTwice(namespaces.whole, { external: new Set(external.keys()), fresh, standIn, skip });
+  refuseTwice(namespaces.whole, { external, fresh, standIn, skip });
   const top = main.root;
   if (root !== undefined && top && [external, fresh, standIn, skip].some((named) => named.has(top.id))) {
     throw new UsageError(`root supplies ${nameOf(top)}, which another option names too: give one of them`);
@@ -55,10 +55,10 @@ export function chooseFrom(namespaces: Namespaces, options: RestoreOptions): Cho
   if ((at !== undefined || enters) && namespaces.count > 1) {
     throw new UsageError('into takes one mount tree, and these are several namespaces');
   }
-  for (const [option, path] of hostPaths(root, external, slaves, at)) {
-    if (!path.startsWith('/'))
-      throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
-  }
+  requireAbsolute('root', root);
+  requireAbsolute('into.at', at);
+  for (const path of external.values()) requireAbsolute('external', path);
+  for (const path of slaves.values()) if (path !== true) requireAbsolute('slaves', path);
 
   return {
     root,
@@ -152,36 +152,38 @@ function targetMap<T>(
   targets: { readonly [target: TargetName]: T } | undefined,
 ): Map<number, T> {
   const map = new Map<number, T>();
-  for (const [target, value] of Object.entries(targets ?? {})) {
+  if (targets === undefined) return map;
+  for (const target of Object.keys(targets)) {
     const { id } = findTarget(namespaces, option, target);
     if (map.has(id)) throw new UsageError(`${option}: ${target} names a mount that another key names too`);
-    map.set(id, value);
+    map.set(id, targets[target] as T);
   }
   return map;
 }
 
-function refuseTwice(tree: MountTree, sets: { readonly [option: string]: ReadonlySet<number> }): void {
-  const owner = new Map<number, string>();
-  for (const [option, ids] of Object.entries(sets)) {
-    for (const id of ids) {
-      const other = owner.get(id);
-      const mount = tree.get(id);
-      if (other !== undefined && mount) {
-        throw new UsageError(`both ${other} and ${option} name ${nameOf(mount)}: give one of them`);
-      }
-      owner.set(id, option);
-    }
+/** What options say of mounts, by id. */
+type Named = Pick<ReadonlyMap<number, unknown>, 'has' | 'size'> & { keys(): IterableIterator<number> };
+
+function refuseTwice(tree: MountTree, options: { readonly [option: string]: Named }): void {
+  const before: [option: string, named: Named][] = [];
+  for (const [option, named] of Object.entries(options)) {
+    if (before.length > 0) for (const id of named.keys()) refuseAgain(tree, id, option, before);
+    if (named.size > 0) before.push([option, named]);
   }
 }
 
-function* hostPaths(
-  root: PathString | undefined,
-  external: ReadonlyMap<number, PathString>,
-  slaves: ReadonlyMap<number, PathString | true>,
-  at: PathString | undefined,
-): Generator<[string, PathString]> {
-  if (root !== undefined) yield ['root', root];
-  if (at !== undefined) yield ['into.at', at];
-  for (const path of external.values()) yield ['external', path];
-  for (const path of slaves.values()) if (path !== true) yield ['slaves', path];
+function refuseAgain(
+  tree: MountTree,
+  id: number,
+  option: string,
+  before: readonly [option: string, named: Named][],
+): void {
+  const other = before.find(([, named]) => named.has(id))?.[0];
+  if (other === undefined) return;
+  throw new UsageError(`both ${other} and ${option} name ${nameOf(tree.get(id) as Mount)}: give one of them`);
+}
+
+function requireAbsolute(option: string, path: PathString | undefined): void {
+  if (path === undefined || path.startsWith('/')) return;
+  throw new UsageError(`${option}: ${JSON.stringify(path)} is not an absolute path`);
 }
