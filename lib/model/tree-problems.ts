@@ -133,6 +133,7 @@ function samePlaces(tree: Family): Problem[] {
 }
 
 function areApart(siblings: readonly Mount[]): boolean {
+  if (siblings.length === 2) return siblings[0]?.mountPoint !== siblings[1]?.mountPoint;
   const places = new Set<string>();
   for (const { mountPoint } of siblings) places.add(mountPoint);
   return places.size === siblings.length;
@@ -191,14 +192,28 @@ function deletionProblems(tree: Family, mount: Mount): readonly Problem[] {
   return [problem('on-deleted', [mount, parent], reason)];
 }
 
+const haveOneType = (mount: Mount, other: Mount) => mount.type === other.type;
+const areOnOneDevice = (mount: Mount, other: Mount) => mount.device === other.device;
+const followOneMaster = (mount: Mount, other: Mount) => mount.propagation.master === other.propagation.master;
+
+/** The first that differs from the one before all others. */
+function firstOther(
+  members: readonly Mount[],
+  isAlike: (mount: Mount, other: Mount) => boolean,
+): Mount | undefined {
+  const first = members[0] as Mount;
+  for (const mount of members) if (!isAlike(mount, first)) return mount;
+  return undefined;
+}
+
 function superblockProblems(tree: Family): Problem[] {
   const found: Problem[] = [];
-  for (const [device, members] of tree.superblocks) {
-    const first = members[0] as Mount;
-    const other = members.length > 1 && members.find((mount) => mount.type !== first.type);
+  for (const members of tree.superblocks.values()) {
+    const other = firstOther(members, haveOneType);
     if (!other) continue;
+    const first = members[0] as Mount;
     const both = [first, other];
-    const reason = `${listed(both)} are on one device, ${device}, but of two types, ${first.type} and ${other.type}`;
+    const reason = `${listed(both)} are on one device, ${first.device}, but of two types, ${first.type} and ${other.type}`;
     found.push(problem('superblock-types', both, reason));
   }
   return found;
@@ -206,15 +221,16 @@ function superblockProblems(tree: Family): Problem[] {
 
 function groupProblems(tree: Family): Problem[] {
   const found: Problem[] = [];
-  for (const [group, members] of tree.groups) {
+  for (const members of tree.groups.values()) {
     const first = members[0] as Mount;
-    const elsewhere = members.find((mount) => mount.device !== first.device);
+    const group = first.propagation.shared;
+    const elsewhere = firstOther(members, areOnOneDevice);
     if (elsewhere) {
       const both = [first, elsewhere];
       const reason = `${listed(both)} are in peer group ${group} but on two filesystems, ${first.device} and ${elsewhere.device}`;
       found.push(problem('group-superblocks', both, reason));
     }
-    const other = members.find((mount) => mount.propagation.master !== first.propagation.master);
+    const other = firstOther(members, followOneMaster);
     if (other) {
       const reason = `${listed([first, other])} are in peer group ${group} but follow different masters`;
       found.push(problem('group-masters', [first, other], reason));
@@ -225,13 +241,15 @@ function groupProblems(tree: Family): Problem[] {
 
 function masterCycles(tree: Family): Problem[] {
   const masterOf = new Map<number, number>();
-  for (const [group, members] of tree.groups) {
-    const master = members.find((mount) => mount.propagation.master !== undefined)?.propagation.master;
-    if (master !== undefined) masterOf.set(group, master);
+  for (const members of tree.groups.values()) {
+    const { shared } = (members[0] as Mount).propagation;
+    const master = masterOfAny(members);
+    if (shared !== undefined && master !== undefined) masterOf.set(shared, master);
   }
   const found: Problem[] = [];
   const done = new Set<number>();
   for (const start of masterOf.keys()) {
+    if (!masterOf.has(masterOf.get(start) as number)) continue; // most chains end with the first master
     const path = new Set<number>();
     let group: number | undefined = start;
     while (group !== undefined && !done.has(group) && !path.has(group)) {
@@ -250,4 +268,9 @@ function masterCycles(tree: Family): Problem[] {
     for (const seen of path) done.add(seen);
   }
   return found;
+}
+
+function masterOfAny(members: readonly Mount[]): number | undefined {
+  for (const { propagation } of members) if (propagation.master !== undefined) return propagation.master;
+  return undefined;
 }

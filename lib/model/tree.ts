@@ -202,13 +202,25 @@ function lastAt(children: readonly Mount[], mountPoint: PathString): Mount | und
   return undefined;
 }
 
+/** Siblings that a walk is among, and which of them is next. */
+interface Row {
+  readonly siblings: readonly Mount[];
+  next: number;
+}
+
 function depthFirst(tree: MountTree): readonly Mount[] {
   const order: Mount[] = [];
-  const waiting = placingOrder(tree.roots).toReversed();
-  for (let mount = waiting.pop(); mount; mount = waiting.pop()) {
+  const rows: Row[] = [];
+  const enter = (siblings: readonly Mount[]) => {
+    if (siblings.length > 0) rows.push({ siblings: placingOrder(siblings), next: 0 });
+  };
+  enter(tree.roots);
+  for (let row = rows.pop(); row; row = rows.pop()) {
+    const mount = row.siblings[row.next] as Mount;
+    row.next += 1;
+    if (row.next < row.siblings.length) rows.push(row);
     order.push(mount);
-    const children = placingOrder(tree.childrenOf(mount));
-    for (let i = children.length - 1; i >= 0; i -= 1) waiting.push(children[i] as Mount);
+    enter(tree.childrenOf(mount));
   }
   return order;
 }
@@ -278,6 +290,7 @@ interface Index<K> {
 
 function append<K>(index: Index<K>, key: K, mount: Mount): void {
   const list = index.get(key);
-  if (list) list.push(mount);
-  else index.set(key, [mount]);
+  if (!list) index.set(key, [mount]);
+  else if (list.length > 1) list.push(mount);
+  else index.set(key, [list[0] as Mount, mount]); // V8 gives a list that grows room for 17 more
 }
