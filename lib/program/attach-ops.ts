@@ -1,5 +1,6 @@
 /** Ops that put the finished tree where it goes. */
 import { AT, CLONE, MNT, MOVE_MOUNT, MS, O, OPEN_TREE } from '../flags.ts';
+import type { Group } from '../plan/groups/groups.ts';
 import type { ActionOf } from '../plan/steps/steps.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { leaveHome } from './home.ts';
@@ -56,15 +57,18 @@ function leaveGroup(emitter: Emitter, old: number): void {
 }
 
 /** The old root lies on top of the new one, a yard on top of the old root, and "." leads to what lies on top. */
-export function dropOldRoot(emitter: Emitter, action: ActionOf<'drop-old-root'>): void {
-  const { standing, holders, replaced } = action;
+export function dropOldRoot(
+  emitter: Emitter,
+  { standing, replaced }: ActionOf<'drop-old-root'>,
+  holders: readonly Group[],
+): void {
   for (const group of holders) {
-    const holder = emitter.get(group);
-    const out = emitter.temporary(group);
+    const holder = emitter.group(group);
+    const out = emitter.temporary(group.key);
     const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
     emitter.op('open_tree', { a: holder, s1: '', n: flags, out });
     emitter.close(holder);
-    emitter.alias(group, out);
+    emitter.setGroup(group, out);
   }
   if (replaced) {
     // So that its unmounting reaches nobody else.

@@ -115,7 +115,7 @@ export class ProgramBuilder {
     words[at + WORD.out] = out;
   }
 
-  fsconfig(context: number, command: number, key: string | undefined, value: string | undefined): void {
+  fsconfig(context: number, command: number, key?: string, value?: string): void {
     const at = this.#main.add(OPCODE.fsconfig, 0);
     const { words } = this.#main;
     words[at + WORD.a] = context;
@@ -124,7 +124,7 @@ export class ProgramBuilder {
     words[at + WORD.s2] = this.#strings.offset(value);
   }
 
-  fsmount(context: number, flags: number, out: number, attributes: number): void {
+  fsmount(context: number, flags: number, out: number, attributes = 0): void {
     const at = this.#main.add(OPCODE.fsmount, 0);
     const { words } = this.#main;
     words[at + WORD.a] = context;

@@ -1,6 +1,7 @@
 /** Steps → ops: pure. Each slot is closed after its last use, so that few fds are open at a time. */
 import type { Mount } from '../model/mount.ts';
 import { atOnce, inStretches, type Pausing, STRETCH } from '../model/pausing.ts';
+import type { Group } from '../plan/groups/groups.ts';
 import type { RestorePlan } from '../plan/plan.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { Action, Origin, OriginId } from '../plan/steps/steps.ts';
@@ -115,7 +116,7 @@ function emitAction(
   way: Way,
 ): void {
   if (action.kind !== 'make-node' && action.kind !== 'delete') way.leave();
-  const { tree } = plan.script;
+  const { tree, actions } = plan.script;
   switch (action.kind) {
     case 'make-filesystem': {
       const taker = uses.takerAtOnce(action.origin);
@@ -161,20 +162,29 @@ function emitAction(
     case 'share-source':
       shareSource(emitter, action);
       break;
-    case 'make-group':
-      makeGroup(emitter, action, parking);
+    case 'make-group': {
+      const master = action.master === undefined ? undefined : actions.groupNamed(action.master);
+      makeGroup(emitter, action, { group: actions.groupNamed(action.group), master }, parking);
       break;
+    }
     case 'start-group': {
       const { from, mount } = action;
+      const group = groupOf(plan.script, mount);
+      const starting = { group, master: actions.masterOf(group) };
       const origin = from && plan.origins[from.origin];
-      startGroup(emitter, action, origin, tree.get(mount)?.mountPoint ?? '', parking);
+      startGroup(emitter, action, starting, origin, tree.get(mount)?.mountPoint ?? '', parking);
       break;
     }
     case 'clone-member':
-      cloneMember(emitter, action, tree.get(action.mount)?.mountPoint ?? '');
+      cloneMember(
+        emitter,
+        action,
+        groupOf(plan.script, action.mount),
+        tree.get(action.mount)?.mountPoint ?? '',
+      );
       break;
     case 'set-group':
-      joinGroup(emitter, action);
+      joinGroup(emitter, action, groupOf(plan.script, action.mount));
       break;
     case 'share':
       shareMount(emitter, action);
@@ -198,7 +208,11 @@ function emitAction(
     case 'drop-old-root':
       // Nothing takes back that the root of a namespace went: what can fail comes before.
       if (action.replaced) handBackNamespace(emitter, action.namespace);
-      dropOldRoot(emitter, action);
+      dropOldRoot(
+        emitter,
+        action,
+        action.holders.map((key) => actions.groupNamed(key)),
+      );
       if (!action.replaced) handBackNamespace(emitter, action.namespace);
       break;
     case 'open-yard':
@@ -223,6 +237,11 @@ function emitAction(
       attach(emitter, emitter.mount(action.mount));
       break;
   }
+}
+
+/** What a mount joins that is given its sharing. */
+function groupOf({ tree, actions }: Script, mount: number): Group {
+  return actions.groupOf(tree.get(mount) as Mount) as Group;
 }
 
 /**

@@ -1,11 +1,11 @@
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { ById } from '../model/by-id.ts';
 import { ByteList } from '../model/byte-list.ts';
+import type { Group } from '../plan/groups/groups.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { OriginId } from '../plan/steps/steps.ts';
-import { type AttributeBits, type OpArguments, ProgramBuilder } from './builder.ts';
+import { ProgramBuilder } from './builder.ts';
 import type { CompiledProgram, Export, Import } from './compiled.ts';
-import type { OpName } from './format.ts';
 import { cutAt, isTooLong } from './long-paths.ts';
 import { exportKey, exportName, importKey, importName, type SlotKey } from './slot-keys.ts';
 
@@ -30,13 +30,14 @@ export interface Reach {
   readonly path: string;
 }
 
-/** Emits ops for the step at hand and hands out slots by key. */
-export class Emitter {
-  readonly #builder: ProgramBuilder;
+/** Emits ops for the step at hand, hands out slots and closes them. */
+export class Emitter extends ProgramBuilder {
   readonly #slots = new Map<SlotKey, number>();
   /** By mount id, and by origin id. */
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];
+  /** By the index of the group: what it was started with. */
+  readonly #groups: number[] = [];
   readonly #names: string[] = [];
   /** By slot: 1 when it is closed. */
   readonly #done: ByteList;
@@ -52,18 +53,13 @@ export class Emitter {
     exports: readonly Export[],
     readonly hasOpenTreeAttr: boolean,
   ) {
-    this.#builder = new ProgramBuilder(OPS_A_LINE * script.length + FEW);
+    super(OPS_A_LINE * script.length + FEW);
     this.#mounts = new ById(script.tree.list);
     this.#done = new ByteList(script.tree.size);
     this.#imports = imports;
     this.#exports = exports;
     for (const item of imports) this.slot(importKey(item), importName(item));
     for (const item of exports) this.slot(exportKey(item.name, item.tree), exportName(item));
-  }
-
-  /** Index of the step that ops are emitted for from now on; -1 for none. */
-  set step(index: number) {
-    this.#builder.step = index;
   }
 
   /** The slot of a key; a new one, named for listings, when the key has none. */
@@ -82,13 +78,24 @@ export class Emitter {
     return slot;
   }
 
+  /** Lets a key find a slot that is there already. */
+  name(key: SlotKey, slot: number): void {
+    this.#slots.set(key, slot);
+  }
+
   has(key: SlotKey): boolean {
     return this.#slots.has(key);
   }
 
-  /** Lets a key find a slot that is there already, as that of the mount that starts a group. */
-  alias(key: SlotKey, slot: number): void {
-    this.#slots.set(key, slot);
+  /** The slot of what a group was started with. */
+  group({ index, key }: Group): number {
+    const slot = this.#groups[index];
+    if (slot === undefined) throw new Error(`no slot for ${key}`);
+    return slot;
+  }
+
+  setGroup({ index }: Group, slot: number): void {
+    this.#groups[index] = slot;
   }
 
   /** The slot of a mount that has one. */
@@ -136,60 +143,15 @@ export class Emitter {
     return this.#names.push(name) - 1;
   }
 
-  op(name: OpName, args: OpArguments): number {
-    return this.#builder.op(name, args);
-  }
-
-  /** How many ops there are so far. */
-  get opCount(): number {
-    return this.#builder.opCount;
-  }
-
-  undo(guard: number, name: OpName, args: OpArguments): void {
-    this.#builder.undo(guard, name, args);
-  }
-
-  openTree(directory: number, path: string, flags: number, out: number): void {
-    this.#builder.openTree(directory, path, flags, out);
-  }
-
-  openTreeAttr(directory: number, path: string, flags: number, out: number, change: AttributeBits): void {
-    this.#builder.openTreeAttr(directory, path, flags, out, change);
-  }
-
-  moveMount(from: number, to: number, path: string, flags: number): void {
-    this.#builder.moveMount(from, to, path, flags);
-  }
-
-  fsopen(type: string, flags: number, out: number): void {
-    this.#builder.fsopen(type, flags, out);
-  }
-
-  fsconfig(context: number, command: number, key?: string, value?: string): void {
-    this.#builder.fsconfig(context, command, key, value);
-  }
-
-  fsmount(context: number, flags: number, out: number, attributes = 0): void {
-    this.#builder.fsmount(context, flags, out, attributes);
-  }
-
-  mkdirat(directory: number, path: string, mode: number): void {
-    this.#builder.mkdirat(directory, path, mode);
-  }
-
-  mknodat(directory: number, path: string, mode: number): void {
-    this.#builder.mknodat(directory, path, mode);
-  }
-
   /** Whether it is closed, or not the program's to close. */
   isDone(slot: number): boolean {
     return slot < this.#imports.length + this.#exports.length || this.#done.at(slot) === 1;
   }
 
-  close(slot: number): void {
+  override close(slot: number): void {
     if (this.isDone(slot)) return;
     this.#done.set(slot, 1);
-    this.#builder.close(slot);
+    super.close(slot);
   }
 
   /**
@@ -276,7 +238,7 @@ export class Emitter {
   /** mount_setattr(2) on the mount that a fd stands for. */
   setattr(slot: number, set: number, clear: number, propagation: number, userns?: number): number {
     if (userns === undefined) {
-      this.#builder.mountSetattr(slot, AT.EMPTY_PATH, set, clear, propagation);
+      this.mountSetattr(slot, AT.EMPTY_PATH, set, clear, propagation);
       return this.opCount - 1;
     }
     const words = { f1: set, f2: clear, f3: propagation };
@@ -284,7 +246,7 @@ export class Emitter {
   }
 
   finish(): CompiledProgram {
-    const bytes = this.#builder.bytes({
+    const bytes = this.bytes({
       count: this.#names.length,
       imports: this.#imports.length,
       exports: this.#exports.length,
@@ -293,7 +255,7 @@ export class Emitter {
       bytes,
       imports: this.#imports,
       exports: this.#exports,
-      stepOfOp: this.#builder.stepOfOp,
+      stepOfOp: this.stepOfOp,
       slotNames: this.#names,
     };
   }

@@ -4,7 +4,7 @@ import type { Emitter } from './emitter.ts';
 
 /** Opens it so that it can be come back to. */
 export function keepHome(emitter: Emitter): void {
-  emitter.alias('home', holdNamespace(emitter, 'caller namespace'));
+  emitter.name('home', holdNamespace(emitter, 'caller namespace'));
 }
 
 /** Holds the namespace that the program is in, through a procfs of the caller's. */

@@ -8,20 +8,23 @@ import type { Emitter } from './emitter.ts';
 
 /** After which line of a script nothing more is done with a mount, an origin or a group. */
 export class LastUses {
+  readonly #script: Script;
   readonly #mounts: ById<number>;
   readonly #origins: number[] = [];
-  readonly #groups = new Map<GroupKey, number>();
+  /** By the index of the group, as all that follows of groups. */
+  readonly #groups: number[] = [];
   /** Ids of the mounts that start groups. */
-  readonly #starts = new Map<GroupKey, number>();
+  readonly #starts: number[] = [];
   /** Groups whose holders are mounted nowhere. */
-  readonly #detached = new Set<GroupKey>();
+  readonly #detached = new Set<number>();
   readonly #taken: Mount[] = [];
   /** Origins that others are cloned from, or in which mount points are made. */
   readonly #used = new Set<OriginId>();
 
   constructor(script: Script) {
+    this.#script = script;
     this.#mounts = new ById(script.tree.list);
-    for (let index = 0; index < script.length; index += 1) this.#learn(script, index);
+    for (let index = 0; index < script.length; index += 1) this.#learn(index);
   }
 
   /** Whether the origin becomes a mount of the tree itself. */
@@ -50,20 +53,24 @@ export class LastUses {
         this.#closeMount(index, action.of, emitter);
         return;
       case 'make-group':
-        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
+        if (action.master !== undefined)
+          this.#closeGroup(index, this.#named(action.master), emitter, dismiss);
         if (action.from && 'origin' in action.from)
           this.#closeOrigin(index, action.from.origin, emitter, dismiss);
-        this.#closeGroup(index, action.group, emitter, dismiss);
+        this.#closeGroup(index, this.#named(action.group), emitter, dismiss);
         return;
-      case 'start-group':
-        if (action.master !== undefined) this.#closeGroup(index, action.master, emitter, dismiss);
+      case 'start-group': {
+        const { actions } = this.#script;
+        const master = actions.masterOf(this.#groupAt(index));
+        if (master) this.#closeGroup(index, master, emitter, dismiss);
         if (action.from) this.#closeOrigin(index, action.from.origin, emitter, dismiss);
         return;
+      }
       case 'clone-member':
-        this.#closeGroup(index, action.group, emitter, dismiss);
+        this.#closeGroup(index, this.#groupAt(index), emitter, dismiss);
         return;
       case 'set-group':
-        this.#closeGroup(index, action.group, emitter, dismiss);
+        this.#closeGroup(index, this.#groupAt(index), emitter, dismiss);
         break;
       default: {
         const origin = originUsedBy(action);
@@ -73,7 +80,17 @@ export class LastUses {
     if (hasMount(action)) this.#closeMount(index, action.mount, emitter);
   }
 
-  #learn(script: Script, index: number): void {
+  /** What the mount of a line joins. */
+  #groupAt(index: number): Group {
+    return this.#script.actions.groupOf(this.#script.mountAt(index)) as Group;
+  }
+
+  #named(key: GroupKey): Group {
+    return this.#script.actions.groupNamed(key);
+  }
+
+  #learn(index: number): void {
+    const script = this.#script;
     const line = script.lineAt(index);
     if (line === 'step') {
       this.#learnAction(script.action(index), index);
@@ -88,8 +105,7 @@ export class LastUses {
     if (line === 'place') this.#mounts.set(mount.parentId, index);
     else if (line === 'clone-image') this.#mounts.set(script.actions.patternOf(mount).id, index);
     else if (line === 'start-group') this.#learnStart(script.actions, mount, index);
-    else if (line === 'clone-member' || line === 'set-group')
-      this.#useGroup((script.actions.groupOf(mount) as Group).key, index);
+    else if (line === 'clone-member' || line === 'set-group') this.#useGroup(this.#groupAt(index), index);
     else if (script.actions.takes(mount)) this.#taken[script.actions.originOf(mount)] = mount;
     else this.#cloneFrom(script.actions.originOf(mount), index);
   }
@@ -97,8 +113,8 @@ export class LastUses {
   #learnStart(actions: MountActions, mount: Mount, index: number): void {
     const group = actions.groupOf(mount) as Group;
     const master = actions.masterOf(group);
-    this.#starts.set(group.key, mount.id);
-    if (master) this.#useGroup(master.key, index);
+    this.#starts[group.index] = mount.id;
+    if (master) this.#useGroup(master, index);
     if (!actions.startsFromOrigin(mount)) return;
     const origin = actions.originOf(mount);
     this.#cloneFrom(origin, index);
@@ -110,9 +126,9 @@ export class LastUses {
     this.#used.add(origin);
   }
 
-  #useGroup(group: GroupKey, index: number): void {
-    const start = this.#starts.get(group);
-    if (start === undefined) this.#groups.set(group, index);
+  #useGroup(group: Group, index: number): void {
+    const start = this.#starts[group.index];
+    if (start === undefined) this.#groups[group.index] = index;
     else this.#mounts.set(start, index);
   }
 
@@ -122,10 +138,11 @@ export class LastUses {
     if (origin !== undefined) this.#origins[origin] = index;
     if (action.kind === 'make-mount-point') this.#used.add(action.origin);
     if (action.kind !== 'make-group') return;
-    this.#groups.set(action.group, index);
-    if (action.master !== undefined) this.#useGroup(action.master, index);
+    const group = this.#named(action.group);
+    this.#groups[group.index] = index;
+    if (action.master !== undefined) this.#useGroup(this.#named(action.master), index);
     if (action.from && 'origin' in action.from) this.#cloneFrom(action.from.origin, index);
-    if (!action.followsHost && action.node === 'directory') this.#detached.add(action.group);
+    if (!action.followsHost && action.node === 'directory') this.#detached.add(group.index);
   }
 
   #closeMount(index: number, mount: number, emitter: Emitter): void {
@@ -137,15 +154,15 @@ export class LastUses {
     if (this.#origins[origin] === index && !this.isTaken(origin)) dismiss(emitter.origin(origin), origin);
   }
 
-  #closeGroup(index: number, group: GroupKey, emitter: Emitter, dismiss: Dismiss): void {
-    const start = this.#starts.get(group);
+  #closeGroup(index: number, group: Group, emitter: Emitter, dismiss: Dismiss): void {
+    const start = this.#starts[group.index];
     if (start !== undefined) {
       if (this.#mounts.get(start) === index) emitter.close(emitter.mount(start));
       return;
     }
-    if (this.#groups.get(group) !== index) return;
-    const slot = emitter.get(group);
-    if (this.#detached.has(group)) dismiss(slot);
+    if (this.#groups[group.index] !== index) return;
+    const slot = emitter.group(group);
+    if (this.#detached.has(group.index)) dismiss(slot);
     else emitter.close(slot);
   }
 }

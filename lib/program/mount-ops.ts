@@ -2,7 +2,7 @@
 
 import { AT, MOUNT_ATTR, MOUNT_ATTR_ALL, MOUNT_ATTR_ATIME, MOVE_MOUNT, MS, OPEN_TREE } from '../flags.ts';
 import { takesNodes } from '../plan/filesystems.ts';
-import type { GroupKey } from '../plan/groups/groups.ts';
+import type { Group } from '../plan/groups/groups.ts';
 import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
@@ -160,15 +160,27 @@ export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): v
   emitter.undo(shared, 'mount_setattr', { a: source, s1: '', n: AT.EMPTY_PATH, f3: BEFORE[step.before] });
 }
 
+/** A group that starts, and the one that it has its master from. */
+export interface Starting {
+  readonly group: Group;
+  readonly master: Group | undefined;
+}
+
 /** A group starts with a holder. */
-export function makeGroup(emitter: Emitter, step: ActionOf<'make-group'>, parking: Parking): void {
-  const out = emitter.slot(step.group, step.group);
-  const { from, master } = step;
-  const directory = from ? slotOf(emitter, from) : emitter.get(master as GroupKey);
+export function makeGroup(
+  emitter: Emitter,
+  step: ActionOf<'make-group'>,
+  { group, master }: Starting,
+  parking: Parking,
+): void {
+  const out = emitter.temporary(group.key);
+  emitter.setGroup(group, out);
+  const { from } = step;
+  const directory = from ? slotOf(emitter, from) : emitter.group(master as Group);
   const propagation = firstPropagation(step, !from || 'mountOf' in from);
   const change = propagation === 0 ? undefined : { ...NO_CHANGE, propagation };
   cloneWith(emitter, directory, '', CLONE_FD, out, change);
-  finishFirst(emitter, step, out, propagation, parking);
+  finishFirst(emitter, step, master, out, propagation, parking);
 }
 
 /** Either step that starts a group. */
@@ -183,13 +195,14 @@ function firstPropagation({ master, shared }: Start, isPeerOfMaster: boolean): n
 /** Private, then slave of its master's, then shared, as its group is. */
 function finishFirst(
   emitter: Emitter,
-  { master, shared, node }: Start,
+  { shared, node }: Start,
+  master: Group | undefined,
   out: number,
   propagation: number,
   parking: Parking,
 ): void {
   parking.park(out, node);
-  if (propagation === 0 && master !== undefined) setGroup(emitter, emitter.get(master), out);
+  if (propagation === 0 && master) setGroup(emitter, emitter.group(master), out);
   if (shared && propagation !== MS.SHARED) emitter.setattr(out, 0, 0, MS.SHARED);
 }
 
@@ -201,13 +214,14 @@ function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from
 export function startGroup(
   emitter: Emitter,
   step: ActionOf<'start-group'>,
+  { group, master }: Starting,
   origin: Origin | undefined,
   name: string,
   parking: Parking,
 ): void {
-  const { from, master } = step;
+  const { from } = step;
   const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
-  emitter.alias(step.group, out);
+  emitter.setGroup(group, out);
   const attributes = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
   const propagation = firstPropagation(step, !from);
   const change = { ...attributes, propagation };
@@ -215,21 +229,26 @@ export function startGroup(
     emitter.setMount(step.mount, out);
     emitter.setattr(out, change.set, change.clear, change.propagation);
   } else {
-    const directory = from ? emitter.origin(from.origin) : emitter.get(master as GroupKey);
+    const directory = from ? emitter.origin(from.origin) : emitter.group(master as Group);
     cloneWith(emitter, directory, '', CLONE_FD, out, change);
   }
-  finishFirst(emitter, step, out, propagation, parking);
+  finishFirst(emitter, step, master, out, propagation, parking);
 }
 
 /** A clone of a mount has its sharing. */
-export function cloneMember(emitter: Emitter, step: ActionOf<'clone-member'>, name: string): void {
-  const { group, attributes } = step;
+export function cloneMember(
+  emitter: Emitter,
+  step: ActionOf<'clone-member'>,
+  group: Group,
+  name: string,
+): void {
+  const { attributes } = step;
   const change = attributes === undefined ? undefined : changeOf({ attributes });
-  cloneWith(emitter, emitter.get(group), '', CLONE_FD, emitter.slotOfMount(step.mount, name), change);
+  cloneWith(emitter, emitter.group(group), '', CLONE_FD, emitter.slotOfMount(step.mount, name), change);
 }
 
-export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>): void {
-  setGroup(emitter, emitter.get(step.group), emitter.mount(step.mount));
+export function joinGroup(emitter: Emitter, step: ActionOf<'set-group'>, group: Group): void {
+  setGroup(emitter, emitter.group(group), emitter.mount(step.mount));
 }
 
 function setGroup(emitter: Emitter, from: number, to: number): void {

@@ -1,7 +1,7 @@
 import type { PathString } from '../model/mount.ts';
 import type { Export, Import } from './compiled.ts';
 
-/** What a slot is looked up by: an import, an export, a group (by its own key), the caller's namespace. */
+/** What a slot is looked up by: an import, an export, the caller's namespace. */
 export type SlotKey = string;
 
 export function exportKey(name: Export['name'], tree: number): SlotKey {

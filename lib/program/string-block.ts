@@ -9,6 +9,7 @@ const SHORT = 64;
 /** NUL-terminated strings. */
 export class StringBlock {
   readonly #offsets = new Map<string, number>();
+  #empty: number | undefined;
   #bytes = new Uint8Array(FIRST_BYTES);
   #size = 0;
 
@@ -28,7 +29,9 @@ export class StringBlock {
 
   /** The same for a path, of which there are many: to look for one takes longer than to write it again. */
   path(text: string): number {
-    return text === '' ? this.offset(text) : this.#write(text);
+    if (text !== '') return this.#write(text);
+    this.#empty ??= this.offset('');
+    return this.#empty;
   }
 
   #write(text: string): number {

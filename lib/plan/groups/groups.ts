@@ -40,6 +40,14 @@ export class Groups {
     return group;
   }
 
+  /** The group of a key. */
+  named(key: GroupKey): Group {
+    const [role, id] = key.split(':');
+    const group = (role === 'peers' ? this.#peers : this.#slaves).get(Number(id));
+    if (!group) throw new Error(`no group ${key}`);
+    return group;
+  }
+
   /** The group that a group has its master from. */
   masterOf(group: Group): Group | undefined {
     const known = this.#masters[group.index];

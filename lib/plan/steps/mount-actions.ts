@@ -3,7 +3,7 @@ import { ById, type OfMounts } from '../../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../../model/mount.ts';
 import { relativePath } from '../../model/paths.ts';
 import { takesNodes } from '../filesystems.ts';
-import type { Group, Groups } from '../groups/groups.ts';
+import type { Group, GroupKey, Groups } from '../groups/groups.ts';
 import type { GroupStarts } from '../groups/starts.ts';
 import type { Images } from '../layout/images.ts';
 import type { Spot } from '../layout/layout.ts';
@@ -112,6 +112,11 @@ export class MountActions {
   /** What the mount joins; nothing for a private or unbindable one. */
   groupOf(mount: Mount): Group | undefined {
     return this.#groups.of(mount);
+  }
+
+  /** What steps call so. */
+  groupNamed(key: GroupKey): Group {
+    return this.#groups.named(key);
   }
 
   /** The group that a group has its master from. */
