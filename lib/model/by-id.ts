@@ -16,6 +16,10 @@ function highestId(mounts: readonly Mount[]): number {
   return highest;
 }
 
+function areDense(mounts: readonly Mount[]): boolean {
+  return highestId(mounts) < SPARSE * mounts.length + FEW;
+}
+
 /** Something for each mount, or some, by its id. */
 export interface OfMounts<T> {
   get(id: number): T | undefined;
@@ -33,7 +37,7 @@ export class ById<T> implements OfMounts<T> {
 
   constructor(mounts: readonly Mount[]) {
     this.#highest = highestId(mounts);
-    this.#isDense = this.#highest < SPARSE * mounts.length + FEW;
+    this.#isDense = areDense(mounts);
   }
 
   get(id: number): T | undefined {
@@ -58,5 +62,39 @@ export class ById<T> implements OfMounts<T> {
       this.#map ??= new Map();
       this.#map.set(id, value);
     }
+  }
+}
+
+/** {@link ById} for whole numbers from 0: outside the heap, where ids are small. */
+export class NumberById implements OfMounts<number> {
+  readonly #mounts: readonly Mount[];
+  /** One more than each number: 0 where there is none. */
+  #list: Int32Array | undefined;
+  #map: Map<number, number> | undefined;
+
+  constructor(mounts: readonly Mount[]) {
+    this.#mounts = mounts;
+  }
+
+  get(id: number): number | undefined {
+    if (!this.#list) return this.#map?.get(id);
+    const more = this.#list[id];
+    return more ? more - 1 : undefined;
+  }
+
+  has(id: number): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  /** @param id of one of the mounts. */
+  set(id: number, value: number): void {
+    if (!this.#list && !this.#map) this.#makeRoom();
+    if (this.#list) this.#list[id] = value + 1;
+    else this.#map?.set(id, value);
+  }
+
+  #makeRoom(): void {
+    if (areDense(this.#mounts)) this.#list = new Int32Array(highestId(this.#mounts) + 1);
+    else this.#map = new Map();
   }
 }

@@ -1,6 +1,6 @@
 /** Puts what was resolved into the order in which the kernel can build it. */
 
-import { ById } from '../model/by-id.ts';
+import { NumberById } from '../model/by-id.ts';
 import type { HostFacts } from '../model/facts.ts';
 import type { Mount, PathString } from '../model/mount.ts';
 import { atOnce, inStretches, type Pausing } from '../model/pausing.ts';
@@ -93,7 +93,7 @@ export function* planFrom(draft: Draft, facts: HostFacts): Pausing<RestorePlan> 
  */
 function* buildTrees({ resolution, ends, images, origins, groups, script }: Building): Pausing<void> {
   const { tree, layout } = resolution;
-  const waitingFor = new ById<number>(tree.list);
+  const waitingFor = new NumberById(tree.list);
   const joinWhenComplete = (mount: Mount, children: number) => {
     if (children > 0) waitingFor.set(mount.id, children);
     else if (!ends.has(mount)) groups.join(mount);

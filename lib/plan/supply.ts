@@ -80,23 +80,28 @@ function supplyByHost(
 
 /** Made here, or a stand-in, or nothing. */
 function supplyHere(mounts: readonly Mount[], choices: Choices, supplies: ById<Supply>): void {
-  const named = (ids: ReadonlySet<number>) => ids.size > 0 && mounts.some((mount) => ids.has(mount.id));
-  if (named(choices.standIn)) {
+  if (areNamed(mounts, choices.standIn)) {
     const standIn: Supply = { kind: 'stand-in', because: 'it was asked for' };
     for (const mount of mounts) supplies.set(mount.id, standIn);
     return;
   }
   const role = filesystemRole(mounts[0]?.type ?? '');
   const shown = mounts.some(isWholeFilesystem);
-  const asked = choices.freshAll || named(choices.fresh);
+  const asked = choices.freshAll || areNamed(mounts, choices.fresh);
   const made = role !== 'external' && (shown || (asked && role === 'instance'));
-  const fresh: Supply = { kind: 'fresh', empty: !shown };
+  const fresh = shown ? FRESH : EMPTY;
   for (const mount of mounts) {
     // A namespace file's root (`net:[1]`) is no path of anything that is made here.
     supplies.set(mount.id, made && mount.root.startsWith('/') ? fresh : NONE);
   }
 }
 
+function areNamed(mounts: readonly Mount[], ids: ReadonlySet<number>): boolean {
+  return ids.size > 0 && mounts.some((mount) => ids.has(mount.id));
+}
+
+const FRESH: Supply = { kind: 'fresh', empty: false };
+const EMPTY: Supply = { kind: 'fresh', empty: true };
 const NONE: Supply = { kind: 'none' };
 
 /**

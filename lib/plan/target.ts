@@ -121,13 +121,13 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
   const submounts = [...resolution.submounts.values()].flat();
   const brought = new Set(submounts.map(({ mount }) => mount.id));
   const standIns: PlanNotes['standIns'][number][] = [];
-  const fresh: Mount[] = [];
+  const options: OptionNotes = { droppedOptions: [], windowOptions: [] };
   const leftEmpty: Mount[] = [];
   const deleted: Mount[] = [];
   for (const mount of tree.inOrder) {
     const supply = supplies.get(mount.id);
     if (supply?.kind === 'stand-in') standIns.push({ mount, because: supply.because });
-    if (supply?.kind === 'fresh') fresh.push(mount);
+    if (supply?.kind === 'fresh') noteOptions(mount, tree, facts, options);
     if (supply?.kind === 'fresh' && supply.empty) leftEmpty.push(mount);
     if (mount.deleted) deleted.push(mount);
   }
@@ -141,7 +141,7 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
       const { master } = mount.propagation;
       return master !== undefined && masters.ignored.has(master) ? [{ mount, master }] : [];
     }),
-    ...optionNotes(tree, fresh, facts),
+    ...options,
     changedNodes: resolution.nodes.changed,
     keptNames: deleted.flatMap((mount) => {
       const path = keptName(mount, resolution);
@@ -151,27 +151,28 @@ export function makeNotes(resolution: Resolution, facts: HostFacts): PlanNotes {
   };
 }
 
-/** Of filesystems made here: options that are left out, and those that windows have instead. */
-function optionNotes(
+interface OptionNotes {
+  readonly droppedOptions: PlanNotes['droppedOptions'][number][];
+  readonly windowOptions: PlanNotes['windowOptions'][number][];
+}
+
+/** Of a filesystem made here: options that are left out, and those that a window has instead. */
+function noteOptions(
+  mount: Mount,
   tree: MountTree,
-  fresh: readonly Mount[],
   facts: HostFacts,
-): Pick<PlanNotes, 'droppedOptions' | 'windowOptions'> {
-  const droppedOptions: PlanNotes['droppedOptions'][number][] = [];
-  const windowOptions: PlanNotes['windowOptions'][number][] = [];
-  for (const mount of fresh) {
-    const { key, dropped } = splitOptions(mount);
-    if (tree.superblockOf(mount)[0] === mount) {
-      const named = swallowsSource(mount.type) && mount.source !== 'none';
-      const options = named ? [...dropped, `source=${mount.source}`] : dropped;
-      if (options.length > 0) droppedOptions.push({ mount, options });
-    }
-    if (filesystemRole(mount.type) !== 'window') continue;
-    const inForce = own(facts.filesystems, key)?.superOptions;
-    if (inForce === undefined || isSame(mount, inForce)) continue;
-    windowOptions.push({ mount, captured: mount.superOptions, inForce });
+  { droppedOptions, windowOptions }: OptionNotes,
+): void {
+  const { key, dropped } = splitOptions(mount);
+  if (tree.superblockOf(mount)[0] === mount) {
+    const named = swallowsSource(mount.type) && mount.source !== 'none';
+    const options = named ? [...dropped, `source=${mount.source}`] : dropped;
+    if (options.length > 0) droppedOptions.push({ mount, options });
   }
-  return { droppedOptions, windowOptions };
+  if (filesystemRole(mount.type) !== 'window') return;
+  const inForce = own(facts.filesystems, key)?.superOptions;
+  if (inForce !== undefined && !isSame(mount, inForce))
+    windowOptions.push({ mount, captured: mount.superOptions, inForce });
 }
 
 function isSame({ type, superOptions }: Mount, inForce: string): boolean {

@@ -1,5 +1,5 @@
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
-import { ById } from '../model/by-id.ts';
+import { NumberById } from '../model/by-id.ts';
 import { ByteList } from '../model/byte-list.ts';
 import type { Group } from '../plan/groups/groups.ts';
 import type { Script } from '../plan/steps/script.ts';
@@ -34,7 +34,7 @@ export interface Reach {
 export class Emitter extends ProgramBuilder {
   readonly #slots = new Map<SlotKey, number>();
   /** By mount id, and by origin id. */
-  readonly #mounts: ById<number>;
+  readonly #mounts: NumberById;
   readonly #origins: number[] = [];
   /** By the index of the group: what it was started with. */
   readonly #groups: number[] = [];
@@ -54,7 +54,7 @@ export class Emitter extends ProgramBuilder {
     readonly hasOpenTreeAttr: boolean,
   ) {
     super(OPS_A_LINE * script.length + FEW);
-    this.#mounts = new ById(script.tree.list);
+    this.#mounts = new NumberById(script.tree.list);
     this.#done = new ByteList(script.tree.size);
     this.#imports = imports;
     this.#exports = exports;

@@ -1,4 +1,4 @@
-import { ById } from '../model/by-id.ts';
+import { NumberById } from '../model/by-id.ts';
 import type { Mount } from '../model/mount.ts';
 import type { Group, GroupKey } from '../plan/groups/groups.ts';
 import type { MountActions } from '../plan/steps/mount-actions.ts';
@@ -9,7 +9,7 @@ import type { Emitter } from './emitter.ts';
 /** After which line of a script nothing more is done with a mount, an origin or a group. */
 export class LastUses {
   readonly #script: Script;
-  readonly #mounts: ById<number>;
+  readonly #mounts: NumberById;
   readonly #origins: number[] = [];
   /** By the index of the group, as all that follows of groups. */
   readonly #groups: number[] = [];
@@ -23,7 +23,7 @@ export class LastUses {
 
   constructor(script: Script) {
     this.#script = script;
-    this.#mounts = new ById(script.tree.list);
+    this.#mounts = new NumberById(script.tree.list);
     for (let index = 0; index < script.length; index += 1) this.#learn(index);
   }
 

@@ -79,6 +79,7 @@ export function settleNodes(scene: Scene): Nodes {
       if (scene.kinds.known(spot)) learn(mount, mount, spot, { kind: 'directory', ...status }, false);
     }
   };
+  const told = scene.tree.inOrder.filter(tellsNodes);
   /** Of the nodes whose owners are known, or of the others; whether there are others. */
   const learnAll = (owned: boolean): boolean => {
     let others = false;
@@ -87,9 +88,8 @@ export function settleNodes(scene: Scene): Nodes {
       others ||= !meant;
       return meant;
     };
-    for (const mount of scene.tree.inOrder) {
+    for (const mount of told) {
       const { rootNode, placeNode, directories } = mount;
-      if (!rootNode && !placeNode && !directories) continue;
       const parent = scene.tree.parentOf(mount);
       if (rootNode && isMeant(rootNode)) learn(mount, mount, roots.get(mount.id), rootNode, mount.deleted);
       if (parent && placeNode && isMeant(placeNode))
@@ -105,6 +105,10 @@ export function settleNodes(scene: Scene): Nodes {
     hasAny: (origin) => known.has(origin),
     changed,
   };
+}
+
+function tellsNodes({ rootNode, placeNode, directories }: Mount): boolean {
+  return rootNode !== undefined || placeNode !== undefined || directories !== undefined;
 }
 
 /** Whether what is made in the directory inherits its group. */

@@ -36,8 +36,9 @@ export function resolveMasters(
   const ignored = new Set<number>();
   refuseNeedlessSlaves(tree, choices);
 
-  for (const [group, slaves] of tree.slaves) {
+  for (const group of tree.slaves.keys()) {
     if (tree.groups.has(group)) continue;
+    const slaves = tree.slaves.get(group) as readonly Mount[];
     const source = chosenSource(slaves, choices, supplies);
     if (source !== undefined) {
       followed.set(group, source);

@@ -1,4 +1,4 @@
-import { ById } from '../../model/by-id.ts';
+import { NumberById } from '../../model/by-id.ts';
 import { isIdmapped, type Mount } from '../../model/mount.ts';
 import type { Images } from '../layout/images.ts';
 import type { Resolution } from '../resolve.ts';
@@ -27,7 +27,7 @@ export function chooseGroupStarts(
 ): GroupStarts {
   const { tree } = resolution;
   const starts: Mount[] = []; // by the index of the group
-  const shared = new ById<true>(tree.list);
+  const shared = new NumberById(tree.list);
   const chosen: GroupStarts = {
     startOf: ({ index }) => starts[index],
     isSharedFromStart: ({ id }) => shared.has(id),
@@ -38,7 +38,7 @@ export function chooseGroupStarts(
     const group = groups.of(mount);
     if (!group) continue;
     starts[group.index] ??= mount;
-    shared.set(mount.id, true);
+    shared.set(mount.id, 1);
   }
   return chosen;
 }

@@ -3,7 +3,7 @@
  * fraction of building them mount by mount.
  */
 import { attributesOf } from '../../flags.ts';
-import { ById } from '../../model/by-id.ts';
+import { ById, NumberById } from '../../model/by-id.ts';
 import type { Mount } from '../../model/mount.ts';
 import type { MountTree } from '../../model/tree.ts';
 import type { Layout, Spot } from './layout.ts';
@@ -51,22 +51,26 @@ export function findImages(tree: MountTree, layout: Layout, excluded: ReadonlySe
 
 /** Whether there are two mounts that show one root and have equally many others on them. */
 function mayRepeat(tree: MountTree, layout: Layout, countOn: (mount: Mount) => number): boolean {
-  const seen: Set<string>[] = []; // by the index of the origin
+  const first: Mount[] = []; // by the index of the origin: mostly there is no other
+  const seen: Set<string>[] = [];
+  const keyOf = (mount: Mount) => `${countOn(mount)}${layout.roots.pathOf(mount.id)}`;
   for (const mount of tree.inOrder) {
-    const count = countOn(mount);
-    const origin = count > 0 ? layout.roots.originOf(mount.id) : undefined;
-    if (!origin) continue;
-    const key = `${count}${layout.roots.pathOf(mount.id)}`;
-    const known = seen[origin.index] ?? new Set();
+    const index = countOn(mount) > 0 ? layout.roots.originOf(mount.id)?.index : undefined;
+    if (index === undefined) continue;
+    const other = first[index];
+    first[index] ??= mount;
+    if (!other) continue;
+    const known = seen[index] ?? new Set([keyOf(other)]);
+    const key = keyOf(mount);
     if (known.has(key)) return true;
-    seen[origin.index] = known.add(key);
+    seen[index] = known.add(key);
   }
   return false;
 }
 
 /** How many mounts there are in the sub-tree of each that has others on it. */
-function sizesOf(tree: MountTree): ById<number> {
-  const sizes = new ById<number>(tree.list);
+function sizesOf(tree: MountTree): NumberById {
+  const sizes = new NumberById(tree.list);
   for (let i = tree.inOrder.length - 1; i >= 0; i -= 1) {
     const mount = tree.inOrder[i] as Mount;
     const parent = tree.parentOf(mount);
@@ -78,9 +82,9 @@ function sizesOf(tree: MountTree): ById<number> {
 const NO_SHAPE = -1;
 
 /** A number for each mount; two have the same when one sub-tree is the image of the other. */
-function shapesOf(tree: MountTree, layout: Layout, excluded: ReadonlySet<Mount>): ById<number> {
+function shapesOf(tree: MountTree, layout: Layout, excluded: ReadonlySet<Mount>): NumberById {
   const numbers = new Map<string, number>();
-  const shapes = new ById<number>(tree.list);
+  const shapes = new NumberById(tree.list);
   const below = new ById<string[]>(tree.list);
   for (let i = tree.inOrder.length - 1; i >= 0; i -= 1) {
     const mount = tree.inOrder[i] as Mount;

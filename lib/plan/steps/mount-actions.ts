@@ -1,5 +1,5 @@
 import { attributesOf, MOUNT_ATTR_ALL } from '../../flags.ts';
-import { ById, type OfMounts } from '../../model/by-id.ts';
+import { NumberById, type OfMounts } from '../../model/by-id.ts';
 import { type IdMap, type Mount, nameOf } from '../../model/mount.ts';
 import { relativePath } from '../../model/paths.ts';
 import { takesNodes } from '../filesystems.ts';
@@ -27,7 +27,7 @@ export class MountActions {
   readonly #images: Images;
   readonly #groups: Groups;
   readonly #starts: GroupStarts;
-  #takers: OfMounts<true>;
+  #takers: OfMounts<number>;
   readonly #attributes = new Map<readonly string[], number>();
 
   /** @param originIds by the index of the origin in the layout. */
@@ -42,7 +42,7 @@ export class MountActions {
     this.#originIds = originIds;
     this.#images = images;
     this.#groups = groups;
-    this.#takers = new ById(resolution.tree.list);
+    this.#takers = new NumberById(resolution.tree.list);
     this.#starts = starts;
   }
 
@@ -141,7 +141,7 @@ export class MountActions {
 
   /** Whether the mount is its origin itself. */
   takes(mount: Mount): boolean {
-    return this.#takers.get(mount.id) === true;
+    return this.#takers.get(mount.id) !== undefined;
   }
 
   /** Whether the mount could be its origin: a map can be given to a detached clone only. */
@@ -150,7 +150,7 @@ export class MountActions {
   }
 
   /** Says which mounts are their origins themselves: that is known when all is in order. */
-  setTakers(takers: OfMounts<true>): void {
+  setTakers(takers: OfMounts<number>): void {
     this.#takers = takers;
   }
 

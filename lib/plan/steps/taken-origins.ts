@@ -1,4 +1,4 @@
-import { ById, type OfMounts } from '../../model/by-id.ts';
+import { NumberById, type OfMounts } from '../../model/by-id.ts';
 import type { Mount } from '../../model/mount.ts';
 import type { Engine } from '../options/options.ts';
 import type { MountActions } from './mount-actions.ts';
@@ -9,7 +9,7 @@ import { type OriginId, originUsedBy } from './steps.ts';
  * The mounts that are their origins themselves, because nothing is cloned from the origin after them, or done
  * in it. In the yard, where an origin that is cloned from has a place of its own, that goes for its only clone.
  */
-export function takersOf(script: Script, actions: MountActions, engine: Engine): OfMounts<true> {
+export function takersOf(script: Script, actions: MountActions, engine: Engine): OfMounts<number> {
   const last: (Mount | undefined)[] = [];
   const uses: number[] = [];
   const use = (origin: OriginId, by: Mount | undefined) => {
@@ -33,11 +33,11 @@ export function takersOf(script: Script, actions: MountActions, engine: Engine):
       if (step.kind === 'make-group' && step.from && 'origin' in step.from) use(step.from.origin, undefined);
     }
   }
-  const takers = new ById<true>(script.tree.list);
+  const takers = new NumberById(script.tree.list);
   last.forEach((mount, origin) => {
     const isOnly = uses[origin] === 1;
     const mayBeOneOfSeveral = engine === 'detached' && mount && script.tree.parentOf(mount) !== undefined;
-    if (mount && actions.isWhole(mount) && (isOnly || mayBeOneOfSeveral)) takers.set(mount.id, true);
+    if (mount && actions.isWhole(mount) && (isOnly || mayBeOneOfSeveral)) takers.set(mount.id, 1);
   });
   return takers;
 }

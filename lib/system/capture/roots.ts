@@ -1,5 +1,5 @@
 import { AT, S_IFMT } from '../../flags.ts';
-import { ById } from '../../model/by-id.ts';
+import { NumberById } from '../../model/by-id.ts';
 import { decodeBytes, encodeBytes } from '../../model/bytes.ts';
 import {
   type FileKind,
@@ -45,7 +45,7 @@ export function* fillRoots(tree: MountTree, root: Fd, owners: OwnerView): Pausin
 /** statx(2) of the roots of mounts, by the paths of their mount points. */
 export class RootStats {
   readonly #mounts: readonly Mount[];
-  readonly #indexes: ById<number>;
+  readonly #indexes: NumberById;
   readonly #isUnique: boolean;
   readonly #looked: Stats[] = [];
 
@@ -55,7 +55,7 @@ export class RootStats {
     readonly root: number,
   ) {
     this.#mounts = mounts;
-    this.#indexes = new ById(mounts);
+    this.#indexes = new NumberById(mounts);
     // The id that mountinfo shows may be another mount's since the table was read.
     this.#isUnique = mounts.every(({ uniqueId }) => uniqueId !== undefined);
   }
