@@ -106,8 +106,11 @@ interface OfAttributes {
 }
 
 function changeOf({ attributes, unbindable = false }: OfAttributes): AttributeBits {
-  const clear = (MOUNT_ATTR_ALL & ~attributes) | MOUNT_ATTR_ATIME;
-  return { set: attributes, clear, propagation: unbindable ? MS.UNBINDABLE : 0 };
+  return attributesAnd(attributes, unbindable ? MS.UNBINDABLE : 0);
+}
+
+function attributesAnd(attributes: number, propagation: number): AttributeBits {
+  return { set: attributes, clear: (MOUNT_ATTR_ALL & ~attributes) | MOUNT_ATTR_ATIME, propagation };
 }
 
 function cloneOut(
@@ -222,9 +225,9 @@ export function startGroup(
   const { from } = step;
   const out = from?.take ? emitter.origin(from.origin) : emitter.slotOfMount(step.mount, name);
   emitter.setGroup(group, out);
-  const attributes = origin && !needsChange(step, origin) ? NO_CHANGE : changeOf(step);
   const propagation = firstPropagation(step, !from);
-  const change = { ...attributes, propagation };
+  const isAsItIs = origin && !needsChange(step, origin);
+  const change = isAsItIs ? { ...NO_CHANGE, propagation } : attributesAnd(step.attributes, propagation);
   if (from?.take) {
     emitter.setMount(step.mount, out);
     emitter.setattr(out, change.set, change.clear, change.propagation);

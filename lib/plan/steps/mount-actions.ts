@@ -1,6 +1,6 @@
 import { attributesOf, MOUNT_ATTR_ALL } from '../../flags.ts';
 import { NumberById, type OfMounts } from '../../model/by-id.ts';
-import { type IdMap, type Mount, nameOf } from '../../model/mount.ts';
+import { type IdMap, type Mount, nameOf, type PathString } from '../../model/mount.ts';
 import { relativePath } from '../../model/paths.ts';
 import { takesNodes } from '../filesystems.ts';
 import type { Group, GroupKey, Groups } from '../groups/groups.ts';
@@ -47,12 +47,11 @@ export class MountActions {
   }
 
   clone(mount: Mount): ActionOf<'clone'> {
-    const spot = this.#spotOf(mount);
     return {
       kind: 'clone',
       mount: mount.id,
       origin: this.originOf(mount),
-      path: this.#resolution.deletedRoots.pathOf(mount, spot),
+      path: this.#pathOf(mount),
       take: this.takes(mount),
       attributes: this.#attributesOf(mount.options),
       unbindable: mount.propagation.unbindable,
@@ -197,6 +196,12 @@ export class MountActions {
     const attributes = attributesOf(options) & MOUNT_ATTR_ALL;
     this.#attributes.set(options, attributes);
     return attributes;
+  }
+
+  /** Where it is in its origin while the tree is built. */
+  #pathOf(mount: Mount): PathString {
+    const { layout, deletedRoots } = this.#resolution;
+    return mount.deleted ? deletedRoots.pathOf(mount, this.#spotOf(mount)) : layout.roots.pathOf(mount.id);
   }
 
   #spotOf(mount: Mount): Spot {

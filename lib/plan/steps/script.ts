@@ -41,7 +41,8 @@ export type UnwordedStep = Action & { readonly reason: () => string };
  */
 export class Script {
   readonly #codes: ByteList;
-  readonly #subjects: (Mount | PathString | Step | UnwordedStep)[] = [];
+  readonly #subjects: (Mount | PathString | Step | UnwordedStep)[];
+  #length = 0;
   readonly #nodes: NodeRun[] = [];
   readonly #writtenOut: (Step | UnwordedStep)[] = [];
   readonly #kinds = new Set<StepKind>();
@@ -52,11 +53,13 @@ export class Script {
     readonly tree: MountTree,
     readonly actions: MountActions,
   ) {
-    this.#codes = new ByteList(LINES_A_MOUNT * tree.size);
+    const expected = LINES_A_MOUNT * tree.size;
+    this.#codes = new ByteList(expected);
+    this.#subjects = new Array(expected);
   }
 
   get length(): number {
-    return this.#subjects.length;
+    return this.#length;
   }
 
   add(step: Step | UnwordedStep): void {
@@ -81,8 +84,9 @@ export class Script {
   }
 
   #push(line: Line, subject: Mount | PathString | Step | UnwordedStep): void {
-    this.#codes.set(this.#subjects.length, CODES[line]);
-    this.#subjects.push(subject);
+    this.#codes.set(this.#length, CODES[line]);
+    this.#subjects[this.#length] = subject;
+    this.#length += 1;
   }
 
   /** Whether a step of this kind was added; not for what is done for each mount. */
