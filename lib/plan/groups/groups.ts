@@ -1,4 +1,4 @@
-import { ById } from '../../model/by-id.ts';
+import { NumberById } from '../../model/by-id.ts';
 import type { Mount } from '../../model/mount.ts';
 import type { Resolution } from '../resolve.ts';
 
@@ -19,24 +19,26 @@ export interface Group {
 /** The groups of a tree, each named once. */
 export class Groups {
   readonly #resolution: Resolution;
-  readonly #ofMounts: ById<Group>;
+  /** By index. */
+  readonly #all: Group[] = [];
+  /** The index of the group that each mount joins. */
+  readonly #ofMounts: NumberById;
   readonly #peers = new Map<number, Group>();
   readonly #slaves = new Map<number, Group>();
   /** By the index of the group; null for those that have none. */
   readonly #masters: (Group | null)[] = [];
-  #count = 0;
 
   constructor(resolution: Resolution) {
     this.#resolution = resolution;
-    this.#ofMounts = new ById(resolution.tree.list);
+    this.#ofMounts = new NumberById(resolution.tree.list);
   }
 
   /** What a mount joins; nothing for a private or unbindable one. */
   of(mount: Mount): Group | undefined {
     const known = this.#ofMounts.get(mount.id);
-    if (known) return known;
+    if (known !== undefined) return this.#all[known];
     const group = this.#find(mount);
-    if (group) this.#ofMounts.set(mount.id, group);
+    if (group) this.#ofMounts.set(mount.id, group.index);
     return group;
   }
 
@@ -73,9 +75,9 @@ export class Groups {
   #peersOf(id: number): Group {
     const known = this.#peers.get(id);
     if (known) return known;
-    const group: Group = { key: `peers:${id}`, role: 'peers', id, index: this.#count };
+    const group: Group = { key: `peers:${id}`, role: 'peers', id, index: this.#all.length };
     this.#peers.set(id, group);
-    this.#count += 1;
+    this.#all.push(group);
     return group;
   }
 
@@ -83,9 +85,9 @@ export class Groups {
     if (id === undefined || this.#resolution.masters.ignored.has(id)) return undefined;
     const known = this.#slaves.get(id);
     if (known) return known;
-    const group: Group = { key: `slaves:${id}`, role: 'slaves', id, index: this.#count };
+    const group: Group = { key: `slaves:${id}`, role: 'slaves', id, index: this.#all.length };
     this.#slaves.set(id, group);
-    this.#count += 1;
+    this.#all.push(group);
     return group;
   }
 }

@@ -1,5 +1,5 @@
 /** Which path of which origin each mount shows, and which path it is placed on. */
-import { ById, type OfMounts } from '../../model/by-id.ts';
+import { ById, NumberById, type OfMounts } from '../../model/by-id.ts';
 import type { Mount, PathString } from '../../model/mount.ts';
 import { joinPath, pathComponents } from '../../model/paths.ts';
 import type { MountTree } from '../../model/tree.ts';
@@ -22,52 +22,83 @@ export interface Layout {
   readonly origins: readonly LayoutOrigin[];
 }
 
-/** Spots by mount id. Kept in two columns: there are as many as mounts, and few are looked at as a whole. */
-export class Spots implements OfMounts<Spot> {
-  readonly #origins: ById<LayoutOrigin>;
+/** Spots by mount id. There are as many as mounts, and few are looked at as a whole. */
+export interface Spots extends OfMounts<Spot> {
+  originOf(id: number): LayoutOrigin | undefined;
+  /** @param id of one that has a spot. */
+  pathOf(id: number): PathString;
+}
+
+/** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
+export function layOut(tree: MountTree, supplies: Supplies): Layout {
+  const origins = new Origins(tree);
+  const roots = new Roots(tree, origins.list);
+  const renamings = standInRenamings(tree, supplies);
+  for (const mount of tree.inOrder) {
+    const supply = supplies.get(mount.id);
+    const origin = supply && origins.of(mount, supply);
+    if (supply && origin) roots.set(mount.id, origin, rootInOrigin(mount, supply, renamings));
+  }
+  return { roots, places: new Places(tree, roots), origins: origins.list };
+}
+
+class Roots implements Spots {
+  readonly #origins: readonly LayoutOrigin[];
+  readonly #indexes: NumberById;
   readonly #paths: ById<PathString>;
 
-  constructor(mounts: readonly Mount[]) {
-    this.#origins = new ById(mounts);
-    this.#paths = new ById(mounts);
+  constructor({ list }: MountTree, origins: readonly LayoutOrigin[]) {
+    this.#origins = origins;
+    this.#indexes = new NumberById(list);
+    this.#paths = new ById(list);
   }
 
   get(id: number): Spot | undefined {
-    const origin = this.#origins.get(id);
+    const origin = this.originOf(id);
     return origin && { origin, path: this.pathOf(id) };
   }
 
   originOf(id: number): LayoutOrigin | undefined {
-    return this.#origins.get(id);
+    const index = this.#indexes.get(id);
+    return index === undefined ? undefined : this.#origins[index];
   }
 
-  /** @param id of one that has a spot. */
   pathOf(id: number): PathString {
     return this.#paths.get(id) as PathString;
   }
 
   set(id: number, origin: LayoutOrigin, path: PathString): void {
-    this.#origins.set(id, origin);
+    this.#indexes.set(id, origin.index);
     this.#paths.set(id, path);
   }
 }
 
-/** Lays every supplied mount out. Mounts with no supply, and what is placed on them, have no spot. */
-export function layOut(tree: MountTree, supplies: Supplies): Layout {
-  const roots = new Spots(tree.list);
-  const places = new Spots(tree.list);
-  const origins = new Origins(tree);
-  const renamings = standInRenamings(tree, supplies);
+/** What mounts are placed on is in the origins of their parents. */
+class Places implements Spots {
+  readonly #tree: MountTree;
+  readonly #roots: Spots;
 
-  for (const mount of tree.inOrder) {
-    const supply = supplies.get(mount.id);
-    const origin = supply && origins.of(mount, supply);
-    if (supply && origin) roots.set(mount.id, origin, rootInOrigin(mount, supply, renamings));
-    const parent = tree.parentOf(mount);
-    const below = parent && roots.originOf(parent.id);
-    if (parent && below) places.set(mount.id, below, placeInOrigin(roots.pathOf(parent.id), parent, mount));
+  constructor(tree: MountTree, roots: Spots) {
+    this.#tree = tree;
+    this.#roots = roots;
   }
-  return { roots, places, origins: origins.list };
+
+  get(id: number): Spot | undefined {
+    const origin = this.originOf(id);
+    return origin && { origin, path: this.pathOf(id) };
+  }
+
+  originOf(id: number): LayoutOrigin | undefined {
+    const mount = this.#tree.get(id);
+    const parent = mount && this.#tree.parentOf(mount);
+    return parent && this.#roots.originOf(parent.id);
+  }
+
+  pathOf(id: number): PathString {
+    const mount = this.#tree.get(id) as Mount;
+    const parent = this.#tree.parentOf(mount) as Mount;
+    return placeInOrigin(this.#roots.pathOf(parent.id), parent, mount);
+  }
 }
 
 /**
@@ -78,12 +109,12 @@ class Origins {
   readonly list: LayoutOrigin[] = [];
   readonly #tree: MountTree;
   /** Of filesystems that are made here and are no windows, by the first mount in the table. */
-  readonly #fresh: ById<LayoutOrigin>;
+  readonly #fresh: NumberById;
   readonly #byName = new Map<string, LayoutOrigin>();
 
   constructor(tree: MountTree) {
     this.#tree = tree;
-    this.#fresh = new ById(tree.list);
+    this.#fresh = new NumberById(tree.list);
   }
 
   of(mount: Mount, supply: Supply): LayoutOrigin | undefined {
@@ -104,11 +135,11 @@ class Origins {
   #freshOne(mount: Mount): LayoutOrigin {
     const first = this.#tree.superblockOf(mount)[0] ?? mount;
     const known = this.#fresh.get(first.id);
-    if (known) return known;
+    if (known !== undefined) return this.list[known] as LayoutOrigin;
     if (filesystemRole(mount.type) === 'window')
       return this.#named('fresh', `${mount.device}:${mount.source}`, mount);
     const origin = this.#new('fresh', mount.device, mount);
-    this.#fresh.set(first.id, origin);
+    this.#fresh.set(first.id, origin.index);
     return origin;
   }
 
