@@ -17,13 +17,6 @@ double to_integer(const Napi::Value& value, const char* name, double least, doub
   return number;
 }
 
-Napi::Uint8Array to_uint8_array(const Napi::Value& value, const char* name) {
-  const bool fits =
-      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-  if (!fits) refuse(value, name, "a Uint8Array");
-  return value.As<Napi::Uint8Array>();
-}
-
 }  // namespace
 
 int to_fd(const Napi::Value& value, const char* name) {
@@ -57,6 +50,13 @@ std::string to_string_bytes(const Napi::Value& value, const char* name) {
 std::vector<unsigned char> to_bytes(const Napi::Value& value, const char* name) {
   const Napi::Uint8Array bytes = to_uint8_array(value, name);
   return {bytes.Data(), bytes.Data() + bytes.ByteLength()};
+}
+
+Napi::Uint8Array to_uint8_array(const Napi::Value& value, const char* name) {
+  const bool fits =
+      value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
+  if (!fits) refuse(value, name, "a Uint8Array");
+  return value.As<Napi::Uint8Array>();
 }
 
 Napi::Object to_object(const Napi::Value& value, const char* name) {

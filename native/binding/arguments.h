@@ -19,6 +19,7 @@ std::string to_string_bytes(const Napi::Value& value, const char* name);
 std::vector<unsigned char> to_bytes(const Napi::Value& value, const char* name);
 Napi::Object to_object(const Napi::Value& value, const char* name);
 // The elements themselves, shared with JavaScript.
+Napi::Uint8Array to_uint8_array(const Napi::Value& value, const char* name);
 Napi::Int32Array to_int32_array(const Napi::Value& value, const char* name);
 Napi::BigUint64Array to_uint64_array(const Napi::Value& value, const char* name);
 // The same, of so many elements.

@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "../host/run.h"
 #include "../host/thread.h"
@@ -17,6 +19,8 @@ namespace {
 
 // A RunRequest, with a hold on the control words for as long as a thread may touch them.
 struct Request {
+  // The program, where JavaScript goes on while it runs; whoever waits lends its own.
+  std::vector<unsigned char> copy;
   std::unique_ptr<host::Run> run;
   Napi::Reference<Napi::Int32Array> control;
   int32_t* ended = nullptr;  // a control word that is set when the run is over
@@ -45,10 +49,18 @@ std::vector<host::Entrance> to_entrances(const Napi::Value& value) {
   return entrances;
 }
 
-Request to_request(const Napi::CallbackInfo& info) {
+enum class Program { lent, copied };
+
+Request to_request(const Napi::CallbackInfo& info, Program program) {
   const Napi::Object object = to_object(info[0], "request");
   const Napi::Int32Array imports = to_int32_array(object.Get("imports"), "imports");
+  const Napi::Uint8Array lent = to_uint8_array(object.Get("program"), "program");
+  std::span<const unsigned char> bytes(lent.Data(), lent.ByteLength());
   Request request;
+  if (program == Program::copied) {
+    request.copy.assign(bytes.begin(), bytes.end());
+    bytes = request.copy;
+  }
   program::Control control;
   if (const Napi::Value value = object.Get("control"); !value.IsUndefined()) {
     Napi::Int32Array words = to_int32_array(value, "control");
@@ -58,7 +70,7 @@ Request to_request(const Napi::CallbackInfo& info) {
     request.control = Napi::Persistent(words);
   }
   request.run = std::make_unique<host::Run>(
-      to_bytes(object.Get("program"), "program"),
+      bytes,
       std::vector<int32_t>(imports.Data(), imports.Data() + imports.ElementLength()),
       to_entrances(to_object(object.Get("place"), "place").Get("enter")), to_place(object.Get("place")), control);
   return request;
@@ -147,7 +159,7 @@ Napi::Object no_memory(Napi::Env env) {
 }
 
 Napi::Value run_sync(const Napi::CallbackInfo& info) try {
-  const Request request = to_request(info);
+  const Request request = to_request(info, Program::lent);
   host::Run& run = *request.run;
   if (run.defect().name == nullptr) {
     const host::Failure failure = host::run_in_thread([&run] { run.execute(); });
@@ -240,7 +252,7 @@ Napi::Value take_no_memory(const Napi::CallbackInfo& info) { return no_memory(in
 
 Napi::Value start(const Napi::CallbackInfo& info) try {
   const Napi::Env env = info.Env();
-  const auto started = std::make_shared<Started>(to_request(info));
+  const auto started = std::make_shared<Started>(to_request(info, Program::copied));
   Napi::Object run = Napi::Object::New(env);
   run["take"] = Napi::Function::New(env, [started](const Napi::CallbackInfo& call) { return take(call.Env(), *started); });
   const bool refused = started->request.run->defect().name != nullptr;

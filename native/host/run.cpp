@@ -11,10 +11,10 @@
 
 namespace mountyard::host {
 
-Run::Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
+Run::Run(std::span<const unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
          std::optional<ForkPlace> place, const program::Control& control)
-    : bytes_(std::move(bytes)), enter_(std::move(enter)), place_(std::move(place)), control_(control) {
-  defect_ = program::check(bytes_.data(), bytes_.size(), program_);
+    : enter_(std::move(enter)), place_(std::move(place)), control_(control) {
+  defect_ = program::check(bytes.data(), bytes.size(), program_);
   if (defect_.name != nullptr) return;
   const program::Header& header = program_.header();
   if (imports.size() != header.import_count) {

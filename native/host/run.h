@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "../program/run.h"
@@ -21,8 +22,9 @@ struct ForkPlace {
 // A program, where it runs, and all the memory that takes, so that the place itself allocates nothing.
 class Run {
  public:
-  // `enter`: namespaces to go to first. `place` empty: the fresh thread itself.
-  Run(std::vector<unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
+  // `bytes`: the program, which stays as it is for as long as the run. `enter`: namespaces to go to first. `place`
+  // empty: the fresh thread itself.
+  Run(std::span<const unsigned char> bytes, const std::vector<int32_t>& imports, std::vector<Entrance> enter,
       std::optional<ForkPlace> place, const program::Control& control);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
@@ -50,7 +52,6 @@ class Run {
   void execute_here() noexcept;
   void execute_in_child() noexcept;
 
-  std::vector<unsigned char> bytes_;
   program::Program program_;
   program::Defect defect_;
   std::vector<Entrance> enter_;
