@@ -148,7 +148,7 @@ function placeProblems(tree: Family, mount: Mount): readonly Problem[] {
     return [problem('dot-dot', [mount], reason)];
   }
   const parent = tree.parentOf(mount);
-  if (!parent || !isCleanAbsolute(parent.mountPoint) || isInside(parent.mountPoint, mountPoint)) return NONE;
+  if (!parent || isInside(parent.mountPoint, mountPoint) || !isCleanAbsolute(parent.mountPoint)) return NONE;
   const reason = `${nameOf(mount)} is not inside its parent, ${nameOf(parent)}`;
   return [problem('outside-parent', [mount, parent], reason)];
 }
