@@ -110,7 +110,11 @@ class Origins {
   readonly #tree: MountTree;
   /** Of filesystems that are made here and are no windows, by the first mount in the table. */
   readonly #fresh: NumberById;
-  readonly #byName = new Map<string, LayoutOrigin>();
+  readonly #byName = {
+    fresh: new Map<string, LayoutOrigin>(),
+    host: new Map<PathString, LayoutOrigin>(),
+    'stand-in': new Map<string, LayoutOrigin>(),
+  };
 
   constructor(tree: MountTree) {
     this.#tree = tree;
@@ -143,12 +147,11 @@ class Origins {
     return origin;
   }
 
-  #named(kind: LayoutOrigin['kind'], of: string, mount: Mount): LayoutOrigin {
-    const name = `${kind}:${of}`;
-    const known = this.#byName.get(name);
+  #named(kind: 'fresh' | 'host' | 'stand-in', of: string, mount: Mount): LayoutOrigin {
+    const known = this.#byName[kind].get(of);
     if (known) return known;
     const origin = this.#new(kind, of, mount);
-    this.#byName.set(name, origin);
+    this.#byName[kind].set(of, origin);
     return origin;
   }
 
