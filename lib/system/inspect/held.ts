@@ -103,7 +103,7 @@ export class HeldHost implements Disposable {
     if (of === 'path') return this.#paths?.fdOf(path);
     const source = this.#paths?.find(path);
     if (!source || typeof source.status === 'number') return undefined;
-    return source.status.mountRoot ? source.fd : this.#mountRoots.get(source.status.mountId);
+    return source.status.mountRoot ? source : this.#mountRoots.get(source.status.mountId);
   }
 
   /** The fd for an import slot. */

@@ -9,9 +9,8 @@ import { native } from '../calls/native.ts';
 import { type FileStat, Stats } from '../calls/stats.ts';
 import { openat2 } from '../calls/tree.ts';
 
-/** What an open file of the host is. */
-export interface OpenedPath {
-  readonly fd: HeldFd;
+/** An open file of the host, and what it is. */
+export interface OpenedPath extends HeldFd {
   /** Or the errno of why it could not be looked at. */
   readonly status: FileStat | number;
   /** The path leads through no symlink, and is the one that /proc would tell. */
@@ -60,7 +59,8 @@ export class OpenedPaths implements Disposable {
     const number = fds.at(index);
     if (number < 0) return -number;
     return {
-      fd: { number, name: path },
+      number,
+      name: path,
       status: stats.file(index) ?? stats.errno(index),
       isReal: stats === this.#straight.stats && isCleanAbsolute(path),
     };

@@ -61,16 +61,16 @@ function inspectSource(
     const error = errnoName(opened);
     return { path, kind: error === 'ENOENT' ? 'absent' : 'unknown', error, paths: {} };
   }
-  const { fd, status } = opened;
+  const { status } = opened;
   if (typeof status === 'number') return { path, kind: 'unknown', error: errnoName(status), paths: {} };
   const kind = kindOfMode(status.mode);
-  const paths = lookBelow(view, fd.number, below);
+  const paths = lookBelow(view, opened.number, below);
   const mount = view.host.get(status.mountId);
   const real = mount && realPath(view, path, opened);
   const place = mount && real && relativePath(mount.mountPoint, real);
   if (!mount || !real || place === undefined) return { path, kind, paths };
   const { identity } = status;
-  const root = status.mountRoot ? { fd, identity } : mounts.rootOf(mount, fd.number);
+  const root = status.mountRoot ? { fd: opened, identity } : mounts.rootOf(mount, opened.number);
   const fact: { -readonly [field in keyof SourceFact]: SourceFact[field] } = {
     path,
     kind,
@@ -82,7 +82,7 @@ function inspectSource(
     paths,
   };
   if (root) fact.mountRootIdentity = root.identity;
-  if (view.mayBeLocked) fact.locks = locksOf(fd.number, root?.fd.number, mount);
+  if (view.mayBeLocked) fact.locks = locksOf(opened.number, root?.fd.number, mount);
   return fact;
 }
 
@@ -139,14 +139,10 @@ function statOrErrno(fd: OwnedFd): NativeStat | string {
 }
 
 /** The path of an open file without symlinks; `undefined` when it is deleted or out of reach. */
-function realPath(
-  { held }: SourceView,
-  path: PathString,
-  { fd, isReal }: OpenedPath,
-): PathString | undefined {
-  if (isReal) return path;
-  const real = held.procfs.readLink('thread-self/fd', String(fd.number));
-  return isSameFile(real, fd) ? real : undefined;
+function realPath({ held }: SourceView, path: PathString, opened: OpenedPath): PathString | undefined {
+  if (opened.isReal) return path;
+  const real = held.procfs.readLink('thread-self/fd', String(opened.number));
+  return isSameFile(real, opened) ? real : undefined;
 }
 
 /** /proc words a deleted file `/a (deleted)`, which may also be a file's real name. */
