@@ -31,7 +31,9 @@ export function questionsOf({ choices, tree, supplies, layout }: Draft): HostQue
     const { first } = origin;
     const supply = supplies.get(first.id);
     if (supply?.kind === 'host') {
-      sources.set(supply.source, choices.makeMountPoints ? withAncestors(paths) : paths);
+      const needed = choices.makeMountPoints ? withAncestors(paths) : paths;
+      const before = sources.get(supply.source); // named once with what is mounted below it, and once without
+      sources.set(supply.source, before?.size ? new Set([...before, ...needed]) : needed);
     }
     if (supply?.kind !== 'fresh') continue;
     const made = madeAs(tree, supplies, first);

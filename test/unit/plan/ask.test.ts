@@ -35,6 +35,20 @@ describe('what a plan asks of the host', () => {
     ]);
   });
 
+  test('are all that is needed below a path that is named twice, once with what is mounted there', () => {
+    const tree = treeOf(
+      mount(1, 0, '/'),
+      mount(2, 1, '/a', disk),
+      mount(3, 1, '/b', { type: 'xfs' }),
+      mount(4, 2, '/a/in'),
+      mount(5, 3, '/b/in'),
+      mount(6, 3, '/b/other'),
+    );
+    const options = { external: { '/a': '/srv', '/b': '/srv' }, recursive: ['/a'] };
+    expect(asked(tree, options).sources).toEqual({ '/srv': ['in', 'other'] });
+    expect(asked(tree, { ...options, recursive: ['/b'] }).sources).toEqual({ '/srv': ['in', 'other'] });
+  });
+
   test('are the filesystems to make, and the paths in those that take none', () => {
     const tree = treeOf(
       mount(1, 0, '/', { superOptions: 'rw,size=4k' }),
