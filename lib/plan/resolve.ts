@@ -1,9 +1,9 @@
 /** Turns what was captured into what will be built, or into every unmet requirement. */
 
 import { ById } from '../model/by-id.ts';
-import type { FilesystemFact, HostFacts } from '../model/facts.ts';
+import type { HostFacts } from '../model/facts.ts';
 import { own } from '../model/facts.ts';
-import { type Kind, type Mount, nameOf, type PathString } from '../model/mount.ts';
+import { type Kind, type Mount, nameOf } from '../model/mount.ts';
 import { atOnce, type Pausing } from '../model/pausing.ts';
 import type { MountTree } from '../model/tree.ts';
 import { requireUnlocked } from './checks/copied-sources.ts';
@@ -21,7 +21,7 @@ import { type Masters, resolveMasters } from './groups/masters.ts';
 import { chooseGroupOrigins, type GroupOrigins } from './groups/origins.ts';
 import { DeletedRoots } from './layout/deleted-roots.ts';
 import { PLAIN_DIRECTORY } from './layout/forest.ts';
-import { type Kinds, solveKinds } from './layout/kinds.ts';
+import { type Kinds, type KnownKinds, solveKinds } from './layout/kinds.ts';
 import { type Layout, layOut } from './layout/layout.ts';
 import { hostSource, type LayoutOrigin } from './layout/layout-origin.ts';
 import { mainRoot, type Restorable } from './namespaces.ts';
@@ -85,7 +85,7 @@ export function* resolve(drafted: Draft, facts: HostFacts): Pausing<Resolution> 
   const { supplies, layout } = settleSupplies(draft, facts, findings);
   yield;
   const deletedRoots = new DeletedRoots(whole, layout, supplies);
-  const kinds = solveKinds(whole, layout, deletedRoots, (origin) => knownKindIn(origin, supplies, facts));
+  const kinds = solveKinds(whole, layout, deletedRoots, kindsOfHost(supplies, facts));
   yield;
 
   const missingMountPoints = checkSources(whole, supplies, layout, choices, facts, findings);
@@ -205,26 +205,21 @@ function whyExternal(mount: Mount): string {
     : `${nameOf(mount)} shows ${mount.root} of a ${mount.type} whose / the tree does not have`;
 }
 
-function knownKindIn(
-  origin: LayoutOrigin,
-  supplies: Supplies,
-  facts: HostFacts,
-): ((path: PathString) => Kind) | undefined {
-  const { first } = origin;
-  const source = hostSource(origin);
-  if (source !== undefined) return kindsOnHost(facts, source);
-  // What nodes are made in has none of its own.
-  if (takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
-  const fact = own(facts.filesystems, splitOptions(first).key);
-  return fact && kindsInTrial(fact);
-}
-
-function kindsOnHost(facts: HostFacts, source: PathString): (path: PathString) => Kind {
-  return (path) => asKind(hostPathFact(facts, source, path));
-}
-
-function kindsInTrial({ paths }: FilesystemFact): (path: PathString) => Kind {
-  return (path) => asKind(own(paths, path));
+/** What the host has at the paths that supply mounts, and in filesystems in which nothing can be made. */
+function kindsOfHost(supplies: Supplies, facts: HostFacts): KnownKinds {
+  const trialOf = ({ first }: LayoutOrigin) => {
+    if (takesNodes(first.type) || supplies.get(first.id)?.kind !== 'fresh') return undefined;
+    return own(facts.filesystems, splitOptions(first).key);
+  };
+  return {
+    has: (origin) => hostSource(origin) !== undefined || trialOf(origin) !== undefined,
+    at: (origin, path) => {
+      const source = hostSource(origin);
+      if (source !== undefined) return asKind(hostPathFact(facts, source, path));
+      const trial = trialOf(origin);
+      return asKind(trial && own(trial.paths, path));
+    },
+  };
 }
 
 function asKind(fact: string | undefined): Kind {

@@ -1,7 +1,7 @@
 /** What deleted roots were: what their places tell of them, and by what those that had one name are told apart. */
 import type { Kind, Mount } from '../../model/mount.ts';
 import type { MountTree } from '../../model/tree.ts';
-import { type Kinds, solveKinds } from './kinds.ts';
+import { type Kinds, NOTHING_KNOWN, solveKinds } from './kinds.ts';
 import type { Layout } from './layout.ts';
 
 /** What the paths are that are not deleted. */
@@ -14,7 +14,7 @@ export class KindsAlive {
   ) {}
 
   get kinds(): Kinds {
-    this.#kinds ??= solveKinds(this.tree, this.layout, undefined, () => undefined);
+    this.#kinds ??= solveKinds(this.tree, this.layout, undefined, NOTHING_KNOWN);
     return this.#kinds;
   }
 }

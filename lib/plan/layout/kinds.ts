@@ -33,15 +33,21 @@ interface DeletedPlaces {
   isReadOnly(origin: LayoutOrigin): boolean;
 }
 
-/** What is known of an origin's paths from outside the tree: by the host, or by a trial of a filesystem. */
-export type KnownKind = (origin: LayoutOrigin) => ((path: PathString) => Kind) | undefined;
+/** What is known of paths from outside the tree: by the host, or by a trial of a filesystem. */
+export interface KnownKinds {
+  /** Whether anything is known of an origin. */
+  has(origin: LayoutOrigin): boolean;
+  at(origin: LayoutOrigin, path: PathString): Kind;
+}
+
+export const NOTHING_KNOWN: KnownKinds = { has: () => false, at: () => 'unknown' };
 
 /** @param deletedRoots without them, deleted roots are nowhere. */
 export function solveKinds(
   tree: MountTree,
   layout: Layout,
   deletedRoots: DeletedPlaces | undefined,
-  knownKind: KnownKind,
+  known: KnownKinds,
 ): Kinds {
   const spots = new SpotClasses(layout.origins.length, tree.size);
   const { roots, places } = layout;
@@ -51,11 +57,10 @@ export function solveKinds(
       : spots.nodeOf(mount, roots);
     const placeClass = spots.nodeOf(mount, places);
     if (rootClass !== undefined && placeClass !== undefined) spots.link(rootClass, placeClass);
-    const known = mount.type === 'nsfs' ? 'file' : mount.kind;
     const own = rootClass ?? placeClass;
-    if (own !== undefined) spots.learn(own, known);
+    if (own !== undefined) spots.learn(own, mount.type === 'nsfs' ? 'file' : mount.kind);
   }
-  learnAll(spots, layout, knownKind);
+  learnAll(spots, layout, known);
   if (deletedRoots) learnUnlinked(spots, tree, layout, deletedRoots);
   return {
     kindAt: (spot) => (spots.isFile(spot) ? 'file' : 'directory'),
@@ -76,13 +81,12 @@ function nodeOfDeleted(
   return built && spots.at(built.origin, built.path);
 }
 
-function learnAll(spots: SpotClasses, layout: Layout, knownKind: KnownKind): void {
+function learnAll(spots: SpotClasses, layout: Layout, known: KnownKinds): void {
   for (const origin of layout.origins) {
     const isHost = hostSource(origin) !== undefined;
-    const known = knownKind(origin);
-    spots.learn(spots.at(origin, '/'), isHost ? (known?.('/') ?? 'unknown') : 'directory');
+    spots.learn(spots.at(origin, '/'), isHost ? known.at(origin, '/') : 'directory');
     const below = spots.below(origin);
-    if (below) learnBelow(spots, origin, below, known);
+    if (below) learnBelow(spots, origin, below, known.has(origin) ? known : undefined);
   }
 }
 
@@ -90,13 +94,13 @@ function learnBelow(
   spots: SpotClasses,
   origin: LayoutOrigin,
   below: ReadonlyMap<PathString, number>,
-  known: ReturnType<KnownKind>,
+  known: KnownKinds | undefined,
 ): void {
   let left = below.size; // what is added on the way is what holds the others
   for (const path of below.keys()) {
     if (left === 0) return;
     left -= 1;
-    if (known) spots.learn(spots.at(origin, path), known(path));
+    if (known) spots.learn(spots.at(origin, path), known.at(origin, path));
     learnAncestors(spots, origin, path);
   }
 }

@@ -3,7 +3,7 @@ import type { OfMounts } from '../../../lib/model/by-id.ts';
 import type { Mount } from '../../../lib/model/mount.ts';
 import type { MountTree } from '../../../lib/model/tree.ts';
 import { DeletedRoots } from '../../../lib/plan/layout/deleted-roots.ts';
-import { type Kinds, type KnownKind, solveKinds } from '../../../lib/plan/layout/kinds.ts';
+import { type Kinds, type KnownKinds, NOTHING_KNOWN, solveKinds } from '../../../lib/plan/layout/kinds.ts';
 import { type Layout, layOut, type Spot } from '../../../lib/plan/layout/layout.ts';
 import type { LayoutOrigin } from '../../../lib/plan/layout/layout-origin.ts';
 import { joinNamespaces } from '../../../lib/plan/namespaces.ts';
@@ -124,7 +124,7 @@ describe('kinds', () => {
     mount(id, parent, at, { kind: 'unknown', ...rest } as Parameters<typeof mount>[3]);
 
   type Found = Kinds & Pick<Layout, 'origins'>;
-  function kindsOf(tree: MountTree, known: KnownKind = () => undefined, options: RestoreOptions = {}): Found {
+  function kindsOf(tree: MountTree, known: KnownKinds = NOTHING_KNOWN, options: RestoreOptions = {}): Found {
     const layout = layoutOf(tree, options);
     const deletedRoots = new DeletedRoots(tree, layout, suppliesOf(tree, options));
     return { ...solveKinds(tree, layout, deletedRoots, known), origins: layout.origins };
@@ -173,8 +173,10 @@ describe('kinds', () => {
       unknown(2, 1, '/etc/hosts', { device: '0:2', root: '/hosts' }),
       mount(3, 1, '/f', { device: '0:2', root: '/f', kind: 'file' }),
     );
-    const known: KnownKind = (origin) => (path) =>
-      named(origin) === 'host:/r' && path === '/etc/hosts' ? 'file' : 'unknown';
+    const known: KnownKinds = {
+      has: () => true,
+      at: (origin, path) => (named(origin) === 'host:/r' && path === '/etc/hosts' ? 'file' : 'unknown'),
+    };
     const kinds = kindsOf(tree, known, { root: '/r', fresh: 'all' });
     expect(kindsIn(kinds, 'fresh:0:2')).toEqual(['/ directory', '/f file', '/hosts file']);
     expect(kindsIn(kinds, 'host:/r')).toEqual([
