@@ -31,14 +31,14 @@ const HUGE = `
 
 const HELD = {
   'a tree': `
-    const restored = mountyard.restoreTreeSync(mountyard.parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'));`,
+    globalThis.held = mountyard.restoreTreeSync(mountyard.parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'));`,
   'a tree with namespaces of its own': `
-    const restored = mountyard.restoreTreeSync(mountyard.parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'), {
+    globalThis.held = mountyard.restoreTreeSync(mountyard.parseMountinfo('1 0 0:1 / / rw - tmpfs r rw\\n'), {
       newNamespaces: ['pid', 'net'],
     });`,
   'fds of many paths': `
-    const fds = Array.from({ length: 20 }, () => mountyard.sys.openat2('/'));
-    fds.pop().release();`,
+    globalThis.held = Array.from({ length: 20 }, () => mountyard.sys.openat2('/'));
+    held.pop().release();`,
 };
 
 describe.skipIf(!isMachineRoot)('what a terminated worker held is let go of', () => {
@@ -51,7 +51,7 @@ describe.skipIf(!isMachineRoot)('what a terminated worker held is let go of', ()
     const processes = living();
     const now = openFds();
     const { worker, said } = await workerThat(
-      `${code} parentPort.postMessage('held'); await new Promise(() => {});`,
+      `${code} setInterval(() => {}, 1000); parentPort.postMessage('held');`,
     );
     expect(said).toBe('held');
     const held = openFds().length;
