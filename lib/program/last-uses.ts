@@ -19,7 +19,7 @@ export class LastUses {
   readonly #detached = new Set<number>();
   readonly #taken: Mount[] = [];
   /** Origins that others are cloned from, or in which mount points are made. */
-  readonly #used = new Set<OriginId>();
+  readonly #used: boolean[] = [];
 
   constructor(script: Script) {
     this.#script = script;
@@ -34,7 +34,7 @@ export class LastUses {
 
   /** The mount that the origin becomes, where nothing is done with the origin before it is that mount. */
   takerAtOnce(origin: OriginId): Mount | undefined {
-    return this.#used.has(origin) ? undefined : this.#taken[origin];
+    return this.#used[origin] ? undefined : this.#taken[origin];
   }
 
   /** How many detached mounts are closed without having been mounted anywhere. */
@@ -123,7 +123,7 @@ export class LastUses {
 
   #cloneFrom(origin: OriginId, index: number): void {
     this.#origins[origin] = index;
-    this.#used.add(origin);
+    this.#used[origin] = true;
   }
 
   #useGroup(group: Group, index: number): void {
@@ -136,7 +136,7 @@ export class LastUses {
     if (hasMount(action)) this.#mounts.set(action.mount, index);
     const origin = originUsedBy(action);
     if (origin !== undefined) this.#origins[origin] = index;
-    if (action.kind === 'make-mount-point') this.#used.add(action.origin);
+    if (action.kind === 'make-mount-point') this.#used[action.origin] = true;
     if (action.kind !== 'make-group') return;
     const group = this.#named(action.group);
     this.#groups[group.index] = index;
