@@ -94,7 +94,7 @@ function shapesOf(tree: MountTree, layout: Layout, excluded: ReadonlySet<Mount>)
     const key = repeatable ? [ownShape(mount, spot), ...children.sort()].join('\0') : undefined;
     const shape = key === undefined ? NO_SHAPE : (numbers.get(key) ?? numbers.size);
     if (key !== undefined) numbers.set(key, shape);
-    shapes.set(mount.id, shape);
+    if (shape !== NO_SHAPE) shapes.set(mount.id, shape);
     const parent = tree.parentOf(mount);
     if (!parent) continue;
     const siblings = below.get(parent.id) ?? [];
