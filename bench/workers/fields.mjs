@@ -1,6 +1,9 @@
-/** Reads every field of every mount: a table that was parsed lazily is parsed by then. */
+/**
+ * Reads every field of every mount: a table that was parsed lazily is parsed by then. It leaves nothing behind, whose
+ * collection would count as parsing.
+ */
 
-/** @returns {number} the length of all fields together. */
+/** @returns {number} a sum that every field has a part in. */
 export function readFields(tree) {
   let total = 0;
   for (const mount of tree.mounts) total += lengthOf(mount);
@@ -8,25 +11,35 @@ export function readFields(tree) {
 }
 
 function lengthOf(mount) {
-  const { propagation } = mount;
+  const { device, root, mountPoint, type, source, superOptions, kind } = mount;
+  const { subtype, verbatim, rootInode, uniqueId } = mount;
   return (
-    textLength([mount.device, mount.root, mount.mountPoint, mount.type, mount.source, mount.superOptions]) +
+    device.length +
+    root.length +
+    mountPoint.length +
+    type.length +
+    source.length +
+    superOptions.length +
+    kind.length +
+    (subtype?.length ?? 0) +
+    (verbatim?.length ?? 0) +
+    (rootInode?.length ?? 0) +
+    (uniqueId?.length ?? 0) +
     textLength(mount.options) +
     textLength(mount.unknownTags) +
-    textLength([mount.subtype ?? '', mount.verbatim ?? '', mount.kind]) +
-    truths([mount.id, mount.parentId, mount.deleted, propagation.unbindable]) +
-    truths([propagation.shared, propagation.master, propagation.propagateFrom])
+    mount.id +
+    mount.parentId +
+    (mount.deleted ? 1 : 0) +
+    sharingOf(mount.propagation)
   );
+}
+
+function sharingOf({ shared, master, propagateFrom, unbindable }) {
+  return (shared ?? 0) + (master ?? 0) + (propagateFrom ?? 0) + (unbindable ? 1 : 0);
 }
 
 function textLength(texts) {
   let total = 0;
-  for (const text of texts) total += text.length;
-  return total;
-}
-
-function truths(values) {
-  let total = 0;
-  for (const value of values) if (value) total += 1;
+  for (let index = 0; index < texts.length; index += 1) total += texts[index].length;
   return total;
 }
