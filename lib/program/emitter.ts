@@ -1,7 +1,9 @@
 import { AT, MOVE_MOUNT, O, RESOLVE } from '../flags.ts';
 import { NumberById } from '../model/by-id.ts';
 import { ByteList } from '../model/byte-list.ts';
+import type { PathString } from '../model/mount.ts';
 import type { Group } from '../plan/groups/groups.ts';
+import type { HostPath } from '../plan/host-path.ts';
 import type { Script } from '../plan/steps/script.ts';
 import type { OriginId } from '../plan/steps/steps.ts';
 import { ProgramBuilder } from './builder.ts';
@@ -33,6 +35,7 @@ export interface Reach {
 /** Emits ops for the step at hand, hands out slots and closes them. */
 export class Emitter extends ProgramBuilder {
   readonly #slots = new Map<SlotKey, number>();
+  readonly #sources = { path: new Map<PathString, number>(), mount: new Map<PathString, number>() };
   /** By mount id, and by origin id. */
   readonly #mounts: NumberById;
   readonly #origins: number[] = [];
@@ -58,7 +61,10 @@ export class Emitter extends ProgramBuilder {
     this.#done = new ByteList(script.tree.size);
     this.#imports = imports;
     this.#exports = exports;
-    for (const item of imports) this.slot(importKey(item), importName(item));
+    for (const item of imports) {
+      if (item.kind === 'source') this.addSource(item, importName(item));
+      else this.slot(importKey(item), importName(item));
+    }
     for (const item of exports) this.slot(exportKey(item.name, item.tree), exportName(item));
   }
 
@@ -128,6 +134,19 @@ export class Emitter extends ProgramBuilder {
 
   setOrigin(id: OriginId, slot: number): void {
     this.#origins[id] = slot;
+  }
+
+  /** A new slot for a host path. */
+  addSource({ of, path }: HostPath, name: string): number {
+    const slot = this.temporary(name);
+    this.#sources[of].set(path, slot);
+    return slot;
+  }
+
+  source({ of, path }: HostPath): number {
+    const slot = this.#sources[of].get(path);
+    if (slot === undefined) throw new Error(`no slot for the host's ${path}`);
+    return slot;
   }
 
   slotOfOrigin(id: OriginId, name: string): number {

@@ -7,7 +7,7 @@ import type { ActionOf, Origin } from '../plan/steps/steps.ts';
 import type { AttributeBits } from './builder.ts';
 import { BY_FD, type Emitter } from './emitter.ts';
 import { hasLongSource } from './origin-ops.ts';
-import { idmapKey, sourceKey } from './slot-keys.ts';
+import { idmapKey } from './slot-keys.ts';
 import type { Parking } from './yard.ts';
 
 const CLONE_FD = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.EMPTY_PATH;
@@ -43,7 +43,7 @@ export function cloneSource(
   const out = emitter.slotOfOrigin(step.origin, `clone of ${step.source}`);
   const { set, clear, propagation } = taker ? changeOf(taker) : NO_CHANGE;
   const change = { set, clear, propagation: propagation || MS.PRIVATE };
-  const directory = emitter.get(sourceKey(step.of, step.source));
+  const directory = emitter.source({ of: step.of, path: step.source });
   if (step.recursive) {
     // What comes along becomes private and stays as it is otherwise.
     emitter.openTree(directory, '', CLONE_FD | AT.RECURSIVE, out);
@@ -158,7 +158,7 @@ export function placeMount(emitter: Emitter, step: ActionOf<'place'>, mountPoint
 const BEFORE = { private: MS.PRIVATE, slave: MS.SLAVE, unbindable: MS.UNBINDABLE } as const;
 
 export function shareSource(emitter: Emitter, step: ActionOf<'share-source'>): void {
-  const source = emitter.get(sourceKey('mount', step.source));
+  const source = emitter.source({ of: 'mount', path: step.source });
   const shared = emitter.setattr(source, 0, 0, MS.SHARED);
   emitter.undo(shared, 'mount_setattr', { a: source, s1: '', n: AT.EMPTY_PATH, f3: BEFORE[step.before] });
 }
@@ -210,7 +210,9 @@ function finishFirst(
 }
 
 function slotOf(emitter: Emitter, from: NonNullable<ActionOf<'make-group'>['from']>): number {
-  return 'mountOf' in from ? emitter.get(sourceKey(from.of, from.mountOf)) : emitter.origin(from.origin);
+  return 'mountOf' in from
+    ? emitter.source({ of: from.of, path: from.mountOf })
+    : emitter.origin(from.origin);
 }
 
 /** A group starts with a mount of the tree, which has its attributes as soon as its sharing. */

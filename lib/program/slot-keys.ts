@@ -1,7 +1,6 @@
-import type { PathString } from '../model/mount.ts';
 import type { Export, Import } from './compiled.ts';
 
-/** What a slot is looked up by: an import, an export, the caller's namespace. */
+/** What a slot is looked up by: an import that is no host path, an export, the caller's namespace. */
 export type SlotKey = string;
 
 export function exportKey(name: Export['name'], tree: number): SlotKey {
@@ -13,19 +12,8 @@ export function exportName({ name, tree }: Export): string {
   return tree === 0 ? name : `${name} ${tree + 1}`;
 }
 
-export function importKey(item: Import): SlotKey {
-  switch (item.kind) {
-    case 'source':
-      return sourceKey(item.of, item.path);
-    case 'idmap':
-      return idmapKey(item.mount);
-    default:
-      return `import:${item.kind}`;
-  }
-}
-
-export function sourceKey(of: 'path' | 'mount', path: PathString): SlotKey {
-  return `import:${of}:${path}`;
+export function importKey(item: Exclude<Import, { kind: 'source' }>): SlotKey {
+  return item.kind === 'idmap' ? idmapKey(item.mount) : `import:${item.kind}`;
 }
 
 export function idmapKey(mount: number): SlotKey {

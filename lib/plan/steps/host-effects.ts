@@ -1,5 +1,6 @@
 /** What a plan takes from the host, and what it changes there. */
 import type { HostFacts } from '../../model/facts.ts';
+import type { PathString } from '../../model/mount.ts';
 import { joinPath } from '../../model/paths.ts';
 import { placeInCopy, usesCopy } from '../checks/copied-sources.ts';
 import type { HostPath } from '../host-path.ts';
@@ -59,15 +60,19 @@ function whoseNamespace({ choices }: Resolution): string {
 
 /** The host paths that the steps use, each once. */
 export function hostPaths(script: Script, { choices }: Resolution, facts: HostFacts): HostPath[] {
-  const wanted = new Map<string, HostPath>();
+  const wanted: HostPath[] = [];
+  const known = { path: new Set<PathString>(), mount: new Set<PathString>() };
   const copied = usesCopy(choices);
-  const want = (path: string, of: HostPath['of']) =>
-    wanted.set(`${of}:${path}`, { path, of, ...(copied && { inCopy: placeInCopy(facts, path, of) }) });
+  const want = (path: PathString, of: HostPath['of']) => {
+    if (known[of].has(path)) return;
+    known[of].add(path);
+    wanted.push(copied ? { path, of, inCopy: placeInCopy(facts, path, of) } : { path, of });
+  };
   for (const step of script.writtenOut) {
     if (step.kind === 'clone-source') want(step.source, step.of);
     if (step.kind === 'share-source') want(step.source, 'mount');
     if (step.kind === 'make-group' && step.from && 'mountOf' in step.from)
       want(step.from.mountOf, step.from.of);
   }
-  return [...wanted.values()];
+  return wanted;
 }

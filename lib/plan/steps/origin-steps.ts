@@ -10,8 +10,8 @@ import { hostSource, type LayoutOrigin, mountOriginSource } from '../layout/layo
 import type { Resolution } from '../resolve.ts';
 import { madeAs } from '../supply.ts';
 import { standInSource } from '../target.ts';
-import { NEEDED, type Script } from './script.ts';
-import type { NodeKind, Origin, OriginId, Step, StepOf } from './steps.ts';
+import { NEEDED, type Script, type UnwordedStep } from './script.ts';
+import type { ActionOf, NodeKind, Origin, OriginId, Step } from './steps.ts';
 
 /** Makes each origin when it is first needed, with every directory and file that the tree needs in it. */
 export class OriginSteps {
@@ -186,11 +186,11 @@ export class OriginSteps {
   /** Wider than any path that the caller named: only peer groups are started from it. */
   #cloneMountOf(id: OriginId, source: PathString, mount: Mount): void {
     const node = mountRootNode(this.#facts, source);
-    const reason = `as wide as all that shares a peer group with ${nameOf(mount)}`;
+    const reason = () => `as wide as all that shares a peer group with ${nameOf(mount)}`;
     this.#pushClone({ kind: 'clone-source', origin: id, source, of: 'mount', node, mount: mount.id, reason });
   }
 
-  #pushClone(step: StepOf<'clone-source'>): void {
+  #pushClone(step: UnwordedStep & ActionOf<'clone-source'>): void {
     this.list.push({ kind: 'host', source: step.source, of: step.of });
     this.#nodes[step.origin] = step.node;
     const idmapped = own(this.#facts.sources, step.source)?.mount?.options.includes('idmapped');
@@ -199,8 +199,8 @@ export class OriginSteps {
 
   #cloneSource(id: OriginId, key: LayoutOrigin, source: PathString, mount: Mount): void {
     const node = this.#resolution.kinds.kindAt({ origin: key, path: '/' });
-    const reason = `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
-    const recursive = this.#resolution.submounts.has(mount.id) && ({ recursive: true } as const);
+    const reason = () =>
+      `the host supplies ${nameOf(mount)}; the clone is private, so that nothing reaches the host`;
     const step = {
       kind: 'clone-source',
       origin: id,
@@ -210,7 +210,7 @@ export class OriginSteps {
       mount: mount.id,
       reason,
     } as const;
-    this.#pushClone({ ...step, ...recursive });
+    this.#pushClone(this.#resolution.submounts.has(mount.id) ? { ...step, recursive: true } : step);
     for (const missing of this.#resolution.missingMountPoints.get(key) ?? []) {
       this.#script.add({
         kind: 'make-mount-point',
