@@ -55,7 +55,8 @@ export class Worker {
   /** Starts `workers/NAME.mjs`; it says `ready` when it is warm. */
   static async start(name, parameters) {
     const worker = new Worker();
-    worker.#child = fork(pathOf(`workers/${name}.mjs`), [JSON.stringify(parameters)]);
+    worker.#child = fork(pathOf(`workers/${name}.mjs`));
+    worker.#child.send(parameters);
     await worker.#answer();
     return worker;
   }

@@ -1,6 +1,8 @@
-/** What a worker is: parameters from its command line, an answer for each question. */
+/** What a worker is: parameters in its first message, an answer for each question. */
+import { once } from 'node:events';
 
-export const parameters = JSON.parse(process.argv[2] ?? '{}');
+/** No argument of a command is longer than 128 KiB. */
+export const [parameters] = await once(process, 'message');
 
 /** Says that all is ready, and answers with what `reply` returns, until the other side has enough. */
 export function answer(reply) {
