@@ -2,7 +2,9 @@
 import { existsSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { captureTree, sys } from 'mountyard';
+import { median } from 'simple-statistics';
 import { CONTAINERS } from './containers.mjs';
 import { alternate, compare } from './measure.mjs';
 import { ask, nativeTimes, reading, Worker } from './processes.mjs';
@@ -25,6 +27,8 @@ const HYBRID = '/sys/fs/cgroup/unified';
 
 /** Some peers take seconds a round. */
 const LEAST = 3;
+/** A restore is a small part of a round: the median of so many counts. */
+const TIMES = 5;
 
 function goalOf(peer, mounts) {
   if (peer === 'bwrap' && mounts === 2000) return { atLeast: 100 };
@@ -56,13 +60,21 @@ async function measure(peer, mounts, { files, options }) {
     sources,
     quick: options.smoke,
   });
-  const restore = (verify) => async () => pick(await worker.ask({ verify }));
+  const settle = 5 + mounts / 400;
+  const restore = (verify) => async () => {
+    const times = [];
+    for (let time = 0; time < (options.smoke ? 1 : TIMES); time += 1) {
+      if (time > 0) await sleep(settle);
+      times.push(pick(await worker.ask({ verify })));
+    }
+    return median(times);
+  };
   const peerSides =
     peer === 'mount' ? mountCommand(files, mounts, pick) : container(peer, files, mounts, pick);
   const sides = { ...peerSides, plain: restore(false), verified: restore(true) };
   try {
     const rounds = { ...options.rounds, least: Math.min(options.rounds.least, LEAST) };
-    return await alternate(sides, { ...rounds, settle: 5 + mounts / 400 });
+    return await alternate(sides, { ...rounds, settle });
   } finally {
     await worker.stop();
   }

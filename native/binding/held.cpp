@@ -2,6 +2,7 @@
 
 #include "held.h"
 
+#include "../host/halves.h"
 #include "../sys/file_calls.h"
 #include "arguments.h"
 #include "exports.h"
@@ -37,11 +38,14 @@ Value close(const CallbackInfo& info) {
 
 Value close_each(const CallbackInfo& info) {
   const Napi::Int32Array fds = to_int32_array(info[0], "fds");
-  for (size_t index = 0; index < fds.ElementLength(); ++index) {
-    if (fds[index] < 0) continue;
-    held(info).let_go(fds[index]);
-    sys::close(fds[index]);
-  }
+  HeldFds& mine = held(info);
+  const int* const all = fds.Data();
+  for (size_t index = 0; index < fds.ElementLength(); ++index) mine.let_go(all[index]);
+  host::in_halves(fds.ElementLength(), [&](size_t begin, size_t end) noexcept {
+    for (size_t index = begin; index < end; ++index) {
+      if (all[index] >= 0) sys::close(all[index]);
+    }
+  });
   return Arguments(info).number(0);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "../host/halves.h"
 #include "../sys/fd.h"
 #include "../sys/file_calls.h"
 #include "arguments.h"
@@ -95,26 +96,43 @@ Value stat_each(const CallbackInfo& info, uint32_t mount_id) {
   return to_array_buffer(in.env(), records);
 }
 
+// A file that was opened, and what it is; where it could not be, the fd is -errno.
+struct Opened {
+  sys::Fd fd;
+  StatRecord record;
+};
+
+Opened open_one(const char* path, const open_how& how) noexcept {
+  Opened opened{sys::Fd(sys::openat2(AT_FDCWD, path, how)), {}};
+  const sys::Fd& fd = opened.fd;
+  opened.record.error = static_cast<uint32_t>(-fd.get());
+  if (fd.is_open()) opened.record = stat_record(fd.get(), "", AT_EMPTY_PATH, STATX_MNT_ID);
+  return opened;
+}
+
 // openat2(2) of many paths, and statx(2) of what was opened.
 Value open_each(const CallbackInfo& info) {
   const Arguments in(info);
   open_how how{};
   how.flags = in.bits(1);
   how.resolve = in.bits(2);
-  std::vector<sys::Fd> opened;
-  std::vector<StatRecord> records;
-  for_each_path(to_bytes(info[0], "paths"), [&](const char* path) {
-    sys::Fd fd(sys::openat2(AT_FDCWD, path, how));
-    StatRecord record{};
-    record.error = static_cast<uint32_t>(-fd.get());
-    records.push_back(fd.is_open() ? stat_record(fd.get(), "", AT_EMPTY_PATH, STATX_MNT_ID) : record);
-    opened.push_back(std::move(fd));
+  const std::vector<unsigned char> bytes = to_bytes(info[0], "paths");
+  std::vector<const char*> paths;
+  for_each_path(bytes, [&](const char* path) { paths.push_back(path); });
+  std::vector<Opened> opened(paths.size());
+  host::in_halves(paths.size(), [&](size_t begin, size_t end) noexcept {
+    for (size_t index = begin; index < end; ++index) opened[index] = open_one(paths[index], how);
   });
-  Napi::Object answer = Napi::Object::New(in.env());
-  answer["records"] = to_array_buffer(in.env(), records);
+
+  Napi::ArrayBuffer records = Napi::ArrayBuffer::New(in.env(), opened.size() * sizeof(StatRecord));
   Napi::Int32Array fds = Napi::Int32Array::New(in.env(), opened.size());
+  Napi::Object answer = Napi::Object::New(in.env());
+  answer["records"] = records;
   answer["fds"] = fds;
-  for (size_t index = 0; index < opened.size(); ++index) fds[index] = opened[index].release();
+  for (size_t index = 0; index < opened.size(); ++index) {
+    static_cast<StatRecord*>(records.Data())[index] = opened[index].record;
+    fds[index] = opened[index].fd.release();
+  }
   return answer;
 }
 
