@@ -56,27 +56,28 @@ function removeFiles({ directory }) {
 async function measure(peer, mounts, { files, options }) {
   const pick = reading(options.clock);
   const sources = files.sources.slice(0, mounts);
-  const worker = await Worker.start('external', {
-    sources,
-    quick: options.smoke,
-  });
+  const workers = [];
   const settle = 5 + mounts / 400;
-  const restore = (verify) => async () => {
-    const times = [];
-    for (let time = 0; time < (options.smoke ? 1 : TIMES); time += 1) {
-      if (time > 0) await sleep(settle);
-      times.push(pick(await worker.ask({ verify })));
-    }
-    return median(times);
+  const restoring = async (verify) => {
+    const worker = await Worker.start('external', { sources, verify, quick: options.smoke });
+    workers.push(worker);
+    return async () => {
+      const times = [];
+      for (let time = 0; time < (options.smoke ? 1 : TIMES); time += 1) {
+        if (time > 0) await sleep(settle);
+        times.push(pick(await worker.ask()));
+      }
+      return median(times);
+    };
   };
   const peerSides =
     peer === 'mount' ? mountCommand(files, mounts, pick) : container(peer, files, mounts, pick);
-  const sides = { ...peerSides, plain: restore(false), verified: restore(true) };
   try {
+    const sides = { ...peerSides, plain: await restoring(false), verified: await restoring(true) };
     const rounds = { ...options.rounds, least: Math.min(options.rounds.least, LEAST) };
     return await alternate(sides, { ...rounds, settle });
   } finally {
-    await worker.stop();
+    for (const worker of workers) await worker.stop();
   }
 }
 
