@@ -4,7 +4,7 @@
  */
 const DIRECTORIES = 64;
 const BLOCK = 10;
-const COPY = 100;
+export const COPY = 100;
 
 /** Writes lines, with an id for each. */
 class Table {

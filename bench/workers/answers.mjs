@@ -10,17 +10,23 @@ export function answer(reply) {
   process.send('ready');
 }
 
-/** How often work is done in vain before it counts as warm, and at most; a run is faster by so much at least. */
-const WARM = { vain: 8, most: 60, faster: 0.97 };
+/**
+ * How often work is done in vain before it counts as warm, and at most; a run is faster by so much at least. What is soon
+ * done is done for so many milliseconds, or V8 has not seen it often enough.
+ */
+const WARM = { vain: 8, most: 60, faster: 0.97, least: 1000 };
 
 /** Does timed work until it gets no faster: V8 compiles what it has seen run. The processors' time decides. */
 export function warmUp(work) {
   let best = Number.POSITIVE_INFINITY;
   let vain = 0;
-  for (let time = 0; time < (parameters.quick ? 1 : WARM.most) && vain < WARM.vain; time += 1) {
+  let spent = 0;
+  const isCold = (times) => spent < WARM.least || (times < WARM.most && vain < WARM.vain);
+  for (let times = 0; parameters.quick ? times < 1 : isCold(times); times += 1) {
     const { cpu } = work();
     vain = cpu < best * WARM.faster ? 0 : vain + 1;
     best = Math.min(best, cpu);
+    spent += cpu;
   }
 }
 
